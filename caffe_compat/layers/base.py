@@ -1,0 +1,163 @@
+"""What a layer is, and the registry that finds one by the type its prototxt names.
+
+A layer has three duties, as in Caffe: `setup` looks at the first bottom shapes and makes the
+blobs, `reshape` says the top shapes for given bottom shapes, `forward` computes. Backward is
+autograd's. A layer's phase is fixed at birth; `self.training` is never read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from caffe_compat import fillers
+from caffe_compat.errors import LayerError, nearest
+
+Shape = tuple[int, ...]
+
+TRAIN, TEST = 0, 1  # Caffe's Phase enum
+
+_REGISTRY: dict[str, type[Layer]] = {}
+_L = TypeVar("_L", bound="type[Layer]")
+
+
+@dataclass
+class Context:
+    """What a layer may know of the run it is built for.
+
+    generator  the CPU random generator that fillers and data layers draw from
+    root       relative paths inside the net start here ("" is the working directory)
+    replicas   how many data-parallel replicas share the data (Caffe's solver_count)
+    rank       which of them this process is (Caffe's solver_rank)
+    dtype      of blobs and tops
+    """
+
+    generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(torch.seed()))
+    root: str = ""
+    replicas: int = 1
+    rank: int = 0
+    dtype: torch.dtype = torch.float32
+
+
+class Layer(nn.Module):
+    """One layer of a net.
+
+    Class attributes state what Caffe's virtual methods state:
+    num_bottom, num_top   how many: an int, a (least, most) pair where most may be None, or None for any
+    equal_num_bottom_top  as many tops as bottoms
+    is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
+    is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
+    in_place              False where Caffe refuses a top with the name of its bottom
+
+    Instances have `param` (LayerParameter), `name`, `type`, `phase`, `context` and `blobs`, the learned
+    tensors in Caffe's order and layout.
+    """
+
+    num_bottom: int | tuple[int, int | None] | None = None
+    num_top: int | tuple[int, int | None] | None = None
+    equal_num_bottom_top = False
+    is_loss = False
+    is_data = False
+    in_place = True
+
+    def __init__(self, param: Any, phase: int, context: Context | None = None):
+        super().__init__()
+        self.param = param
+        self.name: str = param.name
+        self.type: str = param.type
+        self.phase = phase
+        self.context = context or Context()
+        self.blobs = nn.ParameterList()
+
+    # -- what a layer type defines ------------------------------------------------------------
+
+    def setup(self, *bottom: Shape) -> None:
+        """Check the parameters and make the blobs. `bottom` are the bottoms' shapes."""
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        """The shapes of the tops for bottoms of these shapes; raises LayerError where they do not fit."""
+        raise NotImplementedError(f"{type(self).__name__}.reshape")
+
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Compute the tops (one tensor, or a tuple in the tops' order) without changing the bottoms."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def load(self, device: torch.device) -> tuple[Tensor, ...]:
+        """For `is_data` layers: the next batch, one tensor a top, on `device`."""
+        raise NotImplementedError(f"{type(self).__name__}.load")
+
+    def allow_force_backward(self, index: int) -> bool:
+        """Whether force_backward may ask for the gradient of bottom `index` (labels: no)."""
+        return not self.is_loss or index != 1
+
+    # -- what a layer type may use ------------------------------------------------------------
+
+    def fail(self, what: str) -> NoReturn:
+        """Raise LayerError: `what` says what is wrong, with both numbers, and what to do."""
+        raise LayerError(f"{where(self.param)}: {what}")
+
+    def axis(self, axis: int, shape: Sequence[int], what: str = "axis") -> int:
+        """Caffe's CanonicalAxisIndex: a negative axis counts from the end; out of range fails."""
+        if not -len(shape) <= axis < len(shape):
+            self.fail(
+                f"{what} {axis} is out of range for the {len(shape)}-axis shape {tuple(shape)}; "
+                f"use {-len(shape)} to {len(shape) - 1}"
+            )
+        return axis % len(shape)
+
+    def add_blob(self, shape: Sequence[int], filler: Any = None, learned: bool = True) -> nn.Parameter:
+        """Append a blob of `shape`, filled by `filler` (a FillerParameter; None leaves zeros)."""
+        blob = torch.zeros(tuple(shape), dtype=self.context.dtype)
+        if filler is not None:
+            fillers.fill(blob, filler, self.context.generator, self.fail)
+        self.blobs.append(nn.Parameter(blob, requires_grad=learned))
+        return self.blobs[-1]
+
+
+def where(param: Any) -> str:
+    """`file:line: layer 'x' (Type)`, the head of every message about a layer."""
+    head = f"{param.origin}: " if param.origin else ""
+    return f"{head}layer '{param.name}' ({param.type})"
+
+
+def layer(*types: str) -> Callable[[_L], _L]:
+    """Register the decorated class as the layer of these type names."""
+
+    def register(cls: _L) -> _L:
+        for name in types:
+            if name in _REGISTRY:
+                raise ValueError(
+                    f"layer type {name!r} is registered by both {_REGISTRY[name].__module__} and {cls.__module__}"
+                )
+            _REGISTRY[name] = cls
+        return cls
+
+    return register
+
+
+def registry() -> dict[str, type[Layer]]:
+    """All layer types by name; imports every module of this folder the first time."""
+    package = importlib.import_module("caffe_compat.layers")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"caffe_compat.layers.{module.name}")
+    return _REGISTRY
+
+
+def create_layer(param: Any, phase: int, context: Context | None = None) -> Layer:
+    """The layer that `param.type` names, not yet set up.
+
+    Raises LayerError for a type nobody registered, naming the nearest ones.
+    """
+    cls = _REGISTRY.get(param.type) or registry().get(param.type)
+    if cls is None:
+        raise LayerError(
+            f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY)} "
+            f"known types: {', '.join(sorted(_REGISTRY))}"
+        )
+    return cls(param, phase, context)
