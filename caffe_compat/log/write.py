@@ -1,0 +1,473 @@
+"""Caffe's log, line by line: the only place that formats one.
+
+Every line has glog's classic prefix, `Immdd hh:mm:ss.uuuuuu tid file:line] `, with the source position
+of the Caffe statement that prints it, so that Caffe's parse_log.py and extract_seconds.py, and people's
+own scripts, read our logs. Methods take plain numbers, names and shapes. Floats are rounded to float32
+and printed as a C++ stream prints them, six significant digits.
+"""
+
+import math
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import TextIO
+
+from caffe_compat.log.progress import ProgressBar
+
+DEBUG, INFO, WARNING, ERROR, OFF = -1, 0, 1, 2, 3  # glog's severities; DEBUG lines print with an I
+_LETTERS = {DEBUG: "I", INFO: "I", WARNING: "W", ERROR: "E"}
+
+# Where the tools announce the device: (no GPU, the list of GPUs, the name of one).
+_DEVICE_LINES = {"train": (197, 204, 209), "test": (275, 266, 270), "time": (343, 339, 339)}
+
+# What happens to a layer of a weights file: (ignored, copied).
+_SOURCE_LAYER_LINES = {"share": (678, 681), "binary": (746, 749), "hdf5": (801, 805)}
+
+# An upgrade: line and object of the attempt, line and words of the success, line and text of the warning.
+_DEPRECATED = "input file specified using deprecated "
+_FUTURE = "Note that future Caffe releases will "
+_UPGRADES: dict[str, tuple[int, str, int, str, int, str]] = {
+    "V0": (
+        28, _DEPRECATED + "V0LayerParameter", 36, "file specified using deprecated V0LayerParameter",
+        39, _FUTURE + "not support V0NetParameter; use ./build/tools/upgrade_net_proto_text for prototxt and "
+        "./build/tools/upgrade_net_proto_binary for model weights upgrade this and any other net protos "
+        "to the new format.",
+    ),
+    "data": (
+        46, _DEPRECATED + "transformation parameters",
+        49, "file specified using deprecated data transformation parameters.",
+        51, _FUTURE + "only support transform_param messages for transformation fields.",
+    ),
+    "V1": (
+        55, _DEPRECATED + "V1LayerParameter", 63, "file specified using deprecated V1LayerParameter", 0, "",
+    ),
+    "input": (
+        69, _DEPRECATED + "input fields", 72, "file specified using deprecated input fields.",
+        74, _FUTURE + "only support input layers and not input fields.",
+    ),
+    "batch_norm": (
+        79, "batch norm layers using deprecated params",
+        82, "batch norm layers using deprecated params.", 0, "",
+    ),
+    "solver_type": (
+        1084, _DEPRECATED + "'solver_type' field (enum)'",
+        1091, "file specified using deprecated 'solver_type' field (enum) to 'type' field (string).",
+        1093, _FUTURE + "only support 'type' field (string) for a solver's type.",
+    ),
+}  # fmt: skip
+
+Outputs = Iterable[tuple[str, Iterable[float], float]]
+
+
+def cpp_float(value: float) -> str:
+    """`value` rounded to float32, as `std::cout << value` prints it: 1e-05, 87.3366, -nan."""
+    try:
+        value = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:  # beyond float32 and not infinite yet
+        value = math.copysign(math.inf, value)
+    if math.isnan(value):
+        return "-nan" if math.copysign(1, value) < 0 else "nan"
+    return f"{value:.6g}"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as Caffe prints it: `8 3 12 12 (3456)`, and `(1)` for a scalar."""
+    return "".join(f"{d} " for d in shape) + f"({prod(shape)})"
+
+
+class Log:
+    """Writes Caffe's log lines to `stream` (standard error unless given).
+
+    stream    where lines go
+    progress  whether a progress bar runs below them; None means: on a terminal
+    level     the least severity that is written (DEBUG, INFO, WARNING, ERROR, OFF)
+    """
+
+    def __init__(self, stream: TextIO | None = None, progress: bool | None = None, level: int = INFO):
+        self.level = level
+        self._stream = sys.stderr if stream is None else stream
+        if progress is None:
+            progress = level <= INFO and self._stream.isatty()
+        self._bar = ProgressBar(self._stream) if progress else None
+        self._lock = threading.Lock()
+
+    def _line(self, severity: int, where: str, text: str) -> None:
+        if severity < self.level:
+            return
+        now = time.time()
+        prefix = (
+            f"{_LETTERS[severity]}{time.strftime('%m%d %H:%M:%S', time.localtime(now))}"
+            f".{int(now % 1 * 1e6):06} {threading.get_native_id():5} {where}] "
+        )
+        with self._lock:
+            if self._bar:
+                self._bar.clear()
+            self._stream.write(prefix + text + ("" if text.endswith("\n") else "\n"))
+            self._stream.flush()
+            if self._bar:
+                self._bar.draw()
+
+    # -- lines Caffe has no word for ----------------------------------------------------------
+
+    def info(self, text: str) -> None:
+        self._line(INFO, "caffe_compat:0", text)
+
+    def warning(self, text: str) -> None:
+        self._line(WARNING, "caffe_compat:0", text)
+
+    def error(self, text: str) -> None:
+        self._line(ERROR, "caffe_compat:0", text)
+
+    # -- the progress bar ---------------------------------------------------------------------
+
+    def progress(self, iter: int, start: int, stop: int, note: str = "") -> None:
+        """The run from iteration `start` to `stop` has done `iter`; costs nothing off a terminal.
+
+        Loss and rate are those of the last `iteration` and `learning_rate` lines. `note` says what
+        goes on inside the iteration, such as `testing 12/200`.
+        """
+        if self._bar:
+            with self._lock:
+                self._bar.update(iter, start, stop, note)
+
+    def end_progress(self) -> None:
+        """Take the bar off the screen: the run is over."""
+        if self._bar:
+            with self._lock:
+                self._bar.clear()
+                self._stream.flush()
+                self._bar = ProgressBar(self._stream)
+
+    def _fact(self, name: str, value: str) -> None:
+        if self._bar:
+            self._bar.facts[name] = value
+
+    # -- tools/caffe.cpp: the commands --------------------------------------------------------
+
+    def device(self, gpus: Sequence[tuple[int, str]] = (), command: str = "train") -> None:
+        """What the command runs on: the (id, name) of each GPU, none for the CPU.
+
+        `train` lists all of them, `test` and `time` the first.
+        """
+        cpu, ids, name = _DEVICE_LINES[command]
+        if not gpus:
+            self._line(INFO, f"caffe.cpp:{cpu}", "Use CPU.")
+        elif command == "train":
+            self._line(INFO, f"caffe.cpp:{ids}", f"Using GPUs {', '.join(str(i) for i, _ in gpus)}")
+            for i, gpu_name in gpus:
+                self._line(INFO, f"caffe.cpp:{name}", f"GPU {i}: {gpu_name}")
+        else:
+            self._line(INFO, f"caffe.cpp:{ids}", f"Use GPU with device ID {gpus[0][0]}")
+            if command == "test":
+                self._line(INFO, f"caffe.cpp:{name}", f"GPU device name: {gpus[0][1]}")
+
+    def resuming(self, snapshot: str) -> None:
+        self._line(INFO, "caffe.cpp:235", f"Resuming from {snapshot}")
+
+    def starting(self) -> None:
+        self._line(INFO, "caffe.cpp:239", "Starting Optimization")
+
+    def command_done(self) -> None:
+        """The train command's own last line, after the solver's `optimization_done` or `stopped_early`."""
+        self._line(INFO, "caffe.cpp:250", "Optimization Done.")
+
+    def test_iterations(self, count: int) -> None:
+        self._line(INFO, "caffe.cpp:281", f"Running for {count} iterations.")
+
+    def batch(self, index: int, name: str, value: float) -> None:
+        """The test command: one element of output `name` in batch `index`."""
+        self._line(INFO, "caffe.cpp:304", f"Batch {index}, {name} = {cpp_float(value)}")
+
+    def scores(self, loss: float, outputs: Outputs) -> None:
+        """The test command's summary: mean loss and the mean of each output element.
+
+        `outputs` are (name, values, loss weight), as for `train_outputs`.
+        """
+        self._line(INFO, "caffe.cpp:309", f"Loss: {cpp_float(loss)}")
+        for name, values, weight in outputs:
+            for value in values:
+                self._line(INFO, "caffe.cpp:321", f"{name} = {_weighted(value, weight)}")
+
+    def timing_begins(self, initial_loss: float, iterations: int) -> None:
+        """The time command, after its first forward and backward pass."""
+        self._line(INFO, "caffe.cpp:351", "Performing Forward")
+        self._line(INFO, "caffe.cpp:356", f"Initial loss: {cpp_float(initial_loss)}")
+        self._line(INFO, "caffe.cpp:357", "Performing Backward")
+        self._line(INFO, "caffe.cpp:365", "*** Benchmark begins ***")
+        self._line(INFO, "caffe.cpp:366", f"Testing for {iterations} iterations.")
+
+    def timing_iteration(self, index: int, milliseconds: float) -> None:
+        """One timed pass; `index` counts from 0 and is printed from 1, as Caffe does."""
+        text = f"Iteration: {index + 1} forward-backward time: {cpp_float(milliseconds)} ms."
+        self._line(INFO, "caffe.cpp:394", text)
+
+    def timing_ends(
+        self,
+        layers: Iterable[tuple[str, float, float]],
+        forward: float,
+        backward: float,
+        both: float,
+        total: float,
+    ) -> None:
+        """Means in milliseconds: per layer (name, forward, backward), whole passes, then the sum of all."""
+        self._line(INFO, "caffe.cpp:397", "Average time per layer: ")
+        for name, layer_forward, layer_backward in layers:
+            self._line(INFO, "caffe.cpp:400", f"{name:>10}\tforward: {cpp_float(layer_forward)} ms.")
+            self._line(INFO, "caffe.cpp:403", f"{name:>10}\tbackward: {cpp_float(layer_backward)} ms.")
+        self._line(INFO, "caffe.cpp:408", f"Average Forward pass: {cpp_float(forward)} ms.")
+        self._line(INFO, "caffe.cpp:410", f"Average Backward pass: {cpp_float(backward)} ms.")
+        self._line(INFO, "caffe.cpp:412", f"Average Forward-Backward: {cpp_float(both)} ms.")
+        self._line(INFO, "caffe.cpp:414", f"Total Time: {cpp_float(total)} ms.")
+        self._line(INFO, "caffe.cpp:415", "*** Benchmark ends ***")
+
+    # -- src/caffe/util/upgrade_proto.cpp -----------------------------------------------------
+
+    def upgraded(self, what: str, source: str) -> None:
+        """File `source` was upgraded: V0, data, V1, input, batch_norm or solver_type."""
+        attempt, thing, success, done, note, warning = _UPGRADES[what]
+        self._line(INFO, f"upgrade_proto.cpp:{attempt}", f"Attempting to upgrade {thing}: {source}")
+        self._line(INFO, f"upgrade_proto.cpp:{success}", f"Successfully upgraded {done}")
+        if warning:
+            self._line(WARNING, f"upgrade_proto.cpp:{note}", warning)
+
+    def snapshot_prefix(self, prefix: str, was_folder: bool) -> None:
+        """The prefix that is used where the solver gave a folder, or none at all."""
+        line, why = (1113, "was a directory and is replaced") if was_folder else (1108, "was not specified and is set")
+        self._line(INFO, f"upgrade_proto.cpp:{line}", f"snapshot_prefix {why} to {prefix}")
+
+    # -- src/caffe/net.cpp: which layers the state keeps --------------------------------------
+
+    def rule_phase(self, phase: int, rule_phase: int, layer: str) -> None:
+        """Phases are 0 (TRAIN) and 1 (TEST)."""
+        self._rule(296, f"The NetState phase ({phase}) differed from the phase ({rule_phase})", layer)
+
+    def rule_min_level(self, level: int, min_level: int, layer: str) -> None:
+        # "above" is Caffe's word here, too
+        self._rule(306, f"The NetState level ({level}) is above the min_level ({min_level})", layer)
+
+    def rule_max_level(self, level: int, max_level: int, layer: str) -> None:
+        self._rule(316, f"The NetState level ({level}) is above the max_level ({max_level})", layer)
+
+    def rule_stage(self, stage: str, layer: str) -> None:
+        self._rule(332, f"The NetState did not contain stage '{stage}'", layer)
+
+    def rule_not_stage(self, stage: str, layer: str) -> None:
+        self._rule(347, f"The NetState contained a not_stage '{stage}'", layer)
+
+    def _rule(self, line: int, text: str, layer: str) -> None:
+        self._line(INFO, f"net.cpp:{line}", f"{text} specified by a rule in layer {layer}")
+
+    # -- src/caffe/net.cpp: the structure -----------------------------------------------------
+
+    def net_parameters(self, text: str) -> None:
+        """Echo the filtered net, before splits are inserted; `text` is prototxt."""
+        self._line(INFO, "net.cpp:53", f"Initializing net from parameters: \n{text}")
+
+    def layer_factory(self, name: str) -> None:
+        """The registry makes a layer; a layer that holds another prints it again under its own name."""
+        self._line(INFO, "layer_factory.hpp:77", f"Creating layer {name}")
+
+    def creating_layer(self, name: str) -> None:
+        self._line(INFO, "net.cpp:86", f"Creating Layer {name}")
+
+    def bottom(self, layer: str, blob: str) -> None:
+        self._line(INFO, "net.cpp:408", f"{layer} <- {blob}")
+
+    def top(self, layer: str, blob: str, in_place: bool = False) -> None:
+        """`blob` is `(automatic)` for the anonymous top of a loss layer."""
+        line, suffix = (369, " (in-place)") if in_place else (382, "")
+        self._line(INFO, f"net.cpp:{line}", f"{layer} -> {blob}{suffix}")
+
+    def setting_up(self, layer: str) -> None:
+        self._line(INFO, "net.cpp:124", f"Setting up {layer}")
+
+    def top_shape(self, shape: Sequence[int], loss_weight: float = 0.0) -> None:
+        self._line(INFO, "net.cpp:131", f"Top shape: {shape_text(shape)}")
+        if loss_weight:
+            self._line(INFO, "net.cpp:134", f"    with loss weight {cpp_float(loss_weight)}")
+
+    def memory_required(self, bytes: int) -> None:
+        """The data of all tops up to here, in bytes."""
+        self._line(INFO, "net.cpp:139", f"Memory required for data: {bytes}")
+
+    def sharing_parameters(self, param: str, owner: str, index: int) -> None:
+        text = f"Sharing parameters '{param}' owned by layer '{owner}', param index {index}"
+        self._line(INFO, "net.cpp:467", text)
+
+    def needs_backward(self, layer: str, needs: bool) -> None:
+        line, verb = (200, "needs") if needs else (202, "does not need")
+        self._line(INFO, f"net.cpp:{line}", f"{layer} {verb} backward computation.")
+
+    def output(self, blob: str) -> None:
+        self._line(INFO, "net.cpp:244", f"This network produces output {blob}")
+
+    def net_done(self) -> None:
+        self._line(INFO, "net.cpp:257", "Network initialization done.")
+
+    def ignoring_layer(self, name: str, how: str = "binary") -> None:
+        """A layer of the weights that the net lacks; `how` they came: binary, hdf5 or share (train to test)."""
+        self._line(INFO, f"net.cpp:{_SOURCE_LAYER_LINES[how][0]}", f"Ignoring source layer {name}")
+
+    def copying_layer(self, name: str, how: str = "binary") -> None:
+        """A layer of the weights that the net has; only in debug logs, as in Caffe."""
+        self._line(DEBUG, f"net.cpp:{_SOURCE_LAYER_LINES[how][1]}", f"Copying source layer {name}")
+
+    # -- src/caffe/net.cpp: debug_info --------------------------------------------------------
+
+    def debug_forward(self, layer: str, kind: str, blob: str, data: float) -> None:
+        """`kind` is top or param; `data` the mean absolute value. A nameless param is named by its index."""
+        line = {"top": 593, "param": 605}[kind]
+        text = f"    [Forward] Layer {layer}, {kind} blob {blob} data: {cpp_float(data)}"
+        self._line(INFO, f"net.cpp:{line}", text)
+
+    def debug_backward(self, layer: str, kind: str, blob: str, diff: float) -> None:
+        """`kind` is bottom or param; `diff` the mean absolute gradient. A param is named by its index."""
+        line = {"bottom": 621, "param": 632}[kind]
+        text = f"    [Backward] Layer {layer}, {kind} blob {blob} diff: {cpp_float(diff)}"
+        self._line(INFO, f"net.cpp:{line}", text)
+
+    def debug_update(self, layer: str, param: str, data: float, diff: float) -> None:
+        text = f"    [Update] Layer {layer}, param {param} data: {cpp_float(data)}; diff: {cpp_float(diff)}"
+        self._line(INFO, "net.cpp:649", text)
+
+    def debug_update_shared(self, layer: str, param: str, owner: str, owner_param: str, diff: float) -> None:
+        owned = f"(owned by layer {owner}, param {owner_param})"
+        text = f"    [Update] Layer {layer}, param blob {param} {owned} diff: {cpp_float(diff)}"
+        self._line(INFO, "net.cpp:657", text)
+
+    def debug_norms(self, l1_data: float, l1_diff: float, l2_data: float, l2_diff: float) -> None:
+        """Norms over all learned blobs; an error-level line in Caffe, and so here."""
+        l1 = f"L1 norm = ({cpp_float(l1_data)}, {cpp_float(l1_diff)})"
+        l2 = f"L2 norm = ({cpp_float(l2_data)}, {cpp_float(l2_diff)})"
+        self._line(ERROR, "net.cpp:721", f"    [Backward] All net params (data, diff): {l1}; {l2}")
+
+    # -- src/caffe/solver.cpp -----------------------------------------------------------------
+
+    def solver_parameters(self, text: str) -> None:
+        """Echo the solver, command-line changes included; `text` is prototxt."""
+        self._line(INFO, "solver.cpp:45", f"Initializing solver from parameters: \n{text}")
+
+    def train_net(self, field: str, file: str = "") -> None:
+        """`field` of the solver that gives the training net: net, net_param, train_net or train_net_param."""
+        line, text = {
+            "train_net_param": (88, "specified in train_net_param."),
+            "train_net": (92, f"from train_net file: {file}"),
+            "net_param": (97, "specified in net_param."),
+            "net": (102, f"from net file: {file}"),
+        }[field]
+        self._line(INFO, f"solver.cpp:{line}", f"Creating training net {text}")
+
+    def test_net(self, index: int, field: str, file: str = "") -> None:
+        """`field` of the solver that gives test net `index`: net, net_param, test_net or test_net_param."""
+        source = {
+            "net": f"net file: {file}",
+            "test_net": f"test_net file: {file}",
+            "net_param": field,
+            "test_net_param": field,
+        }[field]
+        self._line(INFO, "solver.cpp:190", f"Creating test net (#{index}) specified by {source}")
+
+    def finetuning(self, weights: str) -> None:
+        self._line(INFO, "solver.cpp:72", f"Finetuning from {weights}")
+
+    def scaffolding_done(self) -> None:
+        self._line(INFO, "solver.cpp:57", "Solver scaffolding done.")
+
+    def solving(self, net_name: str, lr_policy: str) -> None:
+        self._line(INFO, "solver.cpp:289", f"Solving {net_name}")
+        self._line(INFO, "solver.cpp:290", f"Learning Rate Policy: {lr_policy}")
+
+    def restoring(self, snapshot: str) -> None:
+        """`Solver.solve(resume_file)`; the command line prints `resuming` instead."""
+        self._line(INFO, "solver.cpp:296", f"Restoring previous solver status from {snapshot}")
+
+    def iteration(self, iter: int, loss: float, done: int = 0, seconds: float = 0.0, display: int = 0) -> None:
+        """The smoothed loss of a displayed iteration.
+
+        `done` iterations took `seconds` since the last such line; `display` is the solver's field.
+        Without `display` the speed is left out, as in the last line of a run.
+        """
+        speed = ""
+        if display:
+            speed = f" ({cpp_float(done / (seconds or 1))} iter/s, {cpp_float(seconds)}s/{display} iters)"
+        self._fact("loss", cpp_float(loss))
+        where = f"solver.cpp:{239 if display else 327}"
+        self._line(INFO, where, f"Iteration {iter}{speed}, loss = {cpp_float(loss)}")
+
+    def train_outputs(self, outputs: Outputs) -> None:
+        """The train net's outputs in order: (name, values of all elements, loss weight)."""
+        self._outputs(258, "Train", outputs)
+
+    def testing(self, iter: int, net: int) -> None:
+        self._line(INFO, "solver.cpp:347", f"Iteration {iter}, Testing net (#{net})")
+
+    def test_interrupted(self) -> None:
+        self._line(INFO, "solver.cpp:396", "Test interrupted.")
+
+    def test_loss(self, loss: float) -> None:
+        self._line(INFO, "solver.cpp:401", f"Test loss: {cpp_float(loss)}")
+
+    def test_outputs(self, outputs: Outputs) -> None:
+        """A test net's mean outputs in order: (name, values of all elements, loss weight)."""
+        self._outputs(414, "Test", outputs)
+
+    def _outputs(self, line: int, phase: str, outputs: Outputs) -> None:
+        elements = ((name, value, weight) for name, values, weight in outputs for value in values)
+        for index, (name, value, weight) in enumerate(elements):
+            text = f"    {phase} net output #{index}: {name} = {_weighted(value, weight)}"
+            self._line(INFO, f"solver.cpp:{line}", text)
+
+    def snapshot_model(self, path: str, hdf5: bool = False) -> None:
+        line, kind = (474, "HDF5") if hdf5 else (464, "binary proto")
+        self._line(INFO, f"solver.cpp:{line}", f"Snapshotting to {kind} file {path}")
+
+    def optimization_done(self) -> None:
+        self._line(INFO, "solver.cpp:332", "Optimization Done.")
+
+    def stopped_early(self) -> None:
+        self._line(INFO, "solver.cpp:311", "Optimization stopped early.")
+
+    # -- src/caffe/solvers/sgd_solver.cpp -----------------------------------------------------
+
+    def learning_rate(
+        self, iter: int, rate: float, momentum: float | None = None, weight_decay: float | None = None
+    ) -> None:
+        """The rate of a displayed iteration; momentum and weight decay where a schedule moves them."""
+        self._fact("lr", cpp_float(rate))
+        text = f"Iteration {iter}, lr = {cpp_float(rate)}"
+        if momentum is not None:
+            text += f", momentum = {cpp_float(momentum)}"
+        if weight_decay is not None:
+            text += f", weight decay = {cpp_float(weight_decay)}"
+        self._line(INFO, "sgd_solver.cpp:133", text)
+
+    def multistep(self, iter: int, step: int) -> None:
+        """The multistep policy has just gone to `step`."""
+        self._line(INFO, "sgd_solver.cpp:52", f"MultiStep Status: Iteration {iter}, step = {step}")
+
+    def gradient_clipping(self, norm: float, limit: float, scale: float) -> None:
+        text = (
+            f"Gradient clipping: scaling down gradients (L2 norm {cpp_float(norm)} > {cpp_float(limit)}) "
+            f"by scale factor {cpp_float(scale)}"
+        )
+        self._line(INFO, "sgd_solver.cpp:120", text)
+
+    def snapshot_state(self, path: str, hdf5: bool = False) -> None:
+        line, kind = (317, "HDF5") if hdf5 else (305, "binary proto")
+        self._line(INFO, f"sgd_solver.cpp:{line}", f"Snapshotting solver state to {kind} file {path}")
+
+    def restoring_history(self) -> None:
+        """A binary solverstate is restored (an HDF5 one is, silently); all solver types print this name."""
+        self._line(INFO, "sgd_solver.cpp:357", "SGDSolver: restoring history")
+
+
+def _weighted(value: float, weight: float) -> str:
+    """`2.3 (* 1 = 2.3 loss)`, or the bare value where it is no loss."""
+    text = cpp_float(value)
+    return f"{text} (* {cpp_float(weight)} = {cpp_float(weight * value)} loss)" if weight else text
+
+
+NULL = Log(progress=False, level=OFF)
