@@ -235,8 +235,10 @@ class Log:
 
     def snapshot_prefix(self, prefix: str, was_folder: bool) -> None:
         """The prefix that is used where the solver gave a folder, or none at all."""
-        line, why = (1113, "was a directory and is replaced") if was_folder else (1108, "was not specified and is set")
-        self._line(INFO, f"upgrade_proto.cpp:{line}", f"snapshot_prefix {why} to {prefix}")
+        line, why = (1113, "a directory and is replaced")
+        if not was_folder:
+            line, why = 1108, "not specified and is set"
+        self._line(INFO, f"upgrade_proto.cpp:{line}", f"snapshot_prefix was {why} to {prefix}")
 
     # -- src/caffe/net.cpp: which layers the state keeps --------------------------------------
 
@@ -262,15 +264,15 @@ class Log:
 
     # -- src/caffe/net.cpp: the structure -----------------------------------------------------
 
-    def net_parameters(self, text: str) -> None:
+    def initializing_net(self, text: str) -> None:
         """Echo the filtered net, before splits are inserted; `text` is prototxt."""
         self._line(INFO, "net.cpp:53", f"Initializing net from parameters: \n{text}")
 
-    def layer_factory(self, name: str) -> None:
-        """The registry makes a layer; a layer that holds another prints it again under its own name."""
+    def creating_layer(self, name: str) -> None:
+        """The registry starts to make a layer, or a layer that lives inside another."""
         self._line(INFO, "layer_factory.hpp:77", f"Creating layer {name}")
 
-    def creating_layer(self, name: str) -> None:
+    def created_layer(self, name: str) -> None:
         self._line(INFO, "net.cpp:86", f"Creating Layer {name}")
 
     def bottom(self, layer: str, blob: str) -> None:
@@ -284,12 +286,14 @@ class Log:
     def setting_up(self, layer: str) -> None:
         self._line(INFO, "net.cpp:124", f"Setting up {layer}")
 
-    def top_shape(self, shape: Sequence[int], loss_weight: float = 0.0) -> None:
+    def top_shape(self, shape: Sequence[int]) -> None:
         self._line(INFO, "net.cpp:131", f"Top shape: {shape_text(shape)}")
-        if loss_weight:
-            self._line(INFO, "net.cpp:134", f"    with loss weight {cpp_float(loss_weight)}")
 
-    def memory_required(self, bytes: int) -> None:
+    def loss_weight(self, weight: float) -> None:
+        """The weight of the top whose shape was just printed; Caffe prints none for weight 0."""
+        self._line(INFO, "net.cpp:134", f"    with loss weight {cpp_float(weight)}")
+
+    def memory(self, bytes: int) -> None:
         """The data of all tops up to here, in bytes."""
         self._line(INFO, "net.cpp:139", f"Memory required for data: {bytes}")
 
@@ -297,21 +301,21 @@ class Log:
         text = f"Sharing parameters '{param}' owned by layer '{owner}', param index {index}"
         self._line(INFO, "net.cpp:467", text)
 
-    def needs_backward(self, layer: str, needs: bool) -> None:
+    def need_backward(self, layer: str, needs: bool) -> None:
         line, verb = (200, "needs") if needs else (202, "does not need")
         self._line(INFO, f"net.cpp:{line}", f"{layer} {verb} backward computation.")
 
-    def output(self, blob: str) -> None:
+    def net_output(self, blob: str) -> None:
         self._line(INFO, "net.cpp:244", f"This network produces output {blob}")
 
-    def net_done(self) -> None:
+    def net_initialized(self) -> None:
         self._line(INFO, "net.cpp:257", "Network initialization done.")
 
-    def ignoring_layer(self, name: str, how: str = "binary") -> None:
-        """A layer of the weights that the net lacks; `how` they came: binary, hdf5 or share (train to test)."""
+    def ignoring_source_layer(self, name: str, how: str = "binary") -> None:
+        """A layer of the weights that the net lacks; they come from a binary or hdf5 file, or by share."""
         self._line(INFO, f"net.cpp:{_SOURCE_LAYER_LINES[how][0]}", f"Ignoring source layer {name}")
 
-    def copying_layer(self, name: str, how: str = "binary") -> None:
+    def copying_source_layer(self, name: str, how: str = "binary") -> None:
         """A layer of the weights that the net has; only in debug logs, as in Caffe."""
         self._line(DEBUG, f"net.cpp:{_SOURCE_LAYER_LINES[how][1]}", f"Copying source layer {name}")
 
@@ -346,7 +350,7 @@ class Log:
 
     # -- src/caffe/solver.cpp -----------------------------------------------------------------
 
-    def solver_parameters(self, text: str) -> None:
+    def initializing_solver(self, text: str) -> None:
         """Echo the solver, command-line changes included; `text` is prototxt."""
         self._line(INFO, "solver.cpp:45", f"Initializing solver from parameters: \n{text}")
 
@@ -384,7 +388,7 @@ class Log:
         """`Solver.solve(resume_file)`; the command line prints `resuming` instead."""
         self._line(INFO, "solver.cpp:296", f"Restoring previous solver status from {snapshot}")
 
-    def iteration(self, iter: int, loss: float, done: int = 0, seconds: float = 0.0, display: int = 0) -> None:
+    def iteration(self, iter: int, loss: float, done: int = 0, seconds: float = 0, display: int = 0) -> None:
         """The smoothed loss of a displayed iteration.
 
         `done` iterations took `seconds` since the last such line; `display` is the solver's field.
