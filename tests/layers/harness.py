@@ -1,0 +1,331 @@
+"""How layers are tested: a case is data, and one function runs every check on it.
+
+    CASES = [Case("slope", 'type: "ReLU" relu_param { negative_slope: 0.1 }', [(2, 3, 5)], formula)]
+    ERRORS = [Error('type: "Concat" concat_param { axis: 4 }', [(2, 3)], "axis 4 is out of range")]
+
+    test_case = cases(CASES)
+    test_error = errors(ERRORS)
+
+`golden(name)` replays one case that a real Caffe computed (tests/reference/layers).
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import LayerError
+from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
+from caffe_compat.net.resolve import filter_net, insert_splits
+from caffe_compat.proto import NetParameter, NetState
+from caffe_compat.proto.text import parse, read_net
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "layers"
+
+Arrays = Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer under test.
+
+    name      the test's id
+    layer     what stands inside `layer { }`; missing `bottom` and `top` lines are added (x0 x1 ..., y)
+    bottoms   one a bottom: an array, or a shape to be filled with distinct values in both signs, none of them 0
+    formula   numpy: (*bottoms, *blobs) -> the top, or a tuple of the tops; float64 in and out
+    diffs     numpy: (top diffs, *bottoms, *blobs) -> what Caffe gives the bottoms as gradients, where that is
+              not the derivative of `formula`; replaces the finite differences
+    gradient  which bottoms take part in the gradient check; None means all, () none (of the blobs neither)
+    blobs     blob values; None means drawn like the bottoms
+    """
+
+    name: str
+    layer: str
+    bottoms: Sequence[Any]
+    formula: Callable[..., Any]
+    diffs: Callable[..., Any] | None = None
+    gradient: Sequence[int] | None = None
+    blobs: Arrays | None = None
+    phase: int = TRAIN
+
+
+@dataclass(frozen=True)
+class Error:
+    """A layer that must be refused in setup or reshape; `match` is a regular expression."""
+
+    layer: str
+    bottoms: Sequence[Sequence[int]]
+    match: str
+    phase: int = TRAIN
+
+
+def cases(table: Sequence[Case]) -> Callable[[Case], None]:
+    """The test function that checks every case of `table`."""
+
+    @pytest.mark.parametrize("case", table, ids=[case.name for case in table])
+    def test_case(case: Case) -> None:
+        check(case)
+
+    return test_case
+
+
+def errors(table: Sequence[Error]) -> Callable[[Error], None]:
+    """The test function that checks every refusal of `table`: message, place, layer and type."""
+
+    @pytest.mark.parametrize("error", table, ids=[re.sub(r"\W+", "_", error.match)[:50] for error in table])
+    def test_error(error: Error) -> None:
+        with pytest.raises(LayerError, match=error.match) as caught:
+            make(error.layer, *error.bottoms, phase=error.phase)
+        kind = re.search(r'type: "(\w+)"', error.layer)[1]
+        assert re.match(rf"test\.prototxt:\d+: layer 'l' \({kind}\): ", str(caught.value))
+
+    return test_error
+
+
+def layer_param(text: str, bottoms: int = 1) -> Any:
+    """The LayerParameter of `layer { name: "l" <text> }`, with bottoms and a top added if `text` has none."""
+    (param,) = parse(f'layer {{ name: "l" {text} }}', NetParameter, "test.prototxt").layer
+    if not param.bottom:
+        param.bottom.extend(f"x{i}" for i in range(bottoms))
+    if not param.top:
+        param.top.append("y")
+    return param
+
+
+def make(
+    text: str, *bottoms: Sequence[int], phase: int = TRAIN, dtype: torch.dtype = torch.float64, seed: int = 1
+) -> Layer:
+    """The layer of `text`, set up and reshaped for bottoms of these shapes."""
+    context = Context(generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    layer = create_layer(layer_param(text, len(bottoms)), phase, context)
+    layer.setup(*(tuple(shape) for shape in bottoms))
+    layer.reshape(*(tuple(shape) for shape in bottoms))
+    return layer
+
+
+def draws(shape: Sequence[int], seed: int = 1) -> np.ndarray:
+    """Distinct values between -2 and 2, none of them 0, in an order that depends on `seed`."""
+    count = int(np.prod(shape))
+    values = (np.arange(count) + 0.7) * (4 / max(count, 1)) - 2
+    return np.random.default_rng(seed).permutation(values).reshape(shape)
+
+
+def run(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
+    """The layer's tops, always as a tuple."""
+    tops = layer(*bottoms)
+    return (tops,) if isinstance(tops, Tensor) else tuple(tops)
+
+
+def check(case: Case) -> None:
+    """Shapes, numpy formula, float32 against float64, gradients, and in place against not in place."""
+    seed = zlib.crc32(case.name.encode())
+    arrays = [draws(b, seed + i) if isinstance(b, tuple) else np.asarray(b, np.float64) for i, b in enumerate(case.bottoms)]
+    shapes = [array.shape for array in arrays]
+    layer = make(case.layer, *shapes, phase=case.phase)
+    for i, blob in enumerate(layer.blobs.parameters()):
+        value = case.blobs[i] if case.blobs is not None else draws(blob.shape, seed + 100 + i)
+        assert np.shape(value) == tuple(blob.shape), f"blob {i}"
+        blob.data.copy_(torch.as_tensor(value))
+    blobs = [blob.detach().clone().numpy() for blob in layer.blobs.parameters()]
+    wanted = case.formula(*arrays, *blobs)
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    kept = [array.copy() for array in arrays]
+
+    declared = layer.reshape(*shapes)
+    tops = run(layer, *map(torch.from_numpy, arrays))
+    assert [tuple(top.shape) for top in tops] == [tuple(shape) for shape in declared]
+    assert len(tops) == len(wanted)
+    for i, (top, want) in enumerate(zip(tops, wanted, strict=True)):
+        assert top.dtype == torch.float64
+        np.testing.assert_allclose(top.detach().numpy(), want, rtol=1e-9, atol=1e-11, err_msg=f"top {i}")
+    for array, before in zip(arrays, kept, strict=True):
+        np.testing.assert_array_equal(array, before, err_msg="forward changed a bottom")
+
+    single = make(case.layer, *shapes, phase=case.phase, dtype=torch.float32)
+    for blob, value in zip(single.blobs.parameters(), blobs, strict=True):
+        blob.data.copy_(torch.from_numpy(value))
+    for i, (top, want) in enumerate(zip(run(single, *(torch.tensor(a, dtype=torch.float32) for a in arrays)), wanted, strict=True)):
+        assert top.dtype == torch.float32
+        assert_equal(top, want, f"float32 top {i}")
+
+    if case.diffs is not None:
+        _check_diffs(case, layer, arrays, blobs)
+    elif case.gradient != ():
+        _check_gradient(case, layer, arrays)
+    if layer.in_place and len(arrays) == len(tops) == 1 and tops[0].shape == shapes[0]:
+        _check_in_place(case, arrays[0], blobs)
+
+
+def _leaves(case: Case, arrays: Arrays) -> list[Tensor]:
+    wanted = range(len(arrays)) if case.gradient is None else case.gradient
+    return [torch.tensor(array, requires_grad=i in wanted) for i, array in enumerate(arrays)]
+
+
+def _check_diffs(case: Case, layer: Layer, arrays: Arrays, blobs: Arrays) -> None:
+    leaves = _leaves(case, arrays)
+    tops = run(layer, *leaves)
+    diffs = [draws(top.shape, 7 + i) for i, top in enumerate(tops)]
+    live = [i for i, top in enumerate(tops) if top.requires_grad]
+    torch.autograd.backward([tops[i] for i in live], [torch.from_numpy(diffs[i]) for i in live])
+    wanted = case.diffs(diffs, *arrays, *blobs)
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    for i, (leaf, want) in enumerate(zip([t for t in leaves if t.requires_grad], wanted, strict=True)):
+        np.testing.assert_allclose(leaf.grad.numpy(), want, rtol=1e-9, atol=1e-11, err_msg=f"gradient {i}")
+
+
+def _check_gradient(case: Case, layer: Layer, arrays: Arrays) -> None:
+    leaves = _leaves(case, arrays)
+    names = [name for name, blob in layer.named_parameters() if blob.requires_grad]
+
+    def function(*tensors: Tensor) -> tuple[Tensor, ...]:
+        bottoms, values = tensors[: len(leaves)], tensors[len(leaves) :]
+        tops = torch.func.functional_call(layer, dict(zip(names, values, strict=True)), bottoms)
+        return (tops,) if isinstance(tops, Tensor) else tuple(tops)
+
+    values = [blob.detach().clone().requires_grad_() for blob in layer.parameters() if blob.requires_grad]
+    state = [blob.detach().clone() for blob in layer.parameters()]
+    assert torch.autograd.gradcheck(function, (*leaves, *values), fast_mode=False)
+    for blob, value in zip(layer.parameters(), state, strict=True):
+        blob.data.copy_(value)
+
+
+def _check_in_place(case: Case, bottom: np.ndarray, blobs: Arrays) -> None:
+    """A net where the layer writes over a blob that another layer made gives the same values and gradients."""
+    results = []
+    for top in ("y", "x0"):
+        text = re.sub(r'(bottom|top): "\w+"', "", case.layer)
+        shape = " ".join(f"dim: {n}" for n in bottom.shape)
+        net = parse(
+            f"""layer {{ name: "in" type: "Input" top: "x" input_param {{ shape {{ {shape} }} }} }}
+            layer {{ name: "before" type: "Power" bottom: "x" top: "x0" power_param {{ scale: 1 }} }}
+            layer {{ name: "l" {text} bottom: "x0" top: "{top}" }}""",
+            NetParameter,
+            "test.prototxt",
+        )
+        replay = Replay(net, case.phase, torch.float64)
+        for blob, value in zip(replay.params.get("l", []), blobs, strict=True):
+            blob.data.copy_(torch.from_numpy(value))
+        replay.forward({"x": bottom})
+        result = replay.blobs[top]
+        if result.requires_grad and case.gradient != ():
+            result.backward(torch.from_numpy(draws(result.shape, 5)))
+        results.append((result.detach(), replay.blobs["x"].grad))
+    (apart, apart_grad), (placed, placed_grad) = results
+    assert torch.equal(apart, placed)
+    assert (apart_grad is None and placed_grad is None) or torch.equal(apart_grad, placed_grad)
+
+
+def assert_equal(ours: Any, caffe: Any, what: str) -> None:
+    """Same shape, and max |ours - Caffe| <= 2e-4 * max(1e-3, max |Caffe|)."""
+    ours, caffe = np.asarray(ours.detach() if isinstance(ours, Tensor) else ours), np.asarray(caffe)
+    assert ours.shape == caffe.shape, f"{what}: shape {ours.shape}, Caffe has {caffe.shape}"
+    if not caffe.size:
+        return
+    limit = 2e-4 * max(1e-3, float(np.abs(caffe).max()))
+    worst = float(np.abs(ours.astype(np.float64) - caffe.astype(np.float64)).max())
+    assert worst <= limit, f"{what}: off by {worst:.3g}, allowed {limit:.3g}"
+
+
+@dataclass
+class Replay:
+    """A small net run layer by layer, with every blob kept: the values by name, as Caffe's net shows them."""
+
+    param: Any
+    phase: int
+    dtype: torch.dtype = torch.float32
+    layers: list[Layer] = field(default_factory=list)
+    params: dict[str, list[Tensor]] = field(default_factory=dict)
+    blobs: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.param = insert_splits(filter_net(self.param, NetState(phase=self.phase)))
+
+    def forward(self, inputs: dict[str, np.ndarray]) -> None:
+        """One pass; the first one also sets the layers up, for these shapes."""
+        self.blobs = {}
+        first = not self.layers
+        for i, param in enumerate(self.param.layer):
+            if first:
+                self.layers.append(create_layer(param, self.phase, Context(dtype=self.dtype)))
+            layer = self.layers[i]
+            if param.type == "Input":
+                for top in param.top:
+                    value = torch.tensor(np.asarray(inputs[top]), dtype=self.dtype)
+                    self.blobs[top] = value.requires_grad_()
+                continue
+            bottoms = [self.blobs[name] for name in param.bottom]
+            if param.propagate_down:
+                bottoms = [b if down else b.detach() for b, down in zip(bottoms, param.propagate_down, strict=True)]
+            shapes = [tuple(bottom.shape) for bottom in bottoms]
+            if first:
+                layer.setup(*shapes)
+                if len(layer.blobs):
+                    self.params[param.name] = list(layer.blobs.parameters())
+            declared = layer.reshape(*shapes)
+            tops = layer.load(torch.device("cpu")) if layer.is_data else run(layer, *bottoms)
+            assert [tuple(top.shape) for top in tops] == [tuple(shape) for shape in declared]
+            self.blobs.update(zip(param.top, tops, strict=True))
+
+    def loss(self) -> Tensor:
+        """The sum over all tops of loss_weight times the sum of the top's elements."""
+        total = torch.zeros((), dtype=self.dtype)
+        for layer, param in zip(self.layers, self.param.layer, strict=True):
+            weights = list(param.loss_weight) or ([1.0] if layer.is_loss else [])
+            for top, weight in zip(param.top, weights, strict=False):
+                total = total + weight * self.blobs[top].sum()
+        return total
+
+
+def golden_cases() -> list[str]:
+    """The names of all cases in tests/reference/layers."""
+    return sorted(path.stem for path in REFERENCE.glob("*.npz"))
+
+
+def golden(name: str) -> None:
+    """Replay one case that Caffe computed: every blob, gradient and changed parameter must agree."""
+    with np.load(REFERENCE / f"{name}.npz") as file:
+        data = {key: file[key] for key in file.files}
+    meta = json.loads(str(data.pop("meta")))
+    by_kind: dict[str, dict[str, np.ndarray]] = {}
+    for key, value in data.items():
+        kind, _, rest = key.partition(".")
+        by_kind.setdefault(kind, {})[rest] = value
+
+    phase = {"TRAIN": TRAIN, "TEST": TEST}[meta["phase"]]
+    replay = Replay(read_net(str(REFERENCE / f"{name}.prototxt")), phase)
+    inputs = by_kind.get("in", {})
+    replay.forward(inputs)  # to make the parameters; its effect on them is overwritten next
+    for key, value in by_kind.get("param", {}).items():
+        layer, _, index = key.rpartition(".")
+        replay.params[layer][int(index)].data.copy_(torch.from_numpy(value))
+    for _ in range(meta["passes"]):
+        replay.forward(inputs)
+
+    for blob, value in by_kind["blob"].items():
+        assert_equal(replay.blobs[blob], value, f"blob {blob}")
+    for key, value in by_kind.get("after", {}).items():
+        layer, _, index = key.rpartition(".")
+        assert_equal(replay.params[layer][int(index)], value, f"blob {index} of layer {layer} after the pass")
+    if not meta["backward"]:
+        return
+    total = replay.loss()
+    for top, diff in by_kind.get("topdiff", {}).items():
+        total = total + (replay.blobs[top] * torch.from_numpy(diff)).sum()
+    total.backward()
+    for blob, value in by_kind.get("grad", {}).items():
+        assert_equal(_grad(replay.blobs[blob]), value, f"gradient of {blob}")
+    for key, value in by_kind.get("paramgrad", {}).items():
+        layer, _, index = key.rpartition(".")
+        assert_equal(_grad(replay.params[layer][int(index)]), value, f"gradient of blob {index} of layer {layer}")
+
+
+def _grad(tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
