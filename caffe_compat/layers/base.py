@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
@@ -74,6 +74,7 @@ class Layer(nn.Module):
         self.phase = phase
         self.context = context or Context()
         self.blobs = nn.ParameterList()
+        self.fixed_blobs: set[int] = set()  # indices of blobs that never have a gradient
 
     # -- what a layer type defines ------------------------------------------------------------
 
@@ -91,6 +92,16 @@ class Layer(nn.Module):
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         """For `is_data` layers: the next batch, one tensor a top, on `device`."""
         raise NotImplementedError(f"{type(self).__name__}.load")
+
+    def get_state(self) -> dict[str, Any]:
+        """For `is_data` layers: where the data stands, as JSON; `set_state` goes back there exactly."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """For `is_data` layers: go to what `get_state` returned."""
+
+    def skip_batches(self, count: int) -> None:
+        """For `is_data` layers: stand where `count` calls of `load` from the first record would have led."""
 
     def allow_force_backward(self, index: int) -> bool:
         """Whether force_backward may ask for the gradient of bottom `index` (labels: no)."""
@@ -112,12 +123,43 @@ class Layer(nn.Module):
         return axis % len(shape)
 
     def add_blob(self, shape: Sequence[int], filler: Any = None, learned: bool = True) -> nn.Parameter:
-        """Append a blob of `shape`, filled by `filler` (a FillerParameter; None leaves zeros)."""
+        """Append a blob of `shape`, filled by `filler` (a FillerParameter; None leaves zeros).
+
+        `learned` False marks a blob that never has a gradient, such as BatchNorm's statistics.
+        """
         blob = torch.zeros(tuple(shape), dtype=self.context.dtype)
         if filler is not None:
             fillers.fill(blob, filler, self.context.generator, self.fail)
+        if not learned:
+            self.fixed_blobs.add(len(self.blobs))
         self.blobs.append(nn.Parameter(blob, requires_grad=learned))
         return self.blobs[-1]
+
+    def owned_blobs(self) -> list[nn.Parameter]:
+        """The tensors behind `blobs`, in order: a shared blob's owner, in the owner's shape."""
+        return [blob for _, blob in self.blobs.named_parameters(remove_duplicate=False)]
+
+    def share_blob(self, index: int, owner: nn.Parameter) -> None:
+        """Make blob `index` the same tensor as `owner`, seen in this layer's own shape."""
+        shape = self.blobs[index].shape
+        if shape != owner.shape:
+            self.blobs = _Viewed(self.owned_blobs(), {**getattr(self.blobs, "shapes", {}), index: shape})
+        self.blobs[index] = owner
+
+
+class _Viewed(nn.ParameterList):
+    """Blobs of which some are another layer's, in another shape (share_mode PERMISSIVE)."""
+
+    def __init__(self, blobs: Iterable[nn.Parameter], shapes: dict[int, torch.Size]):
+        super().__init__(blobs)
+        self.shapes = shapes
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        blob = super().__getitem__(index)
+        shape = self.shapes.get(range(len(self))[index])
+        return blob if shape is None else blob.view(shape)
 
 
 def where(param: Any) -> str:

@@ -1,0 +1,218 @@
+"""Run a net one layer at a time, every blob and diff in sight.
+
+Caffe's backward is per layer: it reads the top diffs that stand in the blobs (the user may have
+written them), overwrites the bottom diffs and adds to the blobs' diffs, from any layer to any
+other. One autograd graph over the whole net cannot do that, so each layer gets its own here.
+`debug_info`, timing and the pycaffe interface run this; training runs `lower`'s graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import NetError
+from caffe_compat.net.lower import weighted
+
+if TYPE_CHECKING:
+    from caffe_compat.net.net import Net
+
+Hook = Callable[[int], None]
+
+
+class Layerwise:
+    """The blobs of a net by name, and layer-by-layer forward and backward over them.
+
+    Attributes:
+        before_forward, after_forward, before_backward, after_backward: called with the layer's index.
+    """
+
+    def __init__(self, net: Net):
+        self.net = net
+        self._data: dict[str, Tensor] = {}
+        self._diff: dict[str, Tensor] = {}
+        self._pinned: set[str] = set()
+        self._tape: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+        self._shaped_for: dict[int, list[tuple[int, ...]]] = {}
+        self.before_forward: list[Hook] = []
+        self.after_forward: list[Hook] = []
+        self.before_backward: list[Hook] = []
+        self.after_backward: list[Hook] = []
+
+    # -- blobs --------------------------------------------------------------------------------
+
+    def data(self, name: str) -> Tensor:
+        """The blob's values; zeros before the first forward, as in Caffe."""
+        if name not in self._data:
+            self._data[name] = self._zeros(name)
+        return self._data[name]
+
+    def diff(self, name: str) -> Tensor:
+        """The blob's gradient; a loss top starts as its loss_weight, anything else as zeros."""
+        shape = self.data(name).shape
+        if name not in self._diff or self._diff[name].shape != shape:
+            self._diff[name] = torch.full_like(self.data(name), self.net.output_weights.get(name, 0.0))
+        return self._diff[name]
+
+    def pin(self, name: str) -> None:
+        """From now on write this blob's values into the same memory: somebody holds a view of it."""
+        self._pinned.add(name)
+
+    def reshape_blob(self, name: str, shape: tuple[int, ...]) -> None:
+        """Give a blob another shape, keeping as many of its first values as fit (Blob::Reshape)."""
+        old = self.data(name)
+        if old.shape == shape:
+            return
+        new = old.new_zeros(shape)
+        kept = min(old.numel(), new.numel())
+        new.view(-1)[:kept] = old.reshape(-1)[:kept]
+        self._data[name] = new
+        self.net.blob_shapes[name] = shape
+
+    def _zeros(self, name: str) -> Tensor:
+        return torch.zeros(self.net.blob_shapes[name], dtype=self.net.context.dtype, device=self.net.device)
+
+    def _store(self, name: str, value: Tensor) -> None:
+        value = value.detach()
+        old = self._data.get(name)
+        if name in self._pinned and old is not None and old.shape == value.shape:
+            if old.data_ptr() != value.data_ptr():
+                old.copy_(value)
+        else:
+            self._data[name] = value
+        self.net.blob_shapes[name] = tuple(value.shape)
+
+    def _store_diff(self, name: str, value: Tensor) -> None:
+        if name in self._diff and self._diff[name].shape == value.shape:
+            self._diff[name].copy_(value)
+        else:
+            self._diff[name] = value.detach().clone()
+
+    # -- running ------------------------------------------------------------------------------
+
+    def forward(self, start: int = 0, end: int | None = None) -> Tensor:
+        """Run layers start..end (both included) on the blobs as they stand; returns their weighted loss."""
+        net = self.net
+        end = len(net.layers) - 1 if end is None else end
+        self._check(start, end)
+        loss = torch.zeros((), dtype=net.context.dtype, device=net.device)
+        for i in range(start, end + 1):
+            for hook in self.before_forward:
+                hook(i)
+            for top, value, weight in zip(net.top_names[i], self._run(i), net.loss_weights[i], strict=True):
+                self._store(top, value)
+                if weight:
+                    loss = loss + weighted(value.detach(), weight)
+            if net.debug_info:
+                self._debug_forward(i)
+            for hook in self.after_forward:
+                hook(i)
+        return loss
+
+    def _run(self, i: int) -> list[Tensor]:
+        net, layer = self.net, self.net.layers[i]
+        if layer.is_data:
+            if layer.type == "Input":
+                return [self.data(name) for name in net.top_names[i]]
+            return list(layer.load(net.device))
+        needs = net.layer_need_backward[i]
+        bottoms = [
+            self.data(name).detach().requires_grad_(needs and need)
+            for name, need in zip(net.bottom_names[i], net.bottom_need_backward[i], strict=True)
+        ]
+        shapes = [tuple(b.shape) for b in bottoms]
+        if shapes != self._shaped_for.get(i):
+            layer.reshape(*shapes)
+            self._shaped_for[i] = shapes
+        with torch.set_grad_enabled(needs):
+            tops = layer(*bottoms)
+        tops = list(tops) if isinstance(tops, tuple) else [tops]
+        self._tape[i] = (bottoms, tops)
+        return tops
+
+    def backward(self, start: int | None = None, end: int = 0) -> None:
+        """Run layers start..end backward (start is the later one) from the diffs that stand in the tops."""
+        net = self.net
+        start = len(net.layers) - 1 if start is None else start
+        self._check(end, start)
+        for i in range(start, end - 1, -1):
+            for hook in self.before_backward:
+                hook(i)
+            if net.layer_need_backward[i] and not net.layers[i].is_data:
+                self._backward_layer(i)
+                if net.debug_info:
+                    self._debug_backward(i)
+            for hook in self.after_backward:
+                hook(i)
+        if net.debug_info:
+            self._debug_norms()
+
+    def _backward_layer(self, i: int) -> None:
+        net, layer = self.net, self.net.layers[i]
+        if i not in self._tape:
+            raise NetError(f"layer '{layer.name}' has not run forward, so it cannot run backward; call forward first")
+        bottoms, tops = self._tape[i]
+        blobs = [blob for blob in layer.owned_blobs() if blob.requires_grad]
+        wanted = [b for b in bottoms if b.requires_grad]
+        roots = [(top, self.diff(name)) for top, name in zip(tops, net.top_names[i], strict=True) if top.requires_grad]
+        sources = wanted + blobs
+        gradients: tuple[Tensor | None, ...] = (None,) * len(sources)
+        if roots and sources:
+            gradients = torch.autograd.grad(
+                [top for top, _ in roots], sources, [diff for _, diff in roots], retain_graph=True, allow_unused=True
+            )
+        by_bottom = iter(gradients)
+        for name, bottom in zip(net.bottom_names[i], bottoms, strict=True):
+            if bottom.requires_grad:
+                gradient = next(by_bottom)
+                self._store_diff(name, torch.zeros_like(bottom) if gradient is None else gradient)
+        for blob, gradient in zip(blobs, by_bottom, strict=True):
+            if gradient is not None:
+                blob.grad = gradient.clone() if blob.grad is None else blob.grad.add_(gradient)
+
+    def forward_backward(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """What Net.forward_backward does, layer by layer."""
+        loss = self.forward()
+        self.backward()
+        return loss, {name: self.data(name) for name in self.net.outputs}
+
+    def _check(self, first: int, last: int) -> None:
+        if not 0 <= first <= last < len(self.net.layers):
+            raise NetError(f"layers {first} to {last} asked for, but the net has layers 0 to {len(self.net.layers) - 1}")
+
+    # -- debug_info ---------------------------------------------------------------------------
+
+    def _debug_forward(self, i: int) -> None:
+        net = self.net
+        for top in net.top_names[i]:
+            net.log.debug_forward(net.layer_names[i], "top", top, _mean_abs(self.data(top)))
+        specs = net.layers[i].param.param
+        for index, blob in enumerate(net.layers[i].blobs):
+            name = specs[index].name if index < len(specs) and specs[index].name else str(index)
+            net.log.debug_forward(net.layer_names[i], "param", name, _mean_abs(blob))
+
+    def _debug_backward(self, i: int) -> None:
+        net = self.net
+        for name, need in zip(net.bottom_names[i], net.bottom_need_backward[i], strict=True):
+            if need:
+                net.log.debug_backward(net.layer_names[i], "bottom", name, _mean_abs(self.diff(name)))
+        for index, blob in enumerate(net.layers[i].owned_blobs()):
+            if blob.requires_grad:
+                net.log.debug_backward(net.layer_names[i], "param", str(index), _mean_abs(blob.grad))
+
+    def _debug_norms(self) -> None:
+        data = [blob.tensor.detach() for blob in self.net.learned]
+        diff = [blob.tensor.grad for blob in self.net.learned if blob.tensor.grad is not None]
+        sums = [
+            (float(sum(t.abs().sum() for t in ts)), float(sum(t.square().sum() for t in ts)) ** 0.5)
+            for ts in (data, diff)
+        ]
+        (l1_data, l2_data), (l1_diff, l2_diff) = sums
+        self.net.log.debug_norms(l1_data, l1_diff, l2_data, l2_diff)
+
+
+def _mean_abs(tensor: Tensor | None) -> float:
+    return float(tensor.detach().abs().mean()) if tensor is not None and tensor.numel() else 0.0

@@ -1,0 +1,359 @@
+"""Net: the layers of one phase, connected and shaped as Caffe's Net::Init does it.
+
+Nothing is computed here. Building fails before any tensor but the learned blobs is made, so a
+wrong net costs no memory; `lower` turns the layer list into the graph that runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from caffe_compat.errors import LayerError
+from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
+from caffe_compat.log.write import NULL
+from caffe_compat.net.fuse import fuse
+from caffe_compat.net.lower import Lowered, lower
+from caffe_compat.net.resolve import filter_net, insert_splits
+from caffe_compat.proto import TRAIN, ParamSpec
+from caffe_compat.proto.text import to_text
+
+AUTOMATIC = "(automatic)"  # Caffe's name for the top that a loss layer makes for itself
+
+
+@dataclass
+class LearnedBlob:
+    """One blob the solver may update: an owner, never a sharer."""
+
+    tensor: nn.Parameter
+    layer: int
+    index: int
+    name: str
+    lr_mult: float
+    decay_mult: float
+    has_lr_mult: bool
+    has_decay_mult: bool
+
+
+class Net:
+    """The layers of one NetState, in file order, with Split layers inserted.
+
+    Args:
+        param: an upgraded NetParameter whose `state` says phase, level and stages. It is not changed.
+        context: random generator, root folder, replica and dtype for the layers.
+        log: where Caffe's structure lines go.
+        device: where blobs live and batches arrive.
+
+    Raises:
+        NetError: the graph is wrong (unknown bottom, a blob with two sources ...).
+        LayerError: a layer's parameters or bottoms are wrong.
+
+    Attributes:
+        param: the resolved NetParameter, as a caffemodel holds it, without blobs.
+        layers, layer_names, bottom_names, top_names: per layer, in order.
+        blob_names, blob_shapes: every blob in the order it appears, and its shape.
+        learned: the blobs the solver updates, in Caffe's learnable_params order.
+        inputs, outputs: names of Input tops, and of blobs nobody reads (alphabetical).
+        loss_weights: per layer, one weight a top.
+        memory: bytes that Caffe reports as "Memory required for data".
+    """
+
+    def __init__(self, param: Any, *, context: Context | None = None, log: Any = NULL, device: Any = "cpu"):
+        self.context = context or Context()
+        self.log = log
+        self.device = torch.device(device)
+        self.phase: int = param.state.phase
+        filtered = filter_net(param, param.state, log)
+        if log is not NULL:
+            log.initializing_net(to_text(filtered))
+        self.param = insert_splits(filtered)
+        self.name: str = self.param.name
+        self.debug_info: bool = self.param.debug_info
+
+        self.layers: list[Layer] = []
+        self.layer_names: list[str] = []
+        self.bottom_names: list[list[str]] = []
+        self.top_names: list[list[str]] = []
+        self.blob_names: list[str] = []
+        self.blob_shapes: dict[str, Shape] = {}
+        self.loss_weights: list[list[float]] = []
+        self.inputs: list[str] = []
+        self.learned: list[LearnedBlob] = []
+        self.layer_need_backward: list[bool] = []
+        self.bottom_need_backward: list[list[bool]] = []
+        self.memory = 0
+        self._available: dict[str, None] = {}
+        self._needs_gradient: dict[str, bool] = {}
+        self._named: dict[str, LearnedBlob] = {}
+        for layer_param in self.param.layer:
+            self._append(layer_param)
+        self._find_backward()
+        self.outputs: list[str] = sorted(self._available)
+        for output in self.outputs:
+            log.net_output(output)
+        self.output_weights: dict[str, float] = {
+            top: weight
+            for tops, weights in zip(self.top_names, self.loss_weights, strict=True)
+            for top, weight in zip(tops, weights, strict=True)
+        }
+        self._graph: Lowered | None = None
+        self.to(self.device)
+        log.net_initialized()
+
+    # -- building -----------------------------------------------------------------------------
+
+    def _append(self, param: Any) -> None:
+        if not param.HasField("phase"):
+            param.phase = self.phase
+        bottom, top = list(param.bottom), list(param.top)
+        if param.propagate_down and len(param.propagate_down) != len(bottom):
+            raise LayerError(
+                f"{where(param)}: {len(param.propagate_down)} propagate_down for {len(bottom)} bottoms; "
+                "give none or one a bottom"
+            )
+        self.log.creating_layer(param.name)
+        layer = create_layer(param, param.phase, self.context)
+        self.log.created_layer(param.name)
+        # Caffe decides who needs a gradient by the specs in the file, before BatchNorm adds its own.
+        given_lr_mults = [spec.lr_mult for spec in param.param]
+        needs = False
+        bottom_needs = []
+        for index, name in enumerate(bottom):
+            if name not in self._available:
+                layer.fail(f"bottom {index} '{name}' is unknown or already consumed")
+            self.log.bottom(param.name, name)
+            del self._available[name]
+            needs |= self._needs_gradient[name]
+            bottom_needs.append(
+                bool(param.propagate_down[index]) if param.propagate_down else self._needs_gradient[name]
+            )
+        for index, name in enumerate(top):
+            in_place = index < len(bottom) and bottom[index] == name
+            if in_place and not layer.in_place:
+                layer.fail(f"top '{name}' is in place, which this layer does not allow; give the top another name")
+            if not in_place and name in self.blob_shapes:
+                layer.fail(f"top '{name}' is produced by multiple sources; give one of them another name")
+            self._add_top(param.name, name, in_place)
+            self._available[name] = None
+        if layer.is_loss and not top:
+            top.append(AUTOMATIC)
+            self._add_top(param.name, AUTOMATIC, False)
+        if param.type == "Input":
+            self.inputs += top
+
+        self._check_counts(layer, len(bottom), len(top))
+        shapes = [self.blob_shapes[name] for name in bottom]
+        if layer.is_loss and not param.loss_weight:
+            param.loss_weight.append(1.0)
+        weights = self._loss_weights(layer, len(top))
+        layer.setup(*shapes)
+        self.log.setting_up(param.name)
+        top_shapes = layer.reshape(*shapes)
+        for name, shape, weight in zip(top, top_shapes, weights, strict=True):
+            self.blob_shapes[name] = shape
+            self.log.top_shape(shape)
+            if weight:
+                self.log.loss_weight(weight)
+            self.memory += 4 * math.prod(shape)
+        self.log.memory(self.memory)
+
+        self.layers.append(layer)
+        self.layer_names.append(param.name)
+        self.bottom_names.append(bottom)
+        self.top_names.append(top)
+        self.loss_weights.append(weights)
+        self.bottom_need_backward.append(bottom_needs)
+        if len(given_lr_mults) > len(layer.blobs):
+            layer.fail(f"{len(given_lr_mults)} `param` blocks for {len(layer.blobs)} blobs; remove the surplus")
+        needs |= any(given_lr_mults) or len(given_lr_mults) < len(layer.blobs)
+        self._append_blobs(layer)
+        self.layer_need_backward.append(needs)
+        for name in top:
+            self._needs_gradient[name] |= needs
+
+    def _add_top(self, layer_name: str, name: str, in_place: bool) -> None:
+        self.log.top(layer_name, name, in_place)
+        if not in_place:
+            self.blob_names.append(name)
+            self.blob_shapes[name] = ()
+            self._needs_gradient[name] = False
+
+    def _check_counts(self, layer: Layer, bottoms: int, tops: int) -> None:
+        for kind, count, rule in (("bottom", bottoms, layer.num_bottom), ("top", tops, layer.num_top)):
+            if rule is None:
+                continue
+            least, most = (rule, rule) if isinstance(rule, int) else rule
+            if count < least or (most is not None and count > most):
+                wanted = f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+                layer.fail(f"takes {wanted} {kind} blob(s) and has {count}; add or remove `{kind}:` lines")
+        if layer.equal_num_bottom_top and bottoms != tops:
+            layer.fail(f"needs as many tops as bottoms and has {bottoms} bottom(s) and {tops} top(s)")
+
+    def _loss_weights(self, layer: Layer, tops: int) -> list[float]:
+        given = list(layer.param.loss_weight)
+        if given and len(given) != tops:
+            layer.fail(f"{len(given)} loss_weight for {tops} top(s); give none or one a top")
+        return given or [0.0] * tops
+
+    def _append_blobs(self, layer: Layer) -> None:
+        """Enter the layer's blobs as learned, or alias them to the owner of their name."""
+        specs, number = layer.param.param, len(self.layers) - 1
+        for index, blob in enumerate(layer.owned_blobs()):
+            spec = specs[index] if index < len(specs) else ParamSpec()
+            owner = self._named.get(spec.name) if spec.name else None
+            if owner is None:
+                blob.requires_grad_(spec.lr_mult != 0 and index not in layer.fixed_blobs)
+                learned = LearnedBlob(
+                    blob, number, index, spec.name or str(index), spec.lr_mult, spec.decay_mult,
+                    spec.HasField("lr_mult"), spec.HasField("decay_mult"),
+                )  # fmt: skip
+                self.learned.append(learned)
+                if spec.name:
+                    self._named[spec.name] = learned
+            else:
+                self._share(layer, index, spec, owner)
+
+    def _share(self, layer: Layer, index: int, spec: Any, owner: LearnedBlob) -> None:
+        owner_layer = self.layer_names[owner.layer]
+        self.log.sharing_parameters(spec.name, owner_layer, owner.index)
+        mine, theirs = tuple(layer.blobs[index].shape), tuple(owner.tensor.shape)
+        permissive = spec.share_mode == ParamSpec.PERMISSIVE
+        if math.prod(mine) != math.prod(theirs) if permissive else mine != theirs:
+            layer.fail(
+                f"cannot share param '{spec.name}' owned by layer '{owner_layer}': "
+                f"{'count' if permissive else 'shape'} mismatch, owner {theirs}, here {mine}; "
+                "make them equal or give this param another name"
+            )
+        for field in ("lr_mult", "decay_mult"):
+            if not spec.HasField(field):
+                continue
+            value = getattr(spec, field)
+            if not getattr(owner, f"has_{field}"):
+                setattr(owner, field, value)
+                setattr(owner, f"has_{field}", True)
+            elif getattr(owner, field) != value:
+                layer.fail(
+                    f"shared param '{spec.name}' has {field} {value} here and {getattr(owner, field)} in layer "
+                    f"'{owner_layer}'; give it once or the same"
+                )
+        if spec.lr_mult != 0:
+            owner.tensor.requires_grad_(True)
+        layer.share_blob(index, owner.tensor)
+
+    def _find_backward(self) -> None:
+        """Net::Init's walk from the end: what contributes to a loss, and where gradients may stop."""
+        under_loss: set[str] = set()
+        skip: set[str] = set()
+        for i in reversed(range(len(self.layers))):
+            tops, bottoms = self.top_names[i], self.bottom_names[i]
+            contributes = any(
+                weight or name in under_loss for name, weight in zip(tops, self.loss_weights[i], strict=True)
+            )
+            if self.layer_need_backward[i] and all(name in skip for name in tops):
+                self.layer_need_backward[i] = False
+                self.bottom_need_backward[i] = [False] * len(bottoms)
+            self.layer_need_backward[i] &= contributes
+            self.log.need_backward(self.layer_names[i], self.layer_need_backward[i])
+            if contributes:
+                under_loss.update(bottoms)
+            else:
+                self.bottom_need_backward[i] = [False] * len(bottoms)
+            skip.update(b for b, need in zip(bottoms, self.bottom_need_backward[i], strict=True) if not need)
+        if self.param.force_backward:
+            for i, layer in enumerate(self.layers):
+                self.layer_need_backward[i] = True
+                self.bottom_need_backward[i] = [
+                    need or layer.allow_force_backward(j) for j, need in enumerate(self.bottom_need_backward[i])
+                ]
+                for index, blob in enumerate(layer.owned_blobs()):
+                    blob.requires_grad_(index not in layer.fixed_blobs)
+
+    # -- what a net is asked ------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, list[Tensor]]:
+        """Blobs by layer name, for layers that have any (the first of two layers of one name)."""
+        params: dict[str, list[Tensor]] = {}
+        for name, layer in zip(self.layer_names, self.layers, strict=True):
+            if len(layer.blobs):
+                params.setdefault(name, list(layer.blobs))
+        return params
+
+    def data_layers(self) -> Iterator[Layer]:
+        """The layers whose `load` makes the graph's inputs, in order."""
+        return (layer for layer in self.layers if layer.is_data)
+
+    def to(self, device: Any) -> Net:
+        """Move the learned blobs; batches follow them."""
+        self.device = torch.device(device)
+        for layer in self.layers:
+            layer.to(self.device)
+        return self
+
+    def layer(self, name: str) -> Layer | None:
+        """The first layer of that name, or None."""
+        return self.layers[self.layer_names.index(name)] if name in self.layer_names else None
+
+    def share_trained_layers_with(self, other: Net) -> None:
+        """Alias this net's blobs to those of `other`, matched by layer name (Net::ShareTrainedLayersWith)."""
+        for name, source in zip(other.layer_names, other.layers, strict=True):
+            target = self.layer(name)
+            if target is None:
+                self.log.ignoring_source_layer(name, "share")
+                continue
+            if len(target.blobs) != len(source.blobs):
+                target.fail(
+                    f"has {len(target.blobs)} blobs and the layer of that name it shares with has {len(source.blobs)}"
+                )
+            for index, blob in enumerate(source.owned_blobs()):
+                if target.owned_blobs()[index] is blob:
+                    continue
+                if target.blobs[index].shape != source.blobs[index].shape:
+                    target.fail(
+                        f"cannot share blob {index}: source shape {tuple(source.blobs[index].shape)}, "
+                        f"here {tuple(target.blobs[index].shape)}"
+                    )
+                target.share_blob(index, blob)
+
+    def clear_param_diffs(self) -> None:
+        """Forget the gradients of the learned blobs."""
+        for blob in self.learned:
+            blob.tensor.grad = None
+
+    def reshape(self) -> None:
+        """Recompute every blob's shape from the inputs' shapes (Net::Reshape)."""
+        for layer, bottom, top in zip(self.layers, self.bottom_names, self.top_names, strict=True):
+            if layer.is_data:
+                continue
+            shapes = layer.reshape(*(self.blob_shapes[name] for name in bottom))
+            self.blob_shapes.update(zip(top, shapes, strict=True))
+
+    # -- running ------------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Lowered:
+        """The fused graph of this net; made on first use, thrown away whenever blobs are replaced."""
+        if self._graph is None:
+            self._graph = fuse(lower(self))
+        return self._graph
+
+    def load(self) -> list[Tensor]:
+        """The next batch of every data layer, in the order the graph takes them."""
+        return [top for layer in self.data_layers() for top in layer.load(self.device)]
+
+    def forward(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """One batch through the net: the total loss (0-dim) and the output blobs by name."""
+        with torch.set_grad_enabled(self.phase == TRAIN and torch.is_grad_enabled()):
+            return self.graph(*self.load())
+
+    def forward_backward(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """`forward`, then add the loss's gradients to the blobs' `.grad`; all returned values are detached."""
+        loss, outputs = self.forward()
+        if loss.requires_grad:
+            loss.backward()
+        return loss.detach(), {name: value.detach() for name, value in outputs.items()}

@@ -1,0 +1,181 @@
+"""A net's blobs to and from .caffemodel and .caffemodel.h5 files.
+
+Both directions go through the layer list, never through a fused graph. Loading matches layers by
+name as Caffe does: layers the net lacks are ignored, layers the file lacks keep their values, blob
+counts and shapes must agree. Nothing is copied before everything has been checked.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+from caffe_compat.errors import MissingExtra, WeightsError
+from caffe_compat.layers.base import Layer, where
+from caffe_compat.net.net import Net
+from caffe_compat.proto.binary import read_caffemodel, write_aside, write_caffemodel
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+def copy_trained_layers_from(net: Net, path: str) -> None:
+    """Copy the blobs of the file's layers into the net's layers of the same name.
+
+    `path` is a binary caffemodel (V0, V1 or V2) or an HDF5 one, told apart by content.
+
+    Raises:
+        WeightsError: the file is missing, or blob counts or shapes differ; names layer and both shapes.
+        ParseError: the file is broken. In either case the net is as it was.
+
+    Source: Net::CopyTrainedLayersFrom in src/caffe/net.cpp.
+    """
+    if _is_hdf5(path):
+        pairs = _match_hdf5(net, path)
+    else:
+        pairs = _match_binary(net, path)
+    with torch.no_grad():
+        for blob, array in pairs:
+            blob.copy_(torch.from_numpy(np.ascontiguousarray(array)).view(blob.shape))
+
+
+def save(net: Net, path: str, diff: bool = False) -> None:
+    """Write a binary caffemodel, byte for byte what Caffe writes for this net and these values."""
+    write_caffemodel(
+        path,
+        net.param,
+        [[_array(blob) for blob in layer.blobs] for layer in net.layers],
+        [[_gradient(blob) for blob in layer.owned_blobs()] for layer in net.layers] if diff else None,
+    )
+
+
+def save_hdf5(net: Net, path: str, diff: bool = False) -> None:
+    """Write an HDF5 caffemodel: /data/<layer>/<index> for every blob that its layer owns.
+
+    Layer names with a slash make nested groups, where Caffe fails.
+    """
+    h5py = _h5py("an HDF5 caffemodel")
+    owners = {(blob.layer, blob.index) for blob in net.learned}
+
+    def write(temporary: str) -> None:
+        with h5py.File(temporary, "w") as file:
+            data = file.create_group("data")
+            diffs = file.create_group("diff") if diff else None
+            for number, layer in enumerate(net.layers):
+                group = data.require_group(layer.name)
+                for index, blob in enumerate(layer.owned_blobs()):
+                    if (number, index) in owners:
+                        group.create_dataset(str(index), data=_array(blob))
+                    if diffs is not None:
+                        diffs.require_group(layer.name).create_dataset(str(index), data=_gradient(blob))
+
+    write_aside(path, write)
+
+
+def _match_binary(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
+    _, layers = read_caffemodel(path)
+    pairs = []
+    for name, _, arrays in layers:
+        layer = net.layer(name)
+        if layer is None:
+            net.log.ignoring_source_layer(name)
+            continue
+        net.log.copying_source_layer(name)
+        blobs = layer.owned_blobs()
+        if len(blobs) != len(arrays):
+            _misfit(path, layer, f"incompatible number of blobs: {len(arrays)} in the file, {len(blobs)} in the net")
+        for index, (blob, array) in enumerate(zip(layer.blobs, arrays, strict=True)):
+            if not _fits(array.shape, tuple(blob.shape)):
+                _misfit(
+                    path, layer,
+                    f"cannot copy param {index}: shape mismatch, source {array.shape}, target {tuple(blob.shape)}",
+                )  # fmt: skip
+            pairs.append((blobs[index], array))
+    return pairs
+
+
+def _match_hdf5(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
+    h5py = _h5py(f"reading {path}")
+    owners = {(blob.layer, blob.index) for blob in net.learned}
+    pairs = []
+    try:
+        with h5py.File(path, "r") as file:
+            if "data" not in file:
+                raise WeightsError(f"{path}: no group 'data', so this is not a caffemodel; is it a solverstate?")
+            for name in _layer_groups(h5py, file["data"]):
+                layer = net.layer(name)
+                if layer is None:
+                    net.log.ignoring_source_layer(name, "hdf5")
+                    continue
+                net.log.copying_source_layer(name, "hdf5")
+                group, blobs = file["data"][name], layer.owned_blobs()
+                datasets = [key for key in group if isinstance(group[key], h5py.Dataset)]
+                if len(datasets) > len(blobs):
+                    _misfit(path, layer, f"incompatible number of blobs: {len(datasets)} in the file, {len(blobs)} here")
+                number = net.layer_names.index(name)
+                for index, blob in enumerate(layer.blobs):
+                    if str(index) not in group:
+                        if (number, index) not in owners:
+                            continue  # a shared blob: its owner's layer has it
+                        _misfit(path, layer, f"incompatible number of blobs: no blob {index} of {len(blobs)} in the file")
+                    array = group[str(index)][()]
+                    if array.shape != tuple(blob.shape):
+                        _misfit(
+                            path, layer,
+                            f"cannot copy param {index}: shape mismatch, source {array.shape}, "
+                            f"target {tuple(blob.shape)}",
+                        )  # fmt: skip
+                    pairs.append((blobs[index], array))
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read as HDF5: {error}; the file is cut short or damaged") from error
+    return pairs
+
+
+def _layer_groups(h5py: Any, data: Any) -> list[str]:
+    """Layer names, in file order: groups that hold datasets or nothing (a slash in a name nests them)."""
+    names: list[str] = []
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Group) and not any(isinstance(item[key], h5py.Group) for key in item):
+            names.append(name)
+
+    data.visititems(visit)
+    return names
+
+
+def _misfit(path: str, layer: Layer, what: str) -> None:
+    raise WeightsError(
+        f"{where(layer.param)}: {path}: {what}. To learn this layer's parameters from scratch rather than "
+        "copying from a saved net, rename the layer."
+    )
+
+
+def _fits(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Equal, or equal from the end with the four legacy dimensions filled up by ones (Blob::ShapeEquals)."""
+    return source == target or (len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target)
+
+
+def _array(blob: torch.Tensor) -> np.ndarray:
+    return blob.detach().cpu().contiguous().numpy()
+
+
+def _gradient(blob: torch.Tensor) -> np.ndarray:
+    return np.zeros(blob.shape, np.float32) if blob.grad is None else _array(blob.grad)
+
+
+def _is_hdf5(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_HDF5_MAGIC)) == _HDF5_MAGIC
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}; check the path") from error
+
+
+def _h5py(purpose: str) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtra("h5py", purpose) from error
+    return h5py

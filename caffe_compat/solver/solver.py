@@ -1,0 +1,492 @@
+"""Solver: the training loop, in Caffe's order.
+
+One iteration is: clear diffs, test if due, iter_size times forward and backward, display, update,
+snapshot. Losses stay on the device until a line that shows them is printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import SnapshotError, SolverError
+from caffe_compat.layers.base import Context
+from caffe_compat.log.write import NULL
+from caffe_compat.net import weights
+from caffe_compat.net.net import Net
+from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, text
+from caffe_compat.solver import update_rules
+from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.state import SolverStateFile, read_state, write_state
+
+NONE, STOP, SNAPSHOT = "none", "stop", "snapshot"  # what a signal may ask for
+
+_TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
+_PENDING_LOSSES = 1000  # how many losses may wait on the device for the next displayed line
+
+
+class Solver:
+    """Train a net as a solver prototxt says.
+
+    Args:
+        param: an upgraded SolverParameter; it is not changed.
+        root: folder that relative paths in the solver and its nets start from ("" is the working directory).
+        device: where to train ("cpu", "cuda:0" ...).
+        log: where Caffe's lines go.
+        read_net: reads a net file given its resolved path; the command line passes one that applies --set.
+        resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
+            "restart" starts at record 0 as Caffe does.
+        action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
+
+    Raises:
+        SolverError: a field is missing, contradictory or out of range, or the snapshot prefix cannot be written.
+        NetError, DataError: a net cannot be built.
+
+    Attributes:
+        net, test_nets: the training net and the test nets, which share its blobs by layer name.
+        iter: updates done so far.
+        rule: the update rule; `rule.history` is what a solverstate keeps.
+    """
+
+    def __init__(
+        self,
+        param: Any,
+        *,
+        root: str = "",
+        device: Any = "cpu",
+        log: Any = NULL,
+        read_net: Callable[[str], Any] = text.read_net,
+        resume_data: str = "continue",
+        action: Callable[[], str] = lambda: NONE,
+    ):
+        self.param = param
+        self.root = root
+        self.device = torch.device(device)
+        self.log = log
+        self.read_net = read_net
+        self.resume_data = resume_data
+        self.action = action
+        self.iter = 0
+        self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        self.requested_early_exit = False
+
+        if log is not NULL:
+            log.initializing_solver(text.to_text(param))
+        if param.average_loss < 1:
+            self.fail(f"average_loss is {param.average_loss} and must be 1 or more")
+        if param.iter_size < 1:
+            self.fail(f"iter_size is {param.iter_size} and must be 1 or more")
+        self.schedule = Schedule(param)
+        self._check_snapshot_prefix()
+        self.generator = torch.Generator()
+        if param.random_seed >= 0:
+            torch.manual_seed(param.random_seed)
+            self.generator.manual_seed(param.random_seed)
+        else:
+            self.generator.seed()
+
+        self.net = self._train_net()
+        self.test_nets = self._test_nets()
+        self.rule = update_rules.create(
+            param,
+            [blob.tensor for blob in self.net.learned],
+            [blob.lr_mult for blob in self.net.learned],
+            [blob.decay_mult for blob in self.net.learned],
+        )
+        self._forget_losses()
+        self._displayed = (0, time.perf_counter())
+        log.scaffolding_done()
+
+    def fail(self, what: str) -> None:
+        """Raise SolverError naming the solver file."""
+        raise SolverError(f"{self.param.origin}: {what}" if self.param.origin else what)
+
+    def path(self, path: str) -> str:
+        """A path of the solver file, seen from `root`."""
+        return os.path.join(self.root, path)
+
+    # -- building -----------------------------------------------------------------------------
+
+    def _train_net(self) -> Net:
+        given = [field for field in _TRAIN_FIELDS if self.param.HasField(field)]
+        if len(given) != 1:
+            self.fail(
+                f"a solver names its training net in exactly one of {', '.join(_TRAIN_FIELDS)}; "
+                f"this one has {' and '.join(given) if given else 'none of them'}"
+            )
+        field = given[0]
+        value = getattr(self.param, field)
+        in_file = isinstance(value, str)
+        self.log.train_net(field, value if in_file else "")
+        return self._build(value, TRAIN, self.param.train_state)
+
+    def _test_nets(self) -> list[Net]:
+        param = self.param
+        sources: list[tuple[str, Any]] = [("test_net_param", p) for p in param.test_net_param]
+        sources += [("test_net", name) for name in param.test_net]
+        generic = next((field for field in ("net_param", "net") if param.HasField(field)), None)
+        if len(param.test_iter) < len(sources) or (generic is None and len(param.test_iter) > len(sources)):
+            self.fail(
+                f"{len(param.test_iter)} test_iter for {len(sources)} test nets; give one test_iter for each test net"
+            )
+        if generic is not None:
+            sources += [(generic, getattr(param, generic))] * (len(param.test_iter) - len(sources))
+        if param.test_state and len(param.test_state) != len(sources):
+            self.fail(f"{len(param.test_state)} test_state for {len(sources)} test nets; give none or one for each")
+        if sources and param.test_interval <= 0:
+            self.fail(f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0")
+        nets = []
+        for index, (field, value) in enumerate(sources):
+            self.log.test_net(index, field, value if isinstance(value, str) else "")
+            net = self._build(value, TEST, param.test_state[index] if param.test_state else None)
+            net.debug_info = param.debug_info
+            nets.append(net)
+        return nets
+
+    def _build(self, source: Any, phase: int, state: Any) -> Net:
+        """A net from a file name or a NetParameter, in the state that the solver's fields merge to."""
+        net_param = NetParameter()
+        if isinstance(source, str):
+            net_param.CopyFrom(self.read_net(self.path(source)))
+            for what in net_param_upgrades(net_param):
+                self.log.upgraded(what, source)
+        else:
+            net_param.CopyFrom(source)
+        merged = NetState(phase=phase)
+        merged.MergeFrom(net_param.state)
+        if state is not None:
+            merged.MergeFrom(state)
+        net_param.state.CopyFrom(merged)
+        net = Net(
+            net_param,
+            context=Context(generator=self.generator, root=self.root),
+            log=self.log,
+            device=self.device,
+        )
+        for entry in self.param.weights:
+            for name in entry.split(","):
+                self.log.finetuning(name.strip())
+                weights.copy_trained_layers_from(net, self.path(name.strip()))
+        return net
+
+    def _check_snapshot_prefix(self) -> None:
+        if not self.param.snapshot and not self.param.snapshot_after_train:
+            return
+        folder = os.path.dirname(self.path(self.param.snapshot_prefix)) or "."
+        if not os.path.isdir(folder):
+            reason = "there is no such folder"
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            reason = "the folder is not writable"
+        else:
+            return
+        self.fail(
+            f"cannot write to snapshot prefix '{self.param.snapshot_prefix}': {reason}: {folder}. "
+            "Make sure that the directory exists and is writable."
+        )
+
+    # -- training -----------------------------------------------------------------------------
+
+    def solve(self, resume_file: str | None = None) -> None:
+        """Train to max_iter (from a solverstate, if given), then the final snapshot, display and test."""
+        self.log.solving(self.net.name, self.param.lr_policy)
+        self.requested_early_exit = False
+        if resume_file:
+            self.log.restoring(resume_file)
+            self.restore(resume_file)
+        param = self.param
+        self.step(param.max_iter - self.iter)
+        if param.snapshot_after_train and (not param.snapshot or self.iter % param.snapshot):
+            self.snapshot()
+        self.log.end_progress()
+        if self.requested_early_exit:
+            self.log.stopped_early()
+            return
+        if param.display and self.iter % param.display == 0:
+            with torch.no_grad():
+                loss, _ = self.net.forward()
+            self._losses.append((self.iter, loss))
+            self._smooth()
+            self.log.iteration(self.iter, self.smoothed_loss)
+        if param.test_interval and self.iter % param.test_interval == 0:
+            self.test_all()
+        self.log.optimization_done()
+
+    def step(self, iters: int) -> None:
+        """Do `iters` iterations, with the tests, lines and snapshots that fall due (Solver::Step)."""
+        param = self.param
+        if self._resumed_losses:
+            self._resumed_losses = False
+        else:
+            self._forget_losses()
+        self._displayed = (self.iter, time.perf_counter())
+        first, stop = self.iter, self.iter + iters
+        while self.iter < stop:
+            self.net.clear_param_diffs()
+            if (
+                param.test_interval
+                and self.iter % param.test_interval == 0
+                and (self.iter > 0 or param.test_initialization)
+            ):
+                self.test_all()
+                if self.requested_early_exit:
+                    break
+            for on_start, _ in self.callbacks:
+                on_start()
+            display = bool(param.display) and self.iter % param.display == 0
+            self.net.debug_info = display and param.debug_info
+            losses = []
+            for _ in range(param.iter_size):
+                loss, outputs = self.net.forward_backward()
+                losses.append(loss)
+            self._losses.append((self.iter, sum(losses[1:], losses[0]) / param.iter_size))
+            if len(self._losses) >= _PENDING_LOSSES:
+                self._smooth()
+            if display:
+                self._display(outputs)
+            for _, on_gradients_ready in self.callbacks:
+                on_gradients_ready()
+            self.apply_update()
+            self.log.progress(self.iter, first, stop)
+
+            request = self.action()
+            if (param.snapshot and self.iter % param.snapshot == 0) or request == SNAPSHOT:
+                self.snapshot()
+            if request == STOP:
+                self.requested_early_exit = True
+                break
+
+    def apply_update(self) -> None:
+        """Update the learned blobs from their gradients and count the iteration (Solver::ApplyUpdate)."""
+        rates = self.schedule.at(self.iter)
+        if self.param.display and self.iter % self.param.display == 0:
+            cycling = (rates.momentum, rates.weight_decay) if self.schedule.cycles_momentum else (None, None)
+            self.log.learning_rate(self.iter, rates.lr, *cycling)
+        self.rule.apply(rates, self.iter)
+        self.iter += 1
+
+    def _display(self, outputs: dict[str, Tensor]) -> None:
+        self._smooth()
+        since, began = self._displayed
+        now = time.perf_counter()
+        self.log.iteration(self.iter, self.smoothed_loss, self.iter - since, now - began, self.param.display)
+        self._displayed = (self.iter, now)
+        self.log.train_outputs(
+            (name, value.reshape(-1).tolist(), self.net.output_weights[name]) for name, value in outputs.items()
+        )
+
+    # -- the smoothed loss --------------------------------------------------------------------
+
+    def _forget_losses(self) -> None:
+        self._losses: list[tuple[int, Tensor]] = []
+        self._ring: list[float] = []
+        self._first_iter = self.iter
+        self._resumed_losses = False
+        self._warned_nan = False
+        self.smoothed_loss = 0.0
+
+    def _smooth(self) -> None:
+        """Fetch the losses that wait on the device and fold them in, as UpdateSmoothedLoss does one by one."""
+        if not self._losses:
+            return
+        values = torch.stack([loss.detach() for _, loss in self._losses]).tolist()
+        count = self.param.average_loss
+        for (iteration, _), loss in zip(self._losses, values, strict=True):
+            if len(self._ring) < count:
+                self._ring.append(loss)
+                size = len(self._ring)
+                self.smoothed_loss = (self.smoothed_loss * (size - 1) + loss) / size
+            else:
+                index = (iteration - self._first_iter) % count
+                self.smoothed_loss += (loss - self._ring[index]) / count
+                self._ring[index] = loss
+            if not math.isfinite(loss) and not self._warned_nan:
+                self._warned_nan = True
+                self.log.warning(
+                    f"Iteration {iteration}: the loss is {loss}. Training goes on, as in Caffe; "
+                    "a lower base_lr or max_lr, or clip_gradients, usually helps."
+                )
+        self._losses.clear()
+
+    # -- testing ------------------------------------------------------------------------------
+
+    def test_all(self) -> None:
+        """Run every test net."""
+        for index in range(len(self.test_nets)):
+            if not self.requested_early_exit:
+                self.test(index)
+
+    def test(self, index: int) -> None:
+        """Average the outputs of test net `index` over its test_iter batches and print them (Solver::Test)."""
+        self.log.testing(self.iter, index)
+        net, batches = self.test_nets[index], self.param.test_iter[index]
+        net.share_trained_layers_with(self.net)
+        total: Tensor | None = None
+        shapes: dict[str, int] = {}
+        for batch in range(batches):
+            while (request := self.action()) != NONE:
+                if request == SNAPSHOT:
+                    self.snapshot()
+                elif request == STOP:
+                    self.requested_early_exit = True
+                    break
+            if self.requested_early_exit:
+                self.log.test_interrupted()
+                return
+            with torch.no_grad():
+                loss, outputs = net.forward()
+            flat = torch.cat([loss.reshape(1)] + [outputs[name].reshape(-1) for name in net.outputs])
+            total = flat if total is None else total + flat
+            shapes = {name: outputs[name].numel() for name in net.outputs}
+            self.log.progress(self.iter, self.iter, self.param.max_iter, f"testing {batch + 1}/{batches}")
+        if total is None:
+            return
+        loss, *means = (total / batches).tolist()
+        if self.param.test_compute_loss:
+            self.log.test_loss(loss)
+        rows = []
+        for name, count in shapes.items():
+            rows.append((name, means[:count], net.output_weights[name]))
+            means = means[count:]
+        self.test_scores = {name: values for name, values, _ in rows}
+        self.log.test_outputs(rows)
+
+    # -- snapshots ----------------------------------------------------------------------------
+
+    def snapshot(self) -> tuple[str, str]:
+        """Write <prefix>_iter_<iter>.caffemodel and .solverstate; returns their paths as logged.
+
+        Each is written aside and renamed, so a killed run leaves whole files only.
+
+        Raises:
+            SnapshotError: a file cannot be written (full disk ...); the last snapshot is untouched.
+        """
+        hdf5 = self.param.snapshot_format == SolverParameter.HDF5
+        stem = f"{self.param.snapshot_prefix}_iter_{self.iter}"
+        suffix = ".h5" if hdf5 else ""
+        model, state = f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}"
+        self.log.snapshot_model(model, hdf5)
+        save = weights.save_hdf5 if hdf5 else weights.save
+        save(self.net, self.path(model), diff=self.param.snapshot_diff)
+        self.log.snapshot_state(state, hdf5)
+        write_state(
+            self.path(state),
+            SolverStateFile(
+                iter=self.iter,
+                learned_net=model,
+                current_step=self.schedule.current_step,
+                history=[blob.detach().cpu().numpy() for blob in self.rule.history],
+                resume=self._resume_state(),
+            ),
+        )
+        return model, state
+
+    def restore(self, state_file: str) -> None:
+        """Go on where a .solverstate (or .solverstate.h5) stands, written by Caffe or by this package.
+
+        Raises:
+            SnapshotError: the file is broken, of another net or solver type, or its caffemodel is gone.
+        """
+        state = read_state(self.path(state_file))
+        history = self.rule.history
+        if len(state.history) != len(history):
+            raise SnapshotError(
+                f"{state_file}: incorrect length of history blobs: {len(state.history)} in the file, "
+                f"{len(history)} in this solver; it is of another net or solver type"
+            )
+        for index, (mine, theirs) in enumerate(zip(history, state.history, strict=True)):
+            if mine.numel() != theirs.size:
+                raise SnapshotError(
+                    f"{state_file}: history blob {index} has shape {theirs.shape} and this solver's has "
+                    f"{tuple(mine.shape)}; it is of another net"
+                )
+        if state.learned_net:
+            weights.copy_trained_layers_from(self.net, self._learned_net(state.learned_net, state_file))
+        if not state_file.endswith(".h5"):
+            self.log.restoring_history()
+        with torch.no_grad():
+            for mine, theirs in zip(history, state.history, strict=True):
+                mine.copy_(torch.from_numpy(theirs).view(mine.shape))
+        self.iter = state.iter
+        self.schedule.current_step = state.current_step
+        self._forget_losses()
+        if self.resume_data == "restart":
+            return
+        if state.resume:
+            self._set_resume_state(state.resume)
+        else:
+            self._skip_records()
+
+    def _learned_net(self, stored: str, state_file: str) -> str:
+        """The caffemodel of a solverstate: where it says, or beside the solverstate."""
+        beside = os.path.join(os.path.dirname(self.path(state_file)), os.path.basename(stored))
+        if os.path.exists(self.path(stored)):
+            return self.path(stored)
+        if os.path.exists(beside):
+            self.log.info(f"{stored} is gone; taking {beside}, which lies beside {state_file}")
+            return beside
+        raise SnapshotError(
+            f"{state_file}: its weights are in {stored}, which does not exist, nor does {beside}; "
+            "put the .caffemodel there, or start in the folder where the run was started (--root)"
+        )
+
+    def _nets(self) -> list[Net]:
+        return [self.net, *self.test_nets]
+
+    def _resume_state(self) -> dict[str, Any]:
+        """What Caffe's solverstate lacks and an exact resume needs; JSON-able."""
+        self._smooth()
+        state: dict[str, Any] = {
+            "version": 1,
+            "torch_rng": _encode(torch.get_rng_state()),
+            "generator": _encode(self.generator.get_state()),
+            "data": [[layer.get_state() for layer in net.data_layers()] for net in self._nets()],
+            "losses": {"ring": self._ring, "smoothed": self.smoothed_loss, "first_iter": self._first_iter},
+        }
+        if self.device.type == "cuda":
+            state["cuda_rng"] = _encode(torch.cuda.get_rng_state(self.device))
+        return state
+
+    def _set_resume_state(self, state: dict[str, Any]) -> None:
+        torch.set_rng_state(_decode(state["torch_rng"]))
+        self.generator.set_state(_decode(state["generator"]))
+        if self.device.type == "cuda" and "cuda_rng" in state:
+            torch.cuda.set_rng_state(_decode(state["cuda_rng"]), self.device)
+        for net, layers in zip(self._nets(), state["data"], strict=False):
+            for layer, saved in zip(net.data_layers(), layers, strict=False):
+                layer.set_state(saved)
+        losses = state["losses"]
+        self._ring, self.smoothed_loss = list(losses["ring"]), losses["smoothed"]
+        self._first_iter = losses["first_iter"]
+        self._resumed_losses = True
+
+    def _skip_records(self) -> None:
+        """A solverstate of Caffe's says no data position: go on at the record that its iteration implies."""
+        param, done = self.param, self.iter
+        batches = [done * param.iter_size]
+        tests = 0
+        if param.test_interval:
+            tests = -(-done // param.test_interval) - (0 if param.test_initialization or not done else 1)
+        batches += [tests * count for count in param.test_iter]
+        for net, count in zip(self._nets(), batches, strict=True):
+            for layer in net.data_layers():
+                layer.skip_batches(count)
+
+
+def net_param_upgrades(param: Any) -> list[str]:
+    """Which upgrades the reader of this net reports (see proto.upgrade)."""
+    return []
+
+
+def _encode(tensor: Tensor) -> str:
+    return base64.b64encode(tensor.cpu().numpy().tobytes()).decode()
+
+
+def _decode(text: str) -> Tensor:
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)
