@@ -1,0 +1,118 @@
+"""Passes over a NetParameter that need no layer code: what Caffe does before it builds the net.
+
+`filter_net` keeps the layers whose rules the net's state meets; `insert_splits` gives every blob that
+is used more than once a Split layer. Both return a new message; `origin` goes along.
+"""
+
+from collections import Counter
+from typing import Any
+
+from caffe_compat.errors import NetError, nearest
+from caffe_compat.log.write import NULL
+from caffe_compat.proto import NetParameter
+
+
+def filter_net(param: Any, state: Any, log: Any = NULL) -> Any:
+    """The net with only the layers that `state` (a NetState) keeps; Caffe's FilterNet.
+
+    A layer with include rules is kept if one of them is met, a layer with exclude rules if none is.
+    Raises NetError for a layer with both.
+    """
+    filtered = NetParameter()
+    filtered.CopyFrom(param)
+    del filtered.layer[:]
+    for layer in param.layer:
+        if layer.include and layer.exclude:
+            raise NetError(
+                f"{_where(layer)}: {len(layer.include)} include and {len(layer.exclude)} exclude rules; "
+                "give one kind, not both"
+            )
+        if layer.include:
+            kept = any(_meets(state, rule, layer.name, log) for rule in layer.include)
+        else:
+            kept = not any(_meets(state, rule, layer.name, log) for rule in layer.exclude)
+        if kept:
+            filtered.layer.add().CopyFrom(layer)
+    return filtered
+
+
+def _meets(state: Any, rule: Any, layer: str, log: Any) -> bool:
+    if rule.HasField("phase") and rule.phase != state.phase:
+        log.rule_phase(state.phase, rule.phase, layer)
+        return False
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        log.rule_min_level(state.level, rule.min_level, layer)
+        return False
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        log.rule_max_level(state.level, rule.max_level, layer)
+        return False
+    for stage in rule.stage:
+        if stage not in state.stage:
+            log.rule_stage(stage, layer)
+            return False
+    for stage in rule.not_stage:
+        if stage in state.stage:
+            log.rule_not_stage(stage, layer)
+            return False
+    return True
+
+
+def insert_splits(param: Any) -> Any:
+    """The net with a Split layer after every top that is used more than once; Caffe's InsertSplits.
+
+    A use is a bottom of a later layer, or a non-zero loss_weight. The split of blob b, top t of layer l,
+    is named b_l_t_split, its tops b_l_t_split_0 and so on, in the order of use; a loss weight goes first.
+    Raises NetError for a bottom that no earlier layer makes.
+    """
+    made_by: dict[str, tuple[int, int]] = {}  # blob: layer and top that made it last
+    source: dict[tuple[int, int], tuple[int, int]] = {}  # layer and bottom: the same of the blob it reads
+    uses: Counter[tuple[int, int]] = Counter()
+    weight: dict[tuple[int, int], float] = {}
+    for i, layer in enumerate(param.layer):
+        for j, blob in enumerate(layer.bottom):
+            if blob not in made_by:
+                raise NetError(
+                    f"{_where(layer)}: bottom {j} '{blob}' is unknown: no layer before this one makes it"
+                    f"{nearest(blob, made_by)}"
+                )
+            source[i, j] = made_by[blob]
+            uses[made_by[blob]] += 1
+        for j, blob in enumerate(layer.top):
+            made_by[blob] = (i, j)
+        for j, (blob, loss_weight) in enumerate(zip(layer.top, layer.loss_weight, strict=False)):
+            weight[made_by[blob]] = loss_weight
+            uses[made_by[blob]] += loss_weight != 0
+
+    split = NetParameter()
+    split.CopyFrom(param)
+    del split.layer[:]
+    taken: Counter[tuple[int, int]] = Counter()
+    for i, layer in enumerate(param.layer):
+        new = split.layer.add()
+        new.CopyFrom(layer)
+        for j, blob in enumerate(layer.bottom):
+            top = source[i, j]
+            if uses[top] > 1:
+                new.bottom[j] = f"{_split_name(param, top, blob)}_{taken[top]}"
+                taken[top] += 1
+        for j, blob in enumerate(layer.top):
+            top = (i, j)
+            if uses[top] <= 1:
+                continue
+            name = _split_name(param, top, blob)
+            added = split.layer.add(name=name, type="Split", bottom=[blob], origin=layer.origin)
+            added.top.extend(f"{name}_{k}" for k in range(uses[top]))
+            if weight.get(top):
+                added.loss_weight.extend([weight[top]] + [0] * (uses[top] - 1))
+                new.ClearField("loss_weight")
+                taken[top] += 1
+    return split
+
+
+def _split_name(param: Any, top: tuple[int, int], blob: str) -> str:
+    return f"{blob}_{param.layer[top[0]].name}_{top[1]}_split"
+
+
+def _where(layer: Any) -> str:
+    head = f"{layer.origin}: " if layer.origin else ""
+    return f"{head}layer '{layer.name}' ({layer.type})"
