@@ -92,6 +92,11 @@ def compile_schema(text: str, name: str = "caffe.proto") -> descriptor_pb2.FileD
     return file
 
 
+def is_repeated(field: Any) -> bool:
+    """Whether a field descriptor is of a repeated field; protobuf 7 has no `label`, protobuf 4 no `is_repeated`."""
+    return field.is_repeated if hasattr(field, "is_repeated") else field.label == _LABELS["repeated"]
+
+
 def _make_classes() -> dict[str, Any]:
     schema = compile_schema(Path(__file__).with_name("caffe.proto").read_text(encoding="utf-8"))
     pool = DescriptorPool()
@@ -111,7 +116,7 @@ def _make_classes() -> dict[str, Any]:
 
 _EXPORTS = _make_classes()
 globals().update(_EXPORTS)
-__all__ = ["compile_schema", *_EXPORTS]  # noqa: PLE0604
+__all__ = ["compile_schema", "is_repeated", *_EXPORTS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

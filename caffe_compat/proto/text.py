@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_compat.errors import ParseError
-from caffe_compat.proto import NetParameter, SolverParameter, upgrade
+from caffe_compat.proto import NetParameter, SolverParameter, is_repeated, upgrade
 
 
 def read_net(path: Any, log: Any = None) -> Any:
@@ -69,7 +69,7 @@ def _print(message: Any, indent: str, lines: list[str]) -> None:
     for field, value in message.ListFields():
         if field.name == "origin":
             continue
-        for item in value if field.label == FieldDescriptor.LABEL_REPEATED else [value]:
+        for item in value if is_repeated(field) else [value]:
             if field.message_type:
                 lines.append(f"{indent}{field.name} {{\n")
                 _print(item, indent + "  ", lines)
