@@ -1,0 +1,90 @@
+"""Options that several commands share, so that they are spelt and mean the same everywhere."""
+
+import os
+from argparse import ArgumentParser
+from collections.abc import Callable
+
+from caffe_compat.errors import UsageError
+
+
+def add_gpu(parser: ArgumentParser) -> None:
+    """`--gpu`; read it with `gpu_ids`."""
+    parser.add_argument(
+        "--gpu",
+        default="",
+        metavar="IDS",
+        help="device ids such as 0 or 0,1, or 'all'; without it the solver's solver_mode decides",
+    )
+
+
+def gpu_ids(text: str, count: Callable[[], int]) -> list[int]:
+    """The devices that `--gpu` names; `count` tells how many there are and is only asked for `all`.
+
+    Raises UsageError for anything but `all` or distinct whole numbers.
+    """
+    if text == "all":
+        return list(range(count()))
+    try:
+        ids = [int(word) for word in text.split(",")] if text else []
+    except ValueError:
+        ids = [-1]
+    if min(ids, default=0) < 0 or len(set(ids)) < len(ids):
+        raise UsageError(f"--gpu '{text}' is not 'all' nor a list of distinct device ids such as 0,1")
+    return ids
+
+
+def add_state(parser: ArgumentParser, phase: bool = True) -> None:
+    """`--level`, `--stage` and, unless the command fixes it, `--phase`: what NetState rules see."""
+    if phase:
+        parser.add_argument("--phase", choices=("TRAIN", "TEST"), help="which phase of the net")
+    parser.add_argument("--level", type=int, default=0, metavar="N", help="the level that min_level and max_level see")
+    parser.add_argument("--stage", default="", metavar="A,B", help="stages that stage and not_stage rules see")
+
+
+def stages(text: str) -> list[str]:
+    """The stages of `--stage`. None given is one empty stage, which Caffe adds and echoes too."""
+    return text.split(",")
+
+
+def add_net(parser: ArgumentParser) -> None:
+    parser.add_argument("--net", metavar="FILE", help="a net to use in place of the one that the solver names")
+
+
+def add_model(parser: ArgumentParser, required: bool = True) -> None:
+    """`--model`: the net, for commands without a solver."""
+    parser.add_argument("--model", required=required, metavar="FILE", help="the net, a prototxt")
+
+
+def add_weights(parser: ArgumentParser, required: bool = False) -> None:
+    parser.add_argument(
+        "--weights", required=required, metavar="FILE", help="trained weights, a caffemodel (several: a,b)"
+    )
+
+
+def add_root(parser: ArgumentParser) -> None:
+    """`--root`; use it through `locate` for files of the command line and `resolve` for the rest."""
+    parser.add_argument(
+        "--root", default="", metavar="DIR", help="relative paths in the solver and the net start here"
+    )
+
+
+def add_set(parser: ArgumentParser) -> None:
+    """`--set`; give `args.set` to `overrides.apply_overrides`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change a field of solver or net: max_lr=3.5, layer.batch_norm_param.eps=1e-4, "
+        "'layer[L2_*].convolution_param.num_output=8'; may be repeated",
+    )
+
+
+def resolve(root: str, path: str) -> str:
+    """A path found inside a solver or net, as if the program had been started in `root`."""
+    return os.path.join(root, path) if root else path
+
+
+def locate(root: str, path: str) -> str:
+    """A path given on the command line: relative to the current directory if it exists there, else to `root`."""
+    return path if os.path.exists(path) else resolve(root, path)
