@@ -1,0 +1,31 @@
+"""Package metadata. Version ranges stand here; the exact pins of the two set-up commands are in tools/constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    "images": ["opencv-python-headless>=4.8"],
+    "hdf5": ["h5py>=3.10"],
+    "plot": ["matplotlib>=3.8"],
+    "progress": ["tqdm>=4.66"],
+    "onnx": ["onnx>=1.16", "onnxruntime>=1.18"],
+}
+EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+EXTRAS["test"] = [*EXTRAS["all"], "hypothesis>=6.100", "mypy>=1.10", "pytest>=8.2", "pytest-xdist>=3.6", "ruff>=0.6"]
+
+setup(
+    name="caffe-compat",
+    version="0.1.0",
+    description="Runs Caffe's net and solver files unchanged on PyTorch",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="BSD-2-Clause",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=find_packages(include=["caffe_compat", "caffe_compat.*"]),
+    package_data={"caffe_compat": ["**/*.proto"]},
+    install_requires=["lmdb>=1.4", "numpy>=2,<3", "protobuf>=4.25,<8", "torch>=2.6,<3"],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["caffe-compat = caffe_compat.cli:main"]},
+)

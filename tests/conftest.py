@@ -1,0 +1,28 @@
+"""What every test gets: see README.md in this folder."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No deadline: CI machines are slow and shared. No example database: tests do not write into the checkout.
+settings.register_profile("caffe_compat", deadline=None, database=None, derandomize=True)
+settings.load_profile("caffe_compat")
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of golden data that a real Caffe computed. Read it; never write there."""
+    return Path(__file__).parent / "reference"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests marked `gpu` where torch sees no CUDA device."""
+    gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if not gpu:
+        return
+    import torch  # only where a test asks for it: collecting the others stays quick
+
+    if not torch.cuda.is_available():
+        for item in gpu:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
