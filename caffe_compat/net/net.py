@@ -18,6 +18,7 @@ from caffe_compat.errors import LayerError
 from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
 from caffe_compat.log.write import NULL
 from caffe_compat.net.fuse import fuse
+from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered, lower
 from caffe_compat.net.resolve import filter_net, insert_splits
 from caffe_compat.proto import TRAIN, ParamSpec
@@ -101,7 +102,9 @@ class Net:
             for tops, weights in zip(self.top_names, self.loss_weights, strict=True)
             for top, weight in zip(tops, weights, strict=True)
         }
+        self.observed = False  # run layer by layer, so that every blob can be read
         self._graph: Lowered | None = None
+        self._layerwise: Layerwise | None = None
         self.to(self.device)
         log.net_initialized()
 
@@ -342,17 +345,29 @@ class Net:
             self._graph = fuse(lower(self))
         return self._graph
 
+    @property
+    def layerwise(self) -> Layerwise:
+        """The runner that keeps every blob; made on first use."""
+        if self._layerwise is None:
+            self._layerwise = Layerwise(self)
+        return self._layerwise
+
     def load(self) -> list[Tensor]:
         """The next batch of every data layer, in the order the graph takes them."""
         return [top for layer in self.data_layers() for top in layer.load(self.device)]
 
     def forward(self) -> tuple[Tensor, dict[str, Tensor]]:
         """One batch through the net: the total loss (0-dim) and the output blobs by name."""
+        if self.observed or self.debug_info:
+            loss = self.layerwise.forward()
+            return loss, {name: self.layerwise.data(name) for name in self.outputs}
         with torch.set_grad_enabled(self.phase == TRAIN and torch.is_grad_enabled()):
             return self.graph(*self.load())
 
     def forward_backward(self) -> tuple[Tensor, dict[str, Tensor]]:
         """`forward`, then add the loss's gradients to the blobs' `.grad`; all returned values are detached."""
+        if self.observed or self.debug_info:
+            return self.layerwise.forward_backward()
         loss, outputs = self.forward()
         if loss.requires_grad:
             loss.backward()

@@ -40,7 +40,7 @@ class Solver:
         root: folder that relative paths in the solver and its nets start from ("" is the working directory).
         device: where to train ("cpu", "cuda:0" ...).
         log: where Caffe's lines go.
-        read_net: reads a net file given its resolved path; the command line passes one that applies --set.
+        read_net: reads a net file given its resolved path and the log; the command line passes one that applies --set.
         resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
             "restart" starts at record 0 as Caffe does.
         action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
@@ -62,7 +62,7 @@ class Solver:
         root: str = "",
         device: Any = "cpu",
         log: Any = NULL,
-        read_net: Callable[[str], Any] = text.read_net,
+        read_net: Callable[[str, Any], Any] = text.read_net,
         resume_data: str = "continue",
         action: Callable[[], str] = lambda: NONE,
     ):
@@ -99,6 +99,7 @@ class Solver:
             [blob.tensor for blob in self.net.learned],
             [blob.lr_mult for blob in self.net.learned],
             [blob.decay_mult for blob in self.net.learned],
+            keep_diff=param.snapshot_diff,
         )
         self._forget_losses()
         self._displayed = (0, time.perf_counter())
@@ -154,9 +155,7 @@ class Solver:
         """A net from a file name or a NetParameter, in the state that the solver's fields merge to."""
         net_param = NetParameter()
         if isinstance(source, str):
-            net_param.CopyFrom(self.read_net(self.path(source)))
-            for what in net_param_upgrades(net_param):
-                self.log.upgraded(what, source)
+            net_param.CopyFrom(self.read_net(self.path(source), self.log))
         else:
             net_param.CopyFrom(source)
         merged = NetState(phase=phase)
@@ -193,15 +192,19 @@ class Solver:
 
     # -- training -----------------------------------------------------------------------------
 
-    def solve(self, resume_file: str | None = None) -> None:
-        """Train to max_iter (from a solverstate, if given), then the final snapshot, display and test."""
+    def solve(self, resume_file: str | None = None, iterations: int | None = None) -> None:
+        """Train to max_iter (from a solverstate, if given), then the final snapshot, display and test.
+
+        `iterations` ends the run after so many, on the same schedule.
+        """
         self.log.solving(self.net.name, self.param.lr_policy)
         self.requested_early_exit = False
         if resume_file:
             self.log.restoring(resume_file)
             self.restore(resume_file)
         param = self.param
-        self.step(param.max_iter - self.iter)
+        left = param.max_iter - self.iter
+        self.step(left if iterations is None else min(left, iterations))
         if param.snapshot_after_train and (not param.snapshot or self.iter % param.snapshot):
             self.snapshot()
         self.log.end_progress()
@@ -264,11 +267,20 @@ class Solver:
 
     def apply_update(self) -> None:
         """Update the learned blobs from their gradients and count the iteration (Solver::ApplyUpdate)."""
+        step = self.schedule.current_step
         rates = self.schedule.at(self.iter)
-        if self.param.display and self.iter % self.param.display == 0:
+        if self.schedule.policy == "multistep" and self.schedule.current_step != step:
+            self.log.multistep(self.iter, self.schedule.current_step)
+        display = bool(self.param.display) and self.iter % self.param.display == 0
+        if display:
             cycling = (rates.momentum, rates.weight_decay) if self.schedule.cycles_momentum else (None, None)
             self.log.learning_rate(self.iter, rates.lr, *cycling)
         self.rule.apply(rates, self.iter)
+        # Caffe prints every clipping; asking a GPU for the norm would make it wait, so there only when displayed.
+        if self.rule.clip_norm is not None and (display or self.device.type == "cpu"):
+            norm, limit = self.rule.clip_norm.item(), self.param.clip_gradients
+            if norm > limit:
+                self.log.gradient_clipping(norm, limit, limit / norm)
         self.iter += 1
 
     def _display(self, outputs: dict[str, Tensor]) -> None:
@@ -410,9 +422,7 @@ class Solver:
             weights.copy_trained_layers_from(self.net, self._learned_net(state.learned_net, state_file))
         if not state_file.endswith(".h5"):
             self.log.restoring_history()
-        with torch.no_grad():
-            for mine, theirs in zip(history, state.history, strict=True):
-                mine.copy_(torch.from_numpy(theirs).view(mine.shape))
+        self.rule.load_history(state.history)
         self.iter = state.iter
         self.schedule.current_step = state.current_step
         self._forget_losses()
@@ -477,11 +487,6 @@ class Solver:
         for net, count in zip(self._nets(), batches, strict=True):
             for layer in net.data_layers():
                 layer.skip_batches(count)
-
-
-def net_param_upgrades(param: Any) -> list[str]:
-    """Which upgrades the reader of this net reports (see proto.upgrade)."""
-    return []
 
 
 def _encode(tensor: Tensor) -> str:

@@ -1,0 +1,49 @@
+"""Run Caffe's nets, solvers and data on PyTorch, with Caffe's numbers.
+
+`import caffe_compat as caffe` gives pycaffe's names; nothing heavy is imported before one is used.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+__version__ = "0.1.0"
+
+TRAIN, TEST = 0, 1
+
+# pycaffe's names that are not sub-packages of this one.
+_PYCAFFE = frozenset(
+    "AdaDeltaSolver AdaGradSolver AdamSolver Classifier Detector Layer Net NesterovSolver NetSpec RMSPropSolver "
+    "SGDSolver assign_proto classifier coord_map detector draw get_solver has_nccl init_log io layer_type_list "
+    "net_spec params set_device set_mode_cpu set_mode_gpu set_multiprocess set_random_seed set_solver_count "
+    "set_solver_rank solver_count solver_rank to_proto".split()
+)
+
+
+def install_as_caffe() -> None:
+    """Make `import caffe` and its sub-modules (caffe.io, caffe.proto.caffe_pb2 ...) mean this package.
+
+    Raises RuntimeError if another `caffe` is imported already.
+    """
+    caffe = importlib.import_module("caffe_compat.pycaffe")
+    if sys.modules.get("caffe", caffe) is not caffe:
+        raise RuntimeError("another module named caffe is imported already; call install_as_caffe() before it is")
+    sys.modules["caffe"] = caffe
+    for name in ("classifier", "coord_map", "detector", "draw", "io", "net_spec"):
+        sys.modules[f"caffe.{name}"] = getattr(caffe, name)
+    sys.modules["caffe.pycaffe"] = importlib.import_module("caffe_compat.pycaffe.net")
+    proto = importlib.import_module("caffe_compat.proto")
+    sys.modules["caffe.proto"] = caffe.proto = proto  # type: ignore[attr-defined]
+    sys.modules["caffe.proto.caffe_pb2"] = importlib.import_module("caffe_compat.proto.caffe_pb2")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PYCAFFE:
+        return getattr(importlib.import_module("caffe_compat.pycaffe"), name)
+    if name in ("layers", "log", "proto"):
+        return importlib.import_module(f"caffe_compat.{name}")
+    raise AttributeError(f"module 'caffe_compat' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PYCAFFE, "layers", "log", "proto"})

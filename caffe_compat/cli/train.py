@@ -1,0 +1,140 @@
+"""`caffe-compat train`: train a net as its solver prototxt says."""
+
+import argparse
+import signal
+from typing import Any
+
+from caffe_compat.cli import common
+from caffe_compat.errors import UsageError
+
+HELP = "train or finetune a model from a solver prototxt"
+
+_EFFECTS = ("stop", "snapshot", "none")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--solver", required=True, metavar="FILE", help="the solver, a prototxt")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--snapshot", metavar="FILE", help="a solverstate to resume from")
+    start.add_argument("--weights", metavar="FILES", help="caffemodels to finetune from, separated by commas")
+    parser.add_argument(
+        "--iterations", type=int, metavar="N", help="stop after N iterations of this run, on the solver's own schedule"
+    )
+    parser.add_argument(
+        "--sigint_effect", choices=_EFFECTS, default="stop", help="what Ctrl-C does (default: stop, with a snapshot)"
+    )
+    parser.add_argument(
+        "--sighup_effect", choices=_EFFECTS, default="snapshot", help="what a hang-up does (default: snapshot)"
+    )
+    parser.add_argument(
+        "--resume-data",
+        choices=("continue", "restart"),
+        default="continue",
+        help="with --snapshot: go on at the record where the run stood (default), or at record 0 as Caffe does",
+    )
+    common.add_gpu(parser)
+    common.add_state(parser)
+    common.add_net(parser)
+    common.add_root(parser)
+    common.add_set(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from caffe_compat.cli.devices import choose_device
+    from caffe_compat.cli.overrides import apply_overrides
+    from caffe_compat.log.write import Log
+    from caffe_compat.proto import text
+    from caffe_compat.solver.solver import Solver
+
+    if args.phase == "TEST":
+        raise UsageError("train runs the TRAIN phase; to score a net use: caffe-compat test --model NET --weights FILE")
+    if args.iterations is not None and args.iterations < 0:
+        raise UsageError(f"--iterations {args.iterations} is below 0")
+    log = Log()
+    param = text.read_solver(common.locate(args.root, args.solver), log)
+    if args.net:
+        for field in ("net", "net_param", "train_net", "train_net_param"):
+            param.ClearField(field)
+        param.net = args.net
+    nets = _Nets(param, args.root)
+    apply_overrides(param, nets.all(), args.set, log)
+    param.train_state.level = args.level
+    param.train_state.stage.extend(common.stages(args.stage))
+    if args.snapshot:
+        param.ClearField("weights")
+    elif args.weights:
+        param.ClearField("weights")
+        param.weights.append(args.weights)
+
+    device = choose_device(args.gpu, param, log)
+    signals = _Signals({signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect})
+    with signals:
+        solver = Solver(
+            param,
+            root=args.root,
+            device=device,
+            log=log,
+            read_net=nets.read,
+            resume_data=args.resume_data,
+            action=signals.take,
+        )
+        if args.snapshot:
+            log.resuming(args.snapshot)
+            solver.restore(args.snapshot)
+        log.starting()
+        solver.solve(iterations=args.iterations)
+    log.command_done()
+    return 0
+
+
+class _Nets:
+    """The net files of a solver, each read once, so that --set can change them before they are used."""
+
+    def __init__(self, param: Any, root: str):
+        from caffe_compat.proto import text
+
+        self._read = text.read_net
+        self._param = param
+        self._root = root
+        self._files: dict[str, Any] = {}
+
+    def all(self) -> list[Any]:
+        """Every net the solver names, parsed; nets inside the solver are themselves."""
+        param = self._param
+        names = [getattr(param, field) for field in ("net", "train_net") if param.HasField(field)]
+        inside = [getattr(param, field) for field in ("net_param", "train_net_param") if param.HasField(field)]
+        return [self._file(name) for name in [*names, *param.test_net]] + inside + list(param.test_net_param)
+
+    def _file(self, name: str) -> Any:
+        path = common.resolve(self._root, name)
+        if path not in self._files:
+            self._files[path] = self._read(path)
+        return self._files[path]
+
+    def read(self, path: str, log: Any) -> Any:
+        """What Solver calls: the net of `path` as --set left it; logs what reading it upgraded."""
+        if path not in self._files:
+            return self._read(path, log)
+        self._read(path, log)
+        return self._files[path]
+
+
+class _Signals:
+    """Turns signals into the actions a Solver asks for."""
+
+    def __init__(self, effects: dict[int, str]):
+        self._effects = effects
+        self._asked: list[str] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number, effect in self._effects.items():
+            self._before[number] = signal.signal(number, lambda _n, _f, effect=effect: self._asked.append(effect))
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def take(self) -> str:
+        """The next action asked for since the last call, or "none"."""
+        return self._asked.pop(0) if self._asked else "none"

@@ -1,0 +1,6 @@
+"""The message classes under the name that protoc gives them: `from caffe.proto import caffe_pb2`."""
+
+from caffe_compat import proto
+from caffe_compat.proto import *  # noqa: F403
+
+__all__ = list(proto.__all__)

@@ -1,0 +1,370 @@
+"""pycaffe's Net and Blob over this package's net.
+
+Blobs are numpy views that write through. Nets run layer by layer (net.layerwise), so every blob and
+diff can be read, written and passed through any range of layers, as in pycaffe.
+
+Source: python/caffe/pycaffe.py and python/caffe/_caffe.cpp.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_compat.errors import LayerError, NetError
+from caffe_compat.layers.base import Context
+from caffe_compat.net import weights as weight_files
+from caffe_compat.net.net import Net as CoreNet
+from caffe_compat.proto import text
+from caffe_compat.pycaffe import state
+
+
+class Blob:
+    """An N-dimensional array of values (`data`) and gradients (`diff`), both numpy views that write through."""
+
+    def _tensors(self) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+    @property
+    def data(self) -> np.ndarray:
+        return _view(self._tensors()[0])
+
+    @property
+    def diff(self) -> np.ndarray:
+        return _view(self._tensors()[1])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._tensors()[0].shape)
+
+    @property
+    def count(self) -> int:
+        return self._tensors()[0].numel()
+
+    num = property(lambda self: self._legacy(0))
+    channels = property(lambda self: self._legacy(1))
+    height = property(lambda self: self._legacy(2))
+    width = property(lambda self: self._legacy(3))
+
+    def _legacy(self, axis: int) -> int:
+        shape = self.shape
+        if len(shape) > 4:
+            raise ValueError(f"a blob of {len(shape)} axes {shape} has no num, channels, height and width; use shape")
+        return shape[axis] if axis < len(shape) else 1
+
+    def reshape(self, *shape: int) -> None:
+        raise NotImplementedError
+
+
+class NetBlob(Blob):
+    """A blob that flows between layers."""
+
+    def __init__(self, net: Net, name: str):
+        self._net, self._name = net, name
+
+    def _tensors(self) -> tuple[Tensor, Tensor]:
+        runner = self._net.core.layerwise
+        runner.pin(self._name)
+        return runner.data(self._name), runner.diff(self._name)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._net.core.layerwise.data(self._name).shape)
+
+    def reshape(self, *shape: int) -> None:
+        """Give the blob another shape; `Net.reshape` or the next forward carries it through the net."""
+        self._net.core.layerwise.reshape_blob(self._name, tuple(shape))
+
+
+class LearnedBlob(Blob):
+    """A blob that a layer owns or shares."""
+
+    def __init__(self, layer: Any, index: int):
+        self._layer, self._index = layer, index
+
+    def _tensors(self) -> tuple[Tensor, Tensor]:
+        owner = self._layer.owned_blobs()[self._index]
+        if owner.grad is None:
+            owner.grad = torch.zeros_like(owner)
+        shape = self._layer.blobs[self._index].shape
+        return owner.detach().view(shape), owner.grad.view(shape)
+
+    def reshape(self, *shape: int) -> None:
+        """Give the blob another shape (net surgery): values are kept as far as they fit."""
+        old = self._layer.owned_blobs()[self._index]
+        new = old.new_zeros(shape)
+        kept = min(old.numel(), new.numel())
+        new.view(-1)[:kept] = old.detach().reshape(-1)[:kept]
+        old.grad = None
+        old.data = new
+
+
+class LayerView:
+    """pycaffe's Layer: its type and blobs."""
+
+    def __init__(self, layer: Any):
+        self._layer = layer
+        self.type: str = layer.type
+        self.blobs = [LearnedBlob(layer, index) for index in range(len(layer.blobs))]
+
+
+class Net:
+    """A net in one phase, as pycaffe has it.
+
+    Net(network_file, phase, level=0, stages=None, weights=None), or the old Net(network_file, weights, phase).
+
+    Raises:
+        NetError, LayerError, ParseError, WeightsError: see the message.
+
+    Source: python/caffe/_caffe.cpp (Net_Init).
+    """
+
+    def __init__(
+        self,
+        network_file: str,
+        *args: Any,
+        phase: int | None = None,
+        level: int = 0,
+        stages: list[str] | None = None,
+        weights: str | None = None,
+    ):
+        if args and isinstance(args[0], str):  # the old form: file, weights, phase
+            weights, args = args[0], args[1:]
+        positional = dict(zip(("phase", "level", "stages", "weights"), args, strict=False))
+        phase = positional.get("phase", phase)
+        if phase is None:
+            raise TypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+        param = text.read_net(str(network_file))
+        param.state.phase = phase
+        param.state.level = positional.get("level", level)
+        param.state.stage.extend(positional.get("stages", stages) or [])
+        core = CoreNet(
+            param, context=Context(generator=state.generator()), log=state.log(), device=state.device()
+        )
+        weights = positional.get("weights", weights)
+        if weights is not None:
+            weight_files.copy_trained_layers_from(core, weights)
+        self._wrap(core)
+
+    @classmethod
+    def over(cls, core: CoreNet) -> Net:
+        """The pycaffe view of a net that exists already, such as a solver's."""
+        net = cls.__new__(cls)
+        net._wrap(core)
+        return net
+
+    def _wrap(self, core: CoreNet) -> None:
+        self.core = core
+        core.observed = True
+        self.name = core.name
+        self.blobs: OrderedDict[str, Blob] = OrderedDict((n, NetBlob(self, n)) for n in core.blob_names)
+        self.layers = [LayerView(layer) for layer in core.layers]
+
+    # -- what it is made of -------------------------------------------------------------------
+
+    @property
+    def _layer_names(self) -> list[str]:
+        return self.core.layer_names
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return self.core.blob_names
+
+    @property
+    def params(self) -> OrderedDict[str, list[LearnedBlob]]:
+        """Learned blobs by layer name, for the layers that have any."""
+        pairs = zip(self.core.layer_names, self.layers, strict=True)
+        return OrderedDict((name, layer.blobs) for name, layer in pairs if layer.blobs)
+
+    @property
+    def layer_dict(self) -> OrderedDict[str, LayerView]:
+        return OrderedDict(zip(self.core.layer_names, self.layers, strict=True))
+
+    @property
+    def inputs(self) -> list[str]:
+        return list(self.core.inputs)
+
+    @property
+    def outputs(self) -> list[str]:
+        return list(self.core.outputs)
+
+    @property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        return OrderedDict((n, list(t)) for n, t in zip(self.core.layer_names, self.core.top_names, strict=True))
+
+    @property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        return OrderedDict((n, list(b)) for n, b in zip(self.core.layer_names, self.core.bottom_names, strict=True))
+
+    @property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        return OrderedDict((name, self.core.output_weights.get(name, 0.0)) for name in self.core.blob_names)
+
+    # -- running ------------------------------------------------------------------------------
+
+    def forward(
+        self, blobs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Run layers `start` to `end` (names, both included); keyword arguments fill the input blobs.
+
+        Returns the net's outputs (or those of `end`) and the blobs named in `blobs`, by name.
+        """
+        first = self._index(start) if start is not None else 0
+        last = self._index(end) if end is not None else len(self.layers) - 1
+        wanted = (self.top_names[end] if end is not None else self.outputs) + list(blobs or [])
+        if kwargs:
+            if set(kwargs) != set(self.inputs):
+                raise ValueError(f"Input blob arguments {sorted(kwargs)} do not match net inputs {sorted(self.inputs)}.")
+            for name, value in kwargs.items():
+                self._fill(self.blobs[name].data, np.asarray(value), "Input", name)
+        self._forward(first, last)
+        return {name: self.blobs[name].data for name in dict.fromkeys(wanted)}
+
+    def _forward(self, start: int, end: int) -> float:
+        return float(self.core.layerwise.forward(start, end))
+
+    def backward(
+        self, diffs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Run layers `start` back to `end` (names, both included); keyword arguments fill output diffs.
+
+        Returns the diffs of the net's inputs (or of the bottoms of `end`) and of the blobs named in `diffs`.
+        """
+        first = self._index(start) if start is not None else len(self.layers) - 1
+        last = self._index(end) if end is not None else 0
+        wanted = (self.bottom_names[end] if end is not None else self.inputs) + list(diffs or [])
+        if kwargs:
+            if set(kwargs) != set(self.outputs):
+                raise ValueError(f"Top diff arguments {sorted(kwargs)} do not match net outputs {sorted(self.outputs)}.")
+            for name, value in kwargs.items():
+                self._fill(self.blobs[name].diff, np.asarray(value), "Diff", name)
+        self._backward(first, last)
+        return {name: self.blobs[name].diff for name in dict.fromkeys(wanted)}
+
+    def _backward(self, start: int, end: int) -> None:
+        self.core.layerwise.backward(start, end)
+
+    def _fill(self, target: np.ndarray, value: np.ndarray, what: str, name: str) -> None:
+        if value.ndim and target.ndim and value.shape[0] != target.shape[0]:
+            raise ValueError(
+                f"{what} is not batch sized: '{name}' has {value.shape[0]} items and the blob {target.shape[0]}"
+            )
+        target[...] = value
+
+    def _index(self, name: str) -> int:
+        if name not in self.core.layer_names:
+            raise ValueError(f"{name!r} is not a layer of this net")
+        return self.core.layer_names.index(name)
+
+    def forward_all(self, blobs: list[str] | None = None, **kwargs: Any) -> dict[str, np.ndarray]:
+        """Forward any number of items, batch by batch; the last batch is padded and the padding dropped."""
+        results: dict[str, list[np.ndarray]] = {name: [] for name in self.outputs + list(blobs or [])}
+        for batch in self._batch(kwargs):
+            for name, values in self.forward(blobs=blobs, **batch).items():
+                results[name].extend(values.copy())
+        return self._without_padding(results, kwargs)
+
+    def forward_backward_all(
+        self, blobs: list[str] | None = None, diffs: list[str] | None = None, **kwargs: Any
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Forward and backward any number of items, batch by batch."""
+        results: dict[str, list[np.ndarray]] = {name: [] for name in self.outputs + list(blobs or [])}
+        gradients: dict[str, list[np.ndarray]] = {name: [] for name in self.inputs + list(diffs or [])}
+        forward = self._batch({name: kwargs[name] for name in self.inputs if name in kwargs})
+        backward = self._batch({name: kwargs[name] for name in self.outputs if name in kwargs})
+        for inputs, outputs in zip_longest(forward, backward, fillvalue={}):
+            for name, values in self.forward(blobs=blobs, **inputs).items():
+                results[name].extend(values.copy())
+            for name, values in self.backward(diffs=diffs, **outputs).items():
+                gradients[name].extend(values.copy())
+        return self._without_padding(results, kwargs), self._without_padding(gradients, kwargs)
+
+    def _batch(self, blobs: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
+        if not blobs:
+            return
+        arrays = {name: np.asarray(values) for name, values in blobs.items()}
+        count = len(next(iter(arrays.values())))
+        size = next(iter(self.blobs.values())).shape[0]
+        for start in range(0, count, size):
+            batch = {name: values[start : start + size] for name, values in arrays.items()}
+            missing = size - min(size, count - start)
+            if missing:
+                batch = {n: np.concatenate([v, np.zeros((missing, *v.shape[1:]), v.dtype)]) for n, v in batch.items()}
+            yield batch
+
+    @staticmethod
+    def _without_padding(results: dict[str, list[np.ndarray]], given: dict[str, Any]) -> dict[str, np.ndarray]:
+        count = len(next(iter(given.values()))) if given else None
+        return {name: np.asarray(values)[:count] for name, values in results.items()}
+
+    def reshape(self) -> None:
+        """Carry the shapes of reshaped input blobs through the net."""
+        self.core.reshape()
+        for name, shape in self.core.blob_shapes.items():
+            self.core.layerwise.reshape_blob(name, shape)
+
+    def clear_param_diffs(self) -> None:
+        """Set the diffs of all learned blobs to zero."""
+        for blob in self.core.learned:
+            if blob.tensor.grad is not None:
+                blob.tensor.grad.zero_()
+
+    # -- hooks, called with the layer's index -------------------------------------------------
+
+    def before_forward(self, hook: Callable[[int], None]) -> None:
+        self.core.layerwise.before_forward.append(hook)
+
+    def after_forward(self, hook: Callable[[int], None]) -> None:
+        self.core.layerwise.after_forward.append(hook)
+
+    def before_backward(self, hook: Callable[[int], None]) -> None:
+        self.core.layerwise.before_backward.append(hook)
+
+    def after_backward(self, hook: Callable[[int], None]) -> None:
+        self.core.layerwise.after_backward.append(hook)
+
+    # -- files and sharing --------------------------------------------------------------------
+
+    def copy_from(self, path: str) -> None:
+        """Copy blobs from a caffemodel (binary or HDF5) into the layers of the same names."""
+        weight_files.copy_trained_layers_from(self.core, str(path))
+
+    load_hdf5 = copy_from
+
+    def save(self, path: str) -> None:
+        """Write a binary caffemodel."""
+        weight_files.save(self.core, str(path))
+
+    def save_hdf5(self, path: str) -> None:
+        """Write an HDF5 caffemodel."""
+        weight_files.save_hdf5(self.core, str(path))
+
+    def share_with(self, other: Net) -> None:
+        """Use the other net's blobs in the layers of the same names."""
+        self.core.share_trained_layers_with(other.core)
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Feed the MemoryData layer that must be this net's first."""
+        first = self.core.layers[0]
+        if first.type != "MemoryData":
+            raise LayerError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
+        first.reset(data, labels)
+
+    def module(self) -> torch.nn.Module:
+        """The net as an nn.Module: called with the data blobs in order, it returns (loss, {output: tensor}).
+
+        Parameters are named `<layer>.blobs.<index>`; it trains in any loop and goes through torch.compile.
+        """
+        return self.core.graph
+
+
+def _view(tensor: Tensor) -> np.ndarray:
+    if tensor.device.type != "cpu":
+        raise NetError("numpy views need a net on the CPU; call caffe.set_mode_cpu() before building it")
+    return tensor.numpy()

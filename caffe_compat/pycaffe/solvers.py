@@ -1,0 +1,108 @@
+"""pycaffe's solvers over this package's solver.
+
+Source: python/caffe/_caffe.cpp (Solver and its six types).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from caffe_compat.proto import text
+from caffe_compat.pycaffe import state
+from caffe_compat.pycaffe.net import Net
+from caffe_compat.solver.solver import Solver as CoreSolver
+
+
+class Solver:
+    """A solver prototxt ready to train: `net`, `test_nets`, `iter`, `step`, `solve`, `snapshot`, `restore` ..."""
+
+    type = ""
+
+    def __init__(self, solver_file: str, **options: Any):
+        param = text.read_solver(str(solver_file))
+        if self.type:
+            param.type = self.type  # as in pycaffe, the class decides, whatever the file says
+        self.core = CoreSolver(param, device=state.device(), log=state.log(), **options)
+        self.net = Net.over(self.core.net)
+        self.test_nets = [Net.over(net) for net in self.core.test_nets]
+
+    @property
+    def iter(self) -> int:
+        return self.core.iter
+
+    @property
+    def param(self) -> Any:
+        """The SolverParameter; changes to base_lr take effect at the next update."""
+        return self.core.param
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update."""
+        schedule = self.core.schedule
+        step = schedule.current_step
+        rate = schedule.at(self.core.iter).lr
+        schedule.current_step = step  # looking must not move multistep on
+        return rate
+
+    @property
+    def history(self) -> list[np.ndarray]:
+        """The update rule's history blobs, in the solverstate's order, as views."""
+        return [blob.detach().numpy() for blob in self.core.rule.history]
+
+    def step(self, iters: int) -> None:
+        self.core.step(iters)
+
+    def solve(self, resume_file: str | None = None) -> None:
+        self.core.solve(resume_file)
+
+    def snapshot(self) -> None:
+        self.core.snapshot()
+
+    def restore(self, state_file: str) -> None:
+        self.core.restore(str(state_file))
+
+    def apply_update(self) -> None:
+        """Update the blobs from the diffs that stand in them, and count the iteration."""
+        self.core.apply_update()
+
+    def share_weights(self, net: Net) -> None:
+        """Let `net` use this solver's blobs in the layers of the same names."""
+        net.core.share_trained_layers_with(self.core.net)
+
+    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
+        """Call `on_start` before each iteration's first forward, `on_gradients_ready` before its update."""
+        self.core.callbacks.append((on_start, on_gradients_ready))
+
+
+class SGDSolver(Solver):
+    type = "SGD"
+
+
+class NesterovSolver(Solver):
+    type = "Nesterov"
+
+
+class AdaGradSolver(Solver):
+    type = "AdaGrad"
+
+
+class RMSPropSolver(Solver):
+    type = "RMSProp"
+
+
+class AdaDeltaSolver(Solver):
+    type = "AdaDelta"
+
+
+class AdamSolver(Solver):
+    type = "Adam"
+
+
+def get_solver(solver_file: str, **options: Any) -> Solver:
+    """The solver of the type that the file names. `options` go to caffe_compat.solver.Solver (replicas ...)."""
+    types = {cls.type: cls for cls in Solver.__subclasses__()}
+    cls = types.get(text.read_solver(str(solver_file)).type, Solver)
+    return cls(solver_file, **options)

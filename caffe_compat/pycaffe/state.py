@@ -1,0 +1,88 @@
+"""pycaffe's process-wide state: mode, device, random seed, log."""
+
+from __future__ import annotations
+
+import torch
+
+from caffe_compat.log.write import INFO, NULL, Log
+
+_gpu = False
+_device_id = 0
+_solver_count = 1
+_solver_rank = 0
+_generator = torch.Generator()
+_generator.seed()
+_log: Log = NULL
+
+
+def set_mode_cpu() -> None:
+    """Build nets on the CPU from now on."""
+    global _gpu
+    _gpu = False
+
+
+def set_mode_gpu() -> None:
+    """Build nets on the GPU from now on."""
+    global _gpu
+    _gpu = True
+
+
+def set_device(device_id: int) -> None:
+    """Which GPU `set_mode_gpu` means."""
+    global _device_id
+    _device_id = device_id
+
+
+def device() -> torch.device:
+    """Where a net built now lives."""
+    return torch.device("cuda", _device_id) if _gpu else torch.device("cpu")
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed the fillers, data layers and Dropout of nets built from now on."""
+    torch.manual_seed(seed)
+    _generator.manual_seed(seed)
+
+
+def generator() -> torch.Generator:
+    """The generator that fillers and data layers of new nets draw from."""
+    return _generator
+
+
+def solver_count() -> int:
+    return _solver_count
+
+
+def set_solver_count(count: int) -> None:
+    global _solver_count
+    _solver_count = count
+
+
+def solver_rank() -> int:
+    return _solver_rank
+
+
+def set_solver_rank(rank: int) -> None:
+    global _solver_rank
+    _solver_rank = rank
+
+
+def set_multiprocess(multiprocess: bool) -> None:
+    """Accepted for scripts that call it; how solvers are spread is torch.distributed's matter."""
+
+
+def has_nccl() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_nccl_available()
+
+
+def init_log(prefix: object = "", level: int = INFO, stderr: bool = False) -> None:
+    """Print Caffe's log lines from `level` on (0 info, 1 warning, 2 error); `prefix` may be the level."""
+    global _log
+    _log = Log(progress=False, level=prefix if isinstance(prefix, int) else level)
+
+
+def log(message: object = None) -> Log:
+    """With a message: write it as an info line. Always: the log that new nets write to."""
+    if message is not None:
+        (_log if _log is not NULL else Log(progress=False)).info(str(message))
+    return _log

@@ -1,0 +1,12 @@
+"""Training: the loop, update rules, schedules and solver states."""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `caffe_compat.solver.lr_policy` does not import torch.
+    if name == "Solver":
+        from caffe_compat.solver.solver import Solver
+
+        return Solver
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
