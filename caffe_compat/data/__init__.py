@@ -1,0 +1,1 @@
+"""Where batches come from: record sources, pictures, Caffe's transformation, and ready-made data sets."""

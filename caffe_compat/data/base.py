@@ -1,0 +1,126 @@
+"""What a source of records is, and the registry that finds one by the backend a prototxt names.
+
+A source is a read-only sequence of serialized Datum messages in key order, as Caffe's db::Cursor
+walks them. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, TypeVar
+
+from caffe_compat.errors import DataError, nearest
+
+_REGISTRY: dict[str, type[Source]] = {}
+_S = TypeVar("_S", bound="type[Source]")
+
+
+class Source:
+    """A read-only sequence of serialized Datum messages, in key order.
+
+    Args:
+        path: the folder of the database. Nothing is ever written in or beside it.
+
+    Raises:
+        DataError: it is missing, of another kind, empty, truncated or corrupt.
+    """
+
+    backend: ClassVar[str]
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        raise NotImplementedError(f"{type(self).__name__}.__len__")
+
+    @property
+    def keys(self) -> Sequence[bytes]:
+        """The key of every record, by position."""
+        raise NotImplementedError(f"{type(self).__name__}.keys")
+
+    def walk(self, position: int = 0) -> Iterator[bytes]:
+        """The records from `position` to the last, in order."""
+        raise NotImplementedError(f"{type(self).__name__}.walk")
+
+    def read(self, position: int) -> bytes:
+        """The record at `position`, which is below len(self)."""
+        return next(self.walk(position))
+
+    def close(self) -> None:
+        """Release the files."""
+
+    @classmethod
+    def is_at(cls, path: str) -> bool:
+        """Whether the folder `path` looks like a database of this kind."""
+        raise NotImplementedError(f"{cls.__name__}.is_at")
+
+
+def source(backend: str) -> Callable[[_S], _S]:
+    """Register the decorated class as the source of this backend."""
+
+    def register(cls: _S) -> _S:
+        if backend in _REGISTRY:
+            raise ValueError(
+                f"backend {backend!r} is registered by both {_REGISTRY[backend].__module__} and {cls.__module__}"
+            )
+        _REGISTRY[backend] = cls
+        cls.backend = backend
+        return cls
+
+    return register
+
+
+def registry() -> dict[str, type[Source]]:
+    """All sources by backend name; imports every module of this folder the first time."""
+    package = importlib.import_module("caffe_compat.data")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"caffe_compat.data.{module.name}")
+    return _REGISTRY
+
+
+def open_source(backend: str, path: str, root: str = "") -> Source:
+    """The records at `path` (relative to `root`), read by the backend of that name ("LMDB", "LEVELDB").
+
+    Raises:
+        DataError: unknown backend; nothing at the path (the message gives the command that makes it);
+            a database of another kind; an empty or broken one.
+    """
+    cls = _REGISTRY.get(backend) or registry().get(backend)
+    if cls is None:
+        raise DataError(
+            f"unknown backend {backend!r}{nearest(backend, _REGISTRY)} known backends: {', '.join(sorted(_REGISTRY))}"
+        )
+    full = os.path.join(root, path)
+    if not os.path.isdir(full):
+        what = "is a file, not a folder" if os.path.exists(full) else "does not exist"
+        raise DataError(f"the {backend} source '{full}' {what}; make it with: {command_that_makes(full)}")
+    if not cls.is_at(full):
+        for other in registry().values():
+            if other.is_at(full):
+                raise DataError(
+                    f"'{full}' holds a database of backend {other.backend}, but the net says backend: {backend}"
+                    f"{' (the default)' if backend == 'LEVELDB' else ''}; write `backend: {other.backend}` in data_param"
+                )
+        raise DataError(
+            f"the folder '{full}' holds no {backend} database; make one with: {command_that_makes(full)}"
+        )
+    opened = cls(full)
+    if not len(opened):
+        opened.close()
+        raise DataError(f"the {backend} source '{full}' holds no records; make it again with: {command_that_makes(full)}")
+    return opened
+
+
+def command_that_makes(path: str) -> str:
+    """The command line that makes a database called `path`, judged by the names our own commands use."""
+    folder, name = os.path.split(os.path.normpath(path))
+    for dataset in ("cifar100", "cifar10"):
+        if name.startswith(f"{dataset}_"):
+            return f"caffe-compat data {dataset} {folder or '.'}"
+    if name in ("train_lmdb", "test_lmdb"):
+        return f"caffe-compat data shapes {folder or '.'}"
+    return f"caffe-compat convert-imageset ROOTFOLDER/ LISTFILE {path}"

@@ -1,0 +1,113 @@
+"""Decoded batches of a source: kept in memory when the whole set fits, read ahead by threads when not."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_compat.data.base import Source
+from caffe_compat.data.records import Images, is_encoded
+
+# (records, position of each) -> pictures and labels
+Parse = Callable[[Sequence[Any], Sequence[int]], tuple[Images, np.ndarray]]
+_CHUNK = 512  # records a thread decodes at a time
+
+
+class Kept:
+    """A whole source, decoded once."""
+
+    def __init__(self, source: Source, parse: Parse):
+        values = list(source.walk())
+        if is_encoded(values[0]):
+            chunks = [range(start, min(start + _CHUNK, len(values))) for start in range(0, len(values), _CHUNK)]
+            with ThreadPoolExecutor() as pool:
+                parts = list(pool.map(lambda chunk: parse([values[i] for i in chunk], chunk), chunks))
+            self.images = _join([images for images, _ in parts])
+            self.labels = np.concatenate([labels for _, labels in parts])
+        else:
+            self.images, self.labels = parse(values, range(len(values)))
+        self._tensor: Tensor | None = None
+
+    def take(self, position: int, order: np.ndarray, device: torch.device) -> tuple[Tensor | list[np.ndarray], Tensor]:
+        """The pictures and labels at position + order, which wraps at the end."""
+        index = (position + order) % len(self.labels)
+        labels = torch.from_numpy(self.labels[index])
+        if isinstance(self.images, list):
+            return [self.images[i] for i in index], labels
+        if self._tensor is None:
+            self._tensor = torch.from_numpy(self.images)
+            if device.type == "cuda" and self.images.nbytes <= torch.cuda.mem_get_info(device)[0] // 4:
+                self._tensor = self._tensor.to(device)
+        first, last = int(index[0]), int(index[-1])
+        if last - first + 1 == len(index) and (len(index) < 3 or index[1] == first + 1):
+            return self._tensor[first : last + 1], labels
+        return self._tensor[torch.from_numpy(index).to(self._tensor.device)], labels
+
+    def close(self) -> None:
+        """Nothing runs in the background."""
+
+
+class Streamed:
+    """A source read in order, some batches ahead of their use.
+
+    OpenCV and large copies release the interpreter lock, so threads are enough and nothing is pickled.
+    """
+
+    def __init__(self, source: Source, parse: Parse, position: int, order: np.ndarray, step: int, depth: int):
+        self._blocks = _blocks(source, position, step)
+        self._length, self._order, self._parse, self._depth = len(source), order, parse, max(1, depth)
+        self._pool = ThreadPoolExecutor(min(self._depth, os.cpu_count() or 1), thread_name_prefix="prefetch")
+        self._queue: deque[Future[tuple[Images, np.ndarray]]] = deque()
+
+    def take(self, position: int, order: np.ndarray, device: torch.device) -> tuple[Tensor | list[np.ndarray], Tensor]:
+        """The next pictures and labels; batches come in order, so the arguments only say what is expected."""
+        while len(self._queue) < self._depth:
+            start, block = next(self._blocks)
+            values = [block[i] for i in self._order]
+            positions = ((start + self._order) % self._length).tolist()
+            self._queue.append(self._pool.submit(self._parse, values, positions))
+        images, labels = self._queue.popleft().result()
+        return images if isinstance(images, list) else torch.from_numpy(images), torch.from_numpy(labels)
+
+    def close(self) -> None:
+        """Stop the threads and forget what was read ahead."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._queue.clear()
+
+
+def _blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, list[Any]]]:
+    """Endless (position of the first record, `size` records), in order from `position`, wrapping at the end."""
+    walk = source.walk(position % len(source))
+    while True:
+        block: list[Any] = []
+        while len(block) < size:
+            value = next(walk, None)
+            if value is None:
+                walk = source.walk()
+            else:
+                block.append(value)
+        yield position, block
+        position += size
+
+
+def _join(parts: list[Images]) -> Images:
+    if all(isinstance(part, np.ndarray) and part.shape[1:] == parts[0].shape[1:] for part in parts):
+        return np.concatenate(parts)
+    return [image for part in parts for image in part]
+
+
+def memory_budget() -> int:
+    """How many bytes a data set may take to be kept in memory: a quarter of what is free now."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            available = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable:"))
+        return available * 1024 // 4
+    except (OSError, StopIteration):  # not Linux
+        return 2 << 30

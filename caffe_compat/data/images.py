@@ -1,0 +1,57 @@
+"""Pictures in files and in bytes, read, resized and written by OpenCV as Caffe does.
+
+Caffe: src/caffe/util/io.cpp. Arrays are (C, H, W) uint8, channels in OpenCV's order (blue first).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from caffe_compat.errors import MissingExtra
+
+
+def opencv() -> Any:
+    """The cv2 module."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtra("opencv-python-headless", "reading encoded pictures") from error
+    return cv2
+
+
+def planes(picture: np.ndarray) -> np.ndarray:
+    """OpenCV's (H, W) or (H, W, C) array as contiguous (C, H, W)."""
+    return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1))
+
+
+def decode(data: bytes, colour: bool | None = None) -> np.ndarray:
+    """The picture in the bytes of a PNG, JPEG ...: BGR (True), gray (False) or as stored (None), as (C, H, W).
+
+    Raises ValueError if OpenCV cannot decode it, or it is not 8 bits deep.
+    """
+    cv2 = opencv()
+    flag = {True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE, None: cv2.IMREAD_UNCHANGED}[colour]
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
+    if picture is None:
+        raise ValueError(f"its {len(data)} bytes are no picture that OpenCV can decode")
+    if picture.dtype != np.uint8:
+        raise ValueError(f"its picture has {picture.dtype} pixels and only 8-bit ones can be used")
+    return planes(picture)
+
+
+def read(path: str, height: int = 0, width: int = 0, colour: bool = True) -> np.ndarray | None:
+    """The picture in a file as OpenCV's (H, W, 3) BGR or (H, W) gray array, resized if both sizes are given.
+
+    None if there is no such file or OpenCV cannot decode it.
+    """
+    cv2 = opencv()
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE) if data.size else None
+    if picture is not None and height > 0 and width > 0:
+        picture = cv2.resize(picture, (width, height))
+    return picture

@@ -1,0 +1,146 @@
+"""Datum messages as arrays, many at a time.
+
+Caffe: src/caffe/util/io.cpp (decoding), src/caffe/data_transformer.cpp (which bytes are the picture).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from caffe_compat.data.images import decode
+from caffe_compat.errors import DataError
+from caffe_compat.proto import Datum
+
+Images = np.ndarray | list[np.ndarray]  # one array (n, C, H, W), or n arrays (C, H, W) where sizes differ
+
+_DATA, _LABEL = 4, 5  # Datum's field numbers
+_VARINT, _BYTES = 0, 2  # wire types
+
+
+def parse(
+    values: Sequence[Any], colour: bool | None = None, name: Callable[[int], str] = str
+) -> tuple[Images, np.ndarray]:
+    """The pictures and labels of serialized Datums.
+
+    Args:
+        values: bytes-like, one Datum each.
+        colour: decode encoded pictures to BGR (True), gray (False) or as stored (None).
+        name: says which record `values[i]` is, for messages.
+
+    Returns:
+        Pictures uint8 (float32 where a Datum has float_data), one array (n, C, H, W) or, if they are not
+        all of one size, a list of arrays (C, H, W); and the labels, int32 (n,).
+
+    Raises:
+        DataError: a record that is no Datum, or whose data is not as long as its shape says.
+    """
+    uniform = _parse_uniform(values)
+    if uniform is not None:
+        return uniform
+    images, labels = [], np.empty(len(values), np.int32)
+    for i, value in enumerate(values):
+        datum = Datum()
+        try:
+            datum.ParseFromString(bytes(value))
+        except DecodeError as error:
+            raise DataError(f"{name(i)} is not a Datum: {error}; make the database again") from error
+        images.append(_picture(datum, colour, lambda i=i: name(i)))
+        labels[i] = datum.label
+    if all(image.shape == images[0].shape and image.dtype == images[0].dtype for image in images):
+        return np.stack(images), labels
+    return images, labels
+
+
+def is_encoded(value: Any) -> bool:
+    """Whether a serialized Datum holds a PNG, JPEG ... instead of pixels."""
+    return Datum.FromString(bytes(value)).encoded
+
+
+def serialize(image: np.ndarray, label: int, encoded: bool | None = None) -> bytes:
+    """A raw uint8 picture (C, H, W) as the bytes of a Datum; `encoded` False is written where Caffe writes it."""
+    channels, height, width = image.shape
+    datum = Datum(channels=channels, height=height, width=width, data=image.tobytes(), label=label)
+    if encoded is not None:
+        datum.encoded = encoded
+    return datum.SerializeToString(deterministic=True)
+
+
+def _picture(datum: Any, colour: bool | None, name: Callable[[], str]) -> np.ndarray:
+    if datum.encoded:
+        try:
+            return decode(datum.data, colour)
+        except ValueError as error:
+            raise DataError(f"{name()}: {error}; make the database again") from error
+    shape = (datum.channels, datum.height, datum.width)
+    if min(shape) < 1:
+        raise DataError(f"{name()} has the shape {shape}; every side must be above 0; make the database again")
+    flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
+    if flat.size != prod(shape):
+        raise DataError(
+            f"{name()} has {flat.size} values for its shape {shape}, which needs {prod(shape)}; "
+            "make the database again"
+        )
+    return flat.reshape(shape)
+
+
+def _parse_uniform(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
+    """`parse` for raw records of one byte layout, without a copy of the pixels; None for any others.
+
+    In such records (CIFAR's, or a converter's with one size and labels below 128) only the pixels and
+    the label byte differ, so the first record's layout is everybody's.
+    """
+    if not values:
+        return None
+    size = len(values[0])
+    layout = _layout(bytes(values[0]))
+    if layout is None or any(len(value) != size for value in values):
+        return None
+    shape, start, label = layout
+    table = np.frombuffer(bytearray().join(values), np.uint8).reshape(len(values), size)
+    fixed = np.ones(size, bool)
+    fixed[start : start + prod(shape)] = fixed[label] = False
+    if (table[:, fixed] != table[0, fixed]).any() or (table[:, label] > 127).any():
+        return None
+    images = table[:, start : start + prod(shape)].reshape(len(values), *shape)
+    return images, table[:, label].astype(np.int32)
+
+
+def _layout(value: bytes) -> tuple[tuple[int, int, int], int, int] | None:
+    """(shape, offset of the pixels, offset of the label byte) of a raw Datum; None if it is not a plain one."""
+    fields: dict[int, tuple[int, int]] = {}  # number -> (offset of the value or of the bytes, value or length)
+    position = 0
+    try:
+        while position < len(value):
+            tag, position = _varint(value, position)
+            number, offset = _varint(value, position)
+            if tag & 7 == _BYTES:
+                fields[tag >> 3] = offset, number
+                position = offset + number
+            elif tag & 7 == _VARINT:
+                fields[tag >> 3] = position, number
+                position = offset
+            else:
+                return None
+        channels, height, width, encoded = (fields.get(n, (0, 0))[1] for n in (1, 2, 3, 7))
+        (start, length), (label_at, label) = fields[_DATA], fields[_LABEL]
+    except (IndexError, KeyError):
+        return None
+    if encoded or length == 0 or length != channels * height * width or label > 127 or position != len(value):
+        return None
+    return (channels, height, width), start, label_at
+
+
+def _varint(value: bytes, position: int) -> tuple[int, int]:
+    result = shift = 0
+    while True:
+        byte = value[position]
+        position += 1
+        result |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return result, position

@@ -1,0 +1,65 @@
+"""DummyData: blobs made by fillers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.fillers import fill
+from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base_data import DataLayer
+from caffe_compat.proto import FillerParameter
+
+_SIDES = ("num", "channels", "height", "width")
+
+
+@layer("DummyData")
+class DummyData(DataLayer):
+    """tops = filler values; constant ones are made once, others anew for every batch
+
+    Caffe: src/caffe/layers/dummy_data_layer.cpp
+    Tops: any number. Shapes and fillers are given once for all tops or once a top; no filler means zeros.
+    """
+
+    num_top = (1, None)
+
+    def open(self) -> None:
+        p, count = self.param.dummy_data_param, len(self.param.top)
+        fillers = list(p.data_filler) or [FillerParameter()]
+        if len(fillers) not in (1, count):
+            self.fail(f"{len(fillers)} data_filler for {count} tops; give none, one for all tops, or one a top")
+        self.fillers = fillers * count if len(fillers) == 1 else fillers
+        if any(getattr(p, side) for side in _SIDES):
+            if p.shape:
+                self.fail("both shape and the old num, channels, height, width are given; keep shape")
+            sides = [self._once_a_top(side, list(getattr(p, side))) for side in _SIDES]
+            self.shapes: list[Shape] = list(zip(*sides, strict=True))
+        else:
+            self.shapes = self._once_a_top("shape", [tuple(shape.dim) for shape in p.shape])
+        self._constants: dict[int, Tensor] = {}
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        return self.shapes
+
+    def load(self, device: torch.device) -> tuple[Tensor, ...]:
+        return tuple(self._top(index, device) for index in range(len(self.shapes)))
+
+    def _top(self, index: int, device: torch.device) -> Tensor:
+        if index in self._constants:
+            return self._constants[index].to(device)
+        copies = self.replicas if self.context.rank is None else 1
+        tops = [torch.empty(self.shapes[index], dtype=self.context.dtype) for _ in range(copies)]
+        for top in tops:
+            fill(top, self.fillers[index], self.generator, self.fail)
+        top = torch.cat(tops).to(device) if copies > 1 else tops[0].to(device)
+        if self.fillers[index].type == "constant":
+            self._constants[index] = top
+        return top
+
+    def _once_a_top(self, field: str, given: list[Any]) -> list[Any]:
+        count = len(self.param.top)
+        if len(given) not in (1, count):
+            self.fail(f"{len(given)} {field} for {count} tops; give one for all tops or one a top")
+        return given * count if len(given) == 1 else given
