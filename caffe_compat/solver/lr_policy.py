@@ -1,0 +1,266 @@
+"""Learning rate, momentum and weight decay by iteration: the policies of Caffe and its cyclical-rate forks.
+
+A policy is one function of numpy arrays, so the rate of an iteration and the table of a whole run are the
+same code. Rates are computed in float32 where Caffe's C++ does, and in double where C++ promotes (an integer
+exponent): the sixth digit of a logged rate depends on it.
+
+Caffe: src/caffe/solvers/sgd_solver.cpp (GetLearningRate). The cyclical policies and cyclical_momentum are
+those of the forks behind arXiv 1708.07120 and 1803.09820. This module does not import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from caffe_compat.errors import SolverError, nearest
+
+f32, f64 = np.float32, np.float64
+
+
+class Rates(NamedTuple):
+    """What one update multiplies with, before each blob's lr_mult and decay_mult."""
+
+    lr: float
+    momentum: float
+    weight_decay: float
+
+
+class Table(NamedTuple):
+    """The rates of iterations 0 to n - 1: arrays of n values, `iteration` int64 and the others float32."""
+
+    iteration: np.ndarray
+    lr: np.ndarray
+    momentum: np.ndarray
+    weight_decay: np.ndarray
+
+
+@dataclass
+class State:
+    """What a policy remembers between iterations; saved in the solverstate, as Caffe does."""
+
+    current_step: int = 0
+
+
+Function = Callable[[Any, np.ndarray, State], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy's function and the solver fields it needs: given at all, above 0, at least 0."""
+
+    function: Function
+    given: Sequence[str]
+    above_0: Sequence[str]
+    at_least_0: Sequence[str]
+
+
+_REGISTRY: dict[str, Policy] = {}
+
+
+def lr_policy(
+    name: str, given: Sequence[str] = (), above_0: Sequence[str] = (), at_least_0: Sequence[str] = ()
+) -> Callable[[Function], Function]:
+    """Register the decorated function as the lr_policy `name`.
+
+    It gets the SolverParameter, an array of consecutive iterations and the State, and returns their rates.
+    """
+
+    def register(function: Function) -> Function:
+        if name in _REGISTRY:
+            raise ValueError(
+                f"lr_policy {name!r} is registered by both {_REGISTRY[name].function.__module__} "
+                f"and {function.__module__}"
+            )
+        _REGISTRY[name] = Policy(function, given, above_0, at_least_0)
+        return function
+
+    return register
+
+
+class Schedule:
+    """The rates of a solver, iteration by iteration.
+
+    `cycles_momentum` is True where cyclical_momentum is set: the forks then log momentum and weight decay
+    beside the rate. Raises SolverError, naming the solver file, for a policy nobody registered and for fields
+    that the policy needs; Caffe finds both only at the first update.
+    """
+
+    def __init__(self, param: Any):
+        self.param = param
+        self.policy: str = param.lr_policy
+        self.cycles_momentum = len(param.cyclical_momentum) > 0
+        self._state = State()
+        self._check()
+
+    def at(self, iter: int) -> Rates:
+        """The rates of the update that follows `iter` updates.
+
+        Call it once an iteration, in rising order: `multistep` moves on by at most one step a call.
+        """
+        iters = np.array([iter])
+        lr = self._lr(iters, self._state)
+        return Rates(float(lr[0]), float(self._momentum(iters)[0]), float(f32(self.param.weight_decay)))
+
+    def table(self, n: int) -> Table:
+        """The rates of iterations 0 to n - 1 (n at least 1) of a fresh run, whatever this one has done."""
+        iters = np.arange(n)
+        return Table(
+            iters, self._lr(iters, State()), self._momentum(iters), np.full(n, self.param.weight_decay, f32)
+        )
+
+    @property
+    def current_step(self) -> int:
+        """How many steps `step` and `multistep` have made; set it when a run is resumed."""
+        return self._state.current_step
+
+    @current_step.setter
+    def current_step(self, value: int) -> None:
+        self._state.current_step = value
+
+    def _lr(self, iters: np.ndarray, state: State) -> np.ndarray:
+        # As in Caffe, poly is NaN after max_iter if its power is fractional, and a rate may overflow.
+        with np.errstate(all="ignore"):
+            return _REGISTRY[self.policy].function(self.param, iters, state).astype(f32, copy=False)
+
+    def _momentum(self, iters: np.ndarray) -> np.ndarray:
+        most = f32(self.param.momentum)
+        if not self.cycles_momentum:
+            return np.full(iters.shape, most)
+        least, stepsize = self.param.cyclical_momentum
+        cycle, height = _triangle(iters, stepsize)
+        return (most + (f64(f32(least)) - most) * height / 2.0**cycle).astype(f32)
+
+    def _check(self) -> None:
+        param = self.param
+        if not self.policy:
+            self._fail(f"lr_policy is not set; set it to one of {', '.join(sorted(_REGISTRY))}")
+        if self.policy not in _REGISTRY:
+            hint = nearest(self.policy, _REGISTRY)
+            self._fail(
+                f"unknown lr_policy '{self.policy}'{hint}; known policies: {', '.join(sorted(_REGISTRY))}"
+            )
+        policy = _REGISTRY[self.policy]
+        for field in policy.given:
+            if not param.HasField(field):
+                self._fail(f"lr_policy '{self.policy}' needs {field}, which is not set; add '{field}: ...'")
+        for field in policy.above_0:
+            if not getattr(param, field) > 0:
+                self._fail(
+                    f"lr_policy '{self.policy}' needs {field} above 0, it is {getattr(param, field)}; "
+                    f"set it to a number of iterations"
+                )
+        for field in policy.at_least_0:
+            if not getattr(param, field) >= 0:
+                value = getattr(param, field)
+                self._fail(f"lr_policy '{self.policy}' needs {field} of at least 0, it is {value:g}")
+        if self.cycles_momentum and (len(param.cyclical_momentum) != 2 or not param.cyclical_momentum[1] > 0):
+            values = ", ".join(f"{value:g}" for value in param.cyclical_momentum)
+            self._fail(
+                f"cyclical_momentum needs two values, the smallest momentum and a stepsize above 0, it has "
+                f"{len(param.cyclical_momentum)} ({values}); write it twice, e.g. 'cyclical_momentum: 0.85 "
+                f"cyclical_momentum: 5000'"
+            )
+
+    def _fail(self, what: str) -> NoReturn:
+        raise SolverError(f"{self.param.origin or 'solver'}: {what}")
+
+
+@lr_policy("fixed")
+def fixed(param, iter, state):
+    """base_lr"""
+    return np.full(iter.shape, param.base_lr)
+
+
+@lr_policy("step", above_0=["stepsize"], at_least_0=["gamma"])
+def step(param, iter, state):
+    """base_lr * gamma ^ (iter div stepsize)"""
+    steps = iter // param.stepsize
+    state.current_step = int(steps[-1])
+    return param.base_lr * f64(param.gamma) ** steps
+
+
+@lr_policy("multistep", at_least_0=["gamma"])
+def multistep(param, iter, state):
+    """base_lr * gamma ^ current_step, which goes up when iter reaches stepvalue[current_step].
+
+    At most one step an iteration, in the order of the file: a stepvalue that is not above the one before it
+    takes effect one iteration after that one.
+    """
+    ahead = np.array(param.stepvalue[state.current_step :], np.int64)
+    turn = np.arange(ahead.size)
+    begins = np.maximum.accumulate(np.maximum(ahead, iter[:1]) - turn) + turn
+    steps = state.current_step + np.searchsorted(begins, iter, side="right")
+    state.current_step = int(steps[-1])
+    return param.base_lr * f64(param.gamma) ** steps
+
+
+@lr_policy("exp", at_least_0=["gamma"])
+def exp(param, iter, state):
+    """base_lr * gamma ^ iter"""
+    return param.base_lr * f64(param.gamma) ** iter
+
+
+@lr_policy("inv", at_least_0=["gamma"])
+def inv(param, iter, state):
+    """base_lr * (1 + gamma * iter) ^ -power"""
+    return f32(param.base_lr) * (1 + f32(param.gamma) * f32(iter)) ** -f32(param.power)
+
+
+@lr_policy("poly", above_0=["max_iter"])
+def poly(param, iter, state):
+    """base_lr * (1 - iter / max_iter) ^ power"""
+    return f32(param.base_lr) * (1 - f32(iter) / f32(param.max_iter)) ** f32(param.power)
+
+
+@lr_policy("sigmoid", above_0=["stepsize"], at_least_0=["gamma"])
+def sigmoid(param, iter, state):
+    """base_lr / (1 + exp(-gamma * (iter - stepsize))): it rises to base_lr"""
+    return f32(param.base_lr) * (1 / (1 + np.exp(-f32(param.gamma) * (f32(iter) - f32(param.stepsize)))))
+
+
+@lr_policy("triangular", given=["max_lr"], above_0=["stepsize"])
+def triangular(param, iter, state):
+    """base_lr to max_lr and back in 2 * stepsize iterations, again and again"""
+    _, height = _triangle(iter - param.start_lr_policy, param.stepsize)
+    return _between(param, height)
+
+
+@lr_policy("triangular2", given=["max_lr"], above_0=["stepsize"])
+def triangular2(param, iter, state):
+    """triangular, half as high in each further cycle"""
+    cycle, height = _triangle(iter - param.start_lr_policy, param.stepsize)
+    return _between(param, height / 2.0**cycle)
+
+
+@lr_policy("exp_range", given=["max_lr", "gamma"], above_0=["stepsize"], at_least_0=["gamma"])
+def exp_range(param, iter, state):
+    """triangular, with the height multiplied by gamma ^ iter"""
+    iter = iter - param.start_lr_policy
+    _, height = _triangle(iter, param.stepsize)
+    return _between(param, height * f64(param.gamma) ** np.maximum(iter, 0))
+
+
+@lr_policy("1cycle", given=["max_lr"], above_0=["stepsize"])
+def one_cycle(param, iter, state):
+    """base_lr to max_lr in stepsize iterations, max_lr to 0 in as many, then 0.001 * base_lr"""
+    iter, base, top = iter - param.start_lr_policy, f32(param.base_lr), f32(param.max_lr)
+    x = f32(iter) / f32(param.stepsize)
+    rise = f64(base) + f64(top - base) * np.maximum(x, 0)
+    return np.select(
+        [iter <= param.stepsize, iter <= 2 * param.stepsize], [rise, top * (2 - x)], 0.001 * f64(base)
+    )
+
+
+def _triangle(iter: np.ndarray, stepsize: float) -> tuple[np.ndarray, np.ndarray]:
+    """Each iteration's cycle, and its height on that cycle's triangle, 0 to 1 (0 before iteration 0)."""
+    cycle = np.maximum(iter // (2 * stepsize), 0)
+    x = f32(iter - (2 * cycle + 1) * stepsize) / f32(stepsize)
+    return cycle, np.maximum(0, 1 - np.abs(x).astype(f64))
+
+
+def _between(param: Any, height: np.ndarray) -> np.ndarray:
+    return param.base_lr + f64(f32(param.max_lr) - f32(param.base_lr)) * height

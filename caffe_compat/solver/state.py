@@ -1,0 +1,249 @@
+"""The .solverstate: what a solver needs beside the weights to go on, in Caffe's two formats.
+
+Binary is a SolverState message, HDF5 (`.solverstate.h5`) has the datasets iter, learned_net, current_step and
+history/0, 1, ... Both are written as Caffe writes them, so either program resumes the other's runs. What only
+an exact resume needs (data position, random states) is JSON in a private field that Caffe skips.
+
+Caffe: src/caffe/solvers/sgd_solver.cpp (SnapshotSolverState..., RestoreSolverState...).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from caffe_compat.errors import MissingExtra, SnapshotError
+from caffe_compat.proto import NetParameter, SolverState
+from caffe_compat.proto.binary import array_to_blob, blob_to_array, write_aside, write_atomic
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_RESUME = "caffe_compat_resume"  # the HDF5 dataset for what Caffe does not keep
+_HISTORY_TAG = b"\x1a"  # SolverState.history: field 3, length-delimited
+
+
+@dataclass
+class SolverStateFile:
+    """The contents of a .solverstate.
+
+    iter          updates done
+    learned_net   path of the caffemodel, as stored; "" if the file names none
+    current_step  how many steps the lr_policy has made
+    history       the history blobs, float32 or float64, in Caffe's order (see UpdateRule.history)
+    resume        what this package adds for an exact resume; None in a file written by Caffe
+    """
+
+    iter: int
+    learned_net: str
+    current_step: int
+    history: list[np.ndarray]
+    resume: dict[str, Any] | None = None
+
+
+def write_state(path: str, state: SolverStateFile) -> None:
+    """Write `state` to `path`, as HDF5 if the name ends in .h5; aside and renamed, so never half a file.
+
+    Raises:
+        SnapshotError: the file cannot be written.
+        MissingExtra: HDF5 without h5py.
+    """
+    if path.endswith(".h5"):
+        _write_hdf5(path, state)
+    else:
+        write_atomic(path, _binary_chunks(state))
+
+
+def read_state(path: str) -> SolverStateFile:
+    """Read a .solverstate of Caffe or of this package, binary or HDF5 (told by its first bytes).
+
+    Raises:
+        SnapshotError: no such file, a truncated file, or one that is no solverstate.
+        MissingExtra: HDF5 without h5py.
+    """
+    try:
+        with open(path, "rb") as file:
+            is_hdf5 = file.read(len(_HDF5_MAGIC)) == _HDF5_MAGIC
+    except OSError as error:
+        raise SnapshotError(
+            f"{path}: cannot be read: {error.strerror}; give the path of a .solverstate file"
+        ) from error
+    return _read_hdf5(path) if is_hdf5 else _read_binary(path)
+
+
+def check_history(
+    state: SolverStateFile, path: str, shapes: Sequence[Sequence[int]], names: Sequence[str]
+) -> None:
+    """Compare the history blobs of a file with those of a solver.
+
+    Args:
+        path: the file, for the message.
+        shapes: of the solver's history blobs (UpdateRule.history).
+        names: of the learned blobs, in the net's order, for the message.
+
+    Raises:
+        SnapshotError: another number of history blobs, or one of another shape.
+    """
+    found, wanted = len(state.history), len(shapes)
+    if found != wanted:
+        why = "the file is of another net"
+        if found in (2 * wanted, wanted / 2):
+            why = "the file is of another solver type (Adam and AdaDelta keep two for a blob, the others one)"
+        raise SnapshotError(
+            f"{path}: incorrect length of history blobs: {found} in the file, {wanted} in this solver; "
+            f"{why}: resume with the net and solver that wrote it, or give its caffemodel to --weights"
+        )
+    for index, (array, shape) in enumerate(zip(state.history, shapes, strict=True)):
+        # Files of 2014 have (num, channels, height, width) shapes, padded with 1 in front.
+        if _without_leading_ones(array.shape) != _without_leading_ones(shape):
+            raise SnapshotError(
+                f"{path}: history blob {index}, of blob '{names[index % len(names)]}', has shape "
+                f"{array.shape} in the file and {tuple(shape)} in this solver; the file is of another net: "
+                "resume with the net that wrote it, or give its caffemodel to --weights"
+            )
+
+
+def find_learned_net(state: SolverStateFile, path: str, root: str = "") -> tuple[str, str]:
+    """Where the weights of a solverstate are: its stored path from `root` on, else beside the solverstate.
+
+    Returns:
+        The path, and a sentence for the log ("" where the weights are where the file says).
+
+    Raises:
+        SnapshotError: they are in neither place.
+    """
+    stored = os.path.join(root, state.learned_net)
+    if os.path.exists(stored):
+        return stored, ""
+    beside = os.path.join(os.path.dirname(path), os.path.basename(state.learned_net))
+    if os.path.exists(beside):
+        return beside, f"The weights of {path} are not at {stored}; taking {beside}"
+    raise SnapshotError(
+        f"{path}: its weights are in neither {stored} nor {beside}; put that caffemodel beside the "
+        "solverstate, or start in the folder where the run was started (--root)"
+    )
+
+
+# -- binary ---------------------------------------------------------------------------------------
+
+
+def _binary_chunks(state: SolverStateFile) -> Iterator[bytes]:
+    """The message in pieces, one a history blob, as C++ serialises it: in the order of field numbers."""
+    yield SolverState(iter=state.iter, learned_net=state.learned_net).SerializeToString()
+    for array in state.history:
+        blob = array_to_blob(array).SerializeToString()
+        yield _HISTORY_TAG + _varint(len(blob))
+        yield blob
+    tail = SolverState(current_step=state.current_step)
+    if state.resume is not None:
+        tail.resume = json.dumps(state.resume).encode()
+    yield tail.SerializeToString()
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_binary(path: str) -> SolverStateFile:
+    data = Path(path).read_bytes()
+    try:
+        message = SolverState.FromString(data)
+    except DecodeError:
+        message = SolverState()
+    if not message.HasField("iter"):
+        _refuse(path, _is_caffemodel(data))
+    return SolverStateFile(
+        message.iter,
+        message.learned_net,
+        message.current_step,
+        [blob_to_array(blob) for blob in message.history],
+        json.loads(message.resume) if message.HasField("resume") else None,
+    )
+
+
+def _is_caffemodel(data: bytes) -> bool:
+    try:
+        net = NetParameter.FromString(data)
+    except DecodeError:
+        return False
+    return len(net.layer) + len(net.layers) > 0
+
+
+# -- HDF5 -----------------------------------------------------------------------------------------
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtra("h5py", "an HDF5 solverstate") from error
+    return h5py
+
+
+def _write_hdf5(path: str, state: SolverStateFile) -> None:
+    h5py = _h5py()
+
+    def write(temporary: str) -> None:
+        with h5py.File(temporary, "w") as file:
+            file["iter"] = np.array([state.iter], np.int32)
+            file["learned_net"] = np.array(
+                state.learned_net.encode(), f"S{len(state.learned_net.encode()) + 1}"
+            )
+            file["current_step"] = np.array([state.current_step], np.int32)
+            for index, array in enumerate(state.history):
+                file[f"history/{index}"] = array
+            if state.resume is not None:
+                file[_RESUME] = np.frombuffer(json.dumps(state.resume).encode(), np.uint8)
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+
+    write_aside(path, write)
+
+
+def _read_hdf5(path: str) -> SolverStateFile:
+    h5py = _h5py()
+    try:
+        with h5py.File(path, "r") as file:
+            if "iter" not in file or "history" not in file:
+                _refuse(path, "data" in file)
+            history = file["history"]
+            return SolverStateFile(
+                int(file["iter"][0]),
+                file["learned_net"][()].decode() if "learned_net" in file else "",
+                int(file["current_step"][0]),
+                [history[str(index)][()] for index in range(len(history))],
+                json.loads(file[_RESUME][()].tobytes()) if _RESUME in file else None,
+            )
+    except (OSError, KeyError) as error:
+        raise SnapshotError(f"{path}: {_BROKEN} ({error})") from error
+
+
+_BROKEN = "the file is cut short or damaged; resume from an earlier snapshot"
+
+
+def _refuse(path: str, is_caffemodel: bool) -> NoReturn:
+    if not is_caffemodel:
+        raise SnapshotError(f"{path}: not a solverstate, or {_BROKEN}")
+    state = path.replace(".caffemodel", ".solverstate")
+    beside = f"give {state} beside it" if state != path and os.path.exists(state) else "give the .solverstate"
+    raise SnapshotError(
+        f"{path}: a caffemodel (weights only), not a solverstate; {beside} to --snapshot, or this file to "
+        "--weights to start anew from its weights"
+    )
+
+
+def _without_leading_ones(shape: Sequence[int]) -> tuple[int, ...]:
+    shape = tuple(shape)
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
