@@ -1,94 +1,470 @@
-"""Prototxt: reading with errors that say where, writing what Caffe's C++ writes."""
+"""Prototxt: read with errors that say where and what instead, written as Caffe's C++ writes it.
 
-from typing import Any
+The reader takes the text format of protobuf 2 as Caffe's own reader does: `#` comments, both kinds of
+quotes, strings that continue in the next string, `{ }` and `< >`, `:` optional before a message, `,` and
+`;` between fields, `[a, b]` for repeated fields. It is not google.protobuf.text_format because that
+forgets where things stood: in one pass ours notes the line of every layer, lists what it was told to
+ignore, and names message, field and the nearest known word in each error, whatever protobuf is installed.
+"""
 
-from google.protobuf import text_format
+import os
+import re
+import struct
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
+
 from google.protobuf.descriptor import FieldDescriptor
 
-from caffe_compat.errors import ParseError
+from caffe_compat.errors import ParseError, nearest
+from caffe_compat.log.write import WARNING, Log
 from caffe_compat.proto import NetParameter, SolverParameter, is_repeated, upgrade
 
+_BOOLS = {word: word[0] in "tT1" for word in ("true", "True", "t", "1", "false", "False", "f", "0")}
+_RANGES = {
+    FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
+}
+_FLOATS = (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
+_STRINGS = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 
-def read_net(path: Any, log: Any = None) -> Any:
-    param = parse_file(path, NetParameter)
-    for what in upgrade.upgrade_net(param, str(path)):
-        if log is not None:
-            log.upgraded(what, str(path))
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def read_net(path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False) -> Any:
+    """The NetParameter in the prototxt `path`, of any age, in today's form.
+
+    Each layer's `origin` is its "path:line". `log` (a log.write.Log) gets Caffe's lines about upgrades and
+    our warnings; without one, warnings go to standard error. `ignore_unknown` as for `parse`.
+    Raises ParseError. Source: ReadNetParamsFromTextFileOrDie in src/caffe/util/upgrade_proto.cpp.
+    """
+    param = parse_file(path, NetParameter, ignore_unknown, log)
+    upgrade.upgrade_net(param, os.fspath(path), log)
     return param
 
 
-def read_solver(path: Any, log: Any = None) -> Any:
-    param = parse_file(path, SolverParameter)
-    upgrade.upgrade_solver(param, str(path))
+def read_solver(path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False, root: str = "") -> Any:
+    """The SolverParameter in the prototxt `path` in today's form, its snapshot_prefix filled in.
+
+    Arguments as for `read_net`; a snapshot_prefix is looked up below `root`. Raises ParseError.
+    Source: ReadSolverParamsFromTextFileOrDie in src/caffe/util/upgrade_proto.cpp.
+    """
+    param = parse_file(path, SolverParameter, ignore_unknown, log)
+    upgrade.upgrade_solver(param, os.fspath(path), log)
+    upgrade.fill_snapshot_prefix(param, os.fspath(path), log, root)
     return param
 
 
-def parse_file(path: Any, cls: Any) -> Any:
-    with open(path, encoding="utf-8") as file:
-        return parse(file.read(), cls, str(path))
-
-
-def parse(text: str, cls: Any, source: str = "<string>", ignore_unknown: bool = False) -> Any:
+def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = False, log: Any = None) -> Any:
+    """The message of class `cls` in the prototxt `path`; not upgraded. Raises ParseError."""
+    name = os.fspath(path)
     try:
-        message = text_format.Parse(text, cls())
-    except text_format.ParseError as error:
-        raise ParseError(f"{source}:{error}") from error
-    if "origin" in cls.DESCRIPTOR.fields_by_name:
-        message.origin = source
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        remedy = "give a prototxt file" if os.path.isdir(path) else "check the path"
+        raise ParseError(f"{name}: cannot be read: {error.strerror}; {remedy}") from error
+    if b"\0" in data:
+        raise ParseError(f"{name}: this is a binary file, not prototxt; give the text file of the {cls.__name__}")
+    # Bytes that are no UTF-8 do no harm in comments; in a string the parser complains of them.
+    return parse(data.decode("utf-8-sig", errors="surrogateescape"), cls, name, ignore_unknown, log)
+
+
+def parse(text: str, cls: Any, source: str = "<string>", ignore_unknown: bool = False, log: Any = None) -> Any:
+    """The message of class `cls` (such as NetParameter) that `text` holds; not upgraded.
+
+    `source` is the name for errors and origins. With `ignore_unknown`, fields that the message does not
+    have are skipped, each with a warning to `log` (a log.write.Log; None is standard error).
+
+    Raises:
+        ParseError: "source:line:column: what is wrong, and what would be right".
+    """
+    parser = _Parser(text, source, ignore_unknown)
+    message = parser.parse(cls)
+    if parser.ignored:
+        log = log or Log(progress=False, level=WARNING)
+        for line in parser.ignored:
+            log.warning(line)
     return message
 
 
-def _float(value: float) -> str:
-    import struct
+class _Field(NamedTuple):
+    """What the reader and the printer need of a FieldDescriptor, looked up once."""
 
-    for digits in (6, 9):
-        text = f"{value:.{digits}g}"
-        if struct.pack("f", float(text)) == struct.pack("f", value):
-            break
-    return text
-
-
-def _double(value: float) -> str:
-    text = f"{value:.15g}"
-    return text if float(text) == value else f"{value:.17g}"
+    name: str
+    type: int
+    repeated: bool
+    message: Any  # Descriptor of a message field
+    enum: Any  # EnumDescriptor of an enum field
+    owner: str  # name of the message
 
 
-def _string(value: Any) -> str:
-    data = value if isinstance(value, bytes) else value.encode()
-    named = {9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 39: "\\'", 92: "\\\\"}
-    return '"' + "".join(named.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in data) + '"'
+@lru_cache(maxsize=None)
+def _fields(descriptor: Any) -> dict[str, _Field]:
+    return {
+        f.name: _Field(f.name, f.type, is_repeated(f), f.message_type, f.enum_type, descriptor.name)
+        for f in descriptor.fields
+    }
+
+
+class _Token(NamedTuple):
+    kind: str  # name, number, string, mark, bad or end
+    text: str
+    at: int
+
+
+_TOKENS = re.compile(
+    r"""(?:\s|\#[^\n]*)+
+    | (?P<name>[A-Za-z_]\w*)
+    | (?P<number>(?:0[xX][0-9a-fA-F]+|\.\d+|\d+\.?\d*)(?:[eE][+-]?\d+)?[fF]?)
+    | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+    | (?P<mark>[][{}<>:;,-])
+    | (?P<bad>.)""",
+    re.VERBOSE | re.ASCII,
+)
+_ESCAPE = re.compile(rb"\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+_NAMED_ESCAPES = dict(zip(b"abfnrtv\\?'\"", b"\a\b\f\n\r\t\v\\?'\"", strict=True))
+_PRINTED = {
+    byte: {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 39: r"\'", 92: r"\\"}.get(
+        byte, chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
+    )
+    for byte in range(256)
+}
+_CLOSING = {"{": "}", "<": ">", "[": "]"}
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    for match in _TOKENS.finditer(text):
+        if match.lastgroup:
+            yield _Token(match.lastgroup, match[0], match.start())
+    while True:
+        yield _Token("end", "the end of the file", len(text))
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    code = match[1]
+    if code[0] in _NAMED_ESCAPES:
+        return bytes([_NAMED_ESCAPES[code[0]]])
+    if code.isdigit():
+        return bytes([int(code, 8) & 0xFF])
+    if len(code) > 1 and code[:1] in b"xX":
+        return bytes([int(code[1:], 16)])
+    if len(code) > 1:
+        return chr(int(code[1:], 16)).encode()
+    raise ValueError(f"unknown escape {match[0].decode('latin-1')!r}; write a backslash as '\\\\', or '/' in a path")
+
+
+class _Parser:
+    """A recursive-descent reader of one text; `token` is the next one not used yet."""
+
+    def __init__(self, text: str, source: str, ignore_unknown: bool):
+        self.text = text
+        self.source = source
+        self.ignore_unknown = ignore_unknown
+        self.ignored: list[str] = []
+        self.tokens = _tokens(text)
+        self.token = next(self.tokens)
+        self.counted, self.line = 0, 1  # the line of offset `counted`
+
+    def parse(self, cls: Any) -> Any:
+        message = cls()
+        self.body(message, "", 0)
+        if "origin" in _fields(cls.DESCRIPTOR):
+            message.origin = self.source
+        return message
+
+    # -- places and complaints
+
+    def line_of(self, at: int) -> int:
+        if at < self.counted:
+            return self.text.count("\n", 0, at) + 1
+        self.line += self.text.count("\n", self.counted, at)
+        self.counted = at
+        return self.line
+
+    def where(self, at: int) -> str:
+        return f"{self.source}:{self.line_of(at)}:{at - self.text.rfind(chr(10), 0, at)}"
+
+    def fail(self, at: int, what: str) -> NoReturn:
+        raise ParseError(f"{self.where(at)}: {what}")
+
+    # -- tokens
+
+    def next(self) -> _Token:
+        token, self.token = self.token, next(self.tokens)
+        if token.kind == "bad":
+            if token.text in "\"'":
+                self.fail(token.at, f"this string has no closing {token.text} on its line")
+            self.fail(token.at, f"unexpected character {token.text!r}")
+        return token
+
+    def take(self, *marks: str) -> str:
+        """The next token if it is one of `marks`, else ''."""
+        if self.token.kind == "mark" and self.token.text in marks:
+            return self.next().text
+        return ""
+
+    # -- the grammar
+
+    def body(self, message: Any, closing: str, opened: int) -> None:
+        """The fields of `message` up to and with `closing`, or to the end of the text if that is ''."""
+        descriptor = message.DESCRIPTOR
+        fields = _fields(descriptor)
+        seen: dict[str, int] = {}
+        while True:
+            token = self.next()
+            if token.kind == "name":
+                field = fields.get(token.text)
+                if field is None or field.name == "origin":
+                    self.unknown(descriptor, token)
+                    continue
+                if not field.repeated:
+                    if field.name in seen:
+                        line = self.line_of(seen[field.name])
+                        self.fail(
+                            token.at,
+                            f"{field.owner}.{field.name} is given twice, first in line {line}; give it once",
+                        )
+                    seen[field.name] = token.at
+                self.values(message, field)
+                self.take(";", ",")
+            elif token.kind == "end" and not closing:
+                break
+            elif token.kind == "mark" and token.text == closing:
+                break
+            elif token.kind == "end":
+                self.fail(opened, f"this {descriptor.name} is never closed; put a {closing!r} where it ends")
+            else:
+                wanted = f"{closing!r} or a field" if closing else "a field"
+                self.fail(token.at, f"expected {wanted} of {descriptor.name}, found {token.text!r}")
+        if missing := message.FindInitializationErrors():
+            self.fail(opened, f"{descriptor.name} lacks {' and '.join(missing)}, which must be given")
+
+    def values(self, message: Any, field: _Field) -> None:
+        """Everything between a field's name and the next field."""
+        if field.message:
+            self.take(":")
+            if field.repeated and self.take("["):
+                self.sequence(lambda: self.submessage(message, field))
+            else:
+                self.submessage(message, field)
+            return
+        if not self.take(":"):
+            self.fail(self.token.at, f"expected ':' after {field.owner}.{field.name}, found {self.token.text!r}")
+        if not field.repeated:
+            setattr(message, field.name, self.scalar(field))
+            return
+        values = getattr(message, field.name)
+        if self.take("["):
+            self.sequence(lambda: values.append(self.scalar(field)))
+        else:
+            values.append(self.scalar(field))
+
+    def sequence(self, item: Any) -> None:
+        if self.take("]"):
+            return
+        item()
+        while self.take(","):
+            item()
+        if not self.take("]"):
+            self.fail(self.token.at, f"expected ',' or ']', found {self.token.text!r}")
+
+    def submessage(self, message: Any, field: _Field) -> None:
+        opened = self.token.at
+        mark = self.take("{", "<")
+        if not mark:
+            self.fail(
+                opened, f"{field.owner}.{field.name} is a {field.message.name}: expected '{{', found {self.token.text!r}"
+            )
+        inner = getattr(message, field.name)
+        if field.repeated:
+            inner = inner.add()
+        else:
+            inner.SetInParent()
+        if "origin" in _fields(field.message):
+            inner.origin = f"{self.source}:{self.line_of(opened)}"
+        self.body(inner, _CLOSING[mark], opened)
+
+    def scalar(self, field: _Field) -> Any:
+        if field.type in _STRINGS:
+            return self.string(field)
+        at = self.token.at
+        minus = self.take("-")
+        token = self.next()
+        text = minus + token.text
+        if field.enum:
+            return self.enum(field, text, at)
+        if field.type == FieldDescriptor.TYPE_BOOL:
+            if text not in _BOOLS:
+                self.fail(at, f"{field.owner}.{field.name} must be true or false, found {text!r}")
+            return _BOOLS[text]
+        if field.type in _FLOATS:
+            return self.number(field, token, text, at)
+        return self.integer(field, token, text, at)
+
+    def integer(self, field: _Field, token: _Token, text: str, at: int) -> int:
+        try:
+            # A leading 0 is octal, as in C.
+            value = int(text, 8 if re.fullmatch("0[0-9]+", token.text) else 0)
+        except ValueError:
+            self.fail(at, f"{field.owner}.{field.name} must be a whole number, found {text!r}")
+        least, most = _RANGES[field.type]
+        if not least <= value <= most:
+            self.fail(at, f"{field.owner}.{field.name} must be from {least} to {most}, found {value}")
+        return value
+
+    def number(self, field: _Field, token: _Token, text: str, at: int) -> float:
+        word = text.lower()
+        if token.kind == "number":
+            word = word.removesuffix("f")
+        try:
+            return float(word)
+        except ValueError:
+            self.fail(at, f"{field.owner}.{field.name} must be a number, found {text!r}")
+
+    def enum(self, field: _Field, text: str, at: int) -> int:
+        known = field.enum.values_by_name
+        if text in known:
+            return known[text].number
+        if re.fullmatch(r"-?\d+", text) and int(text) in field.enum.values_by_number:
+            return int(text)
+        names = list(known)
+        allowed = f"{', '.join(names[:-1])} or {names[-1]}"
+        if text[0] in "\"'":
+            what = f"{text} is in quotes, but {field.owner}.{field.name} is one of these words"
+        else:
+            what = f"{field.owner}.{field.name} cannot be {text!r}"
+        self.fail(at, f"{what}; use {allowed}{nearest(text, names)}")
+
+    def string(self, field: _Field) -> Any:
+        if self.token.kind != "string":
+            token = self.next()
+            self.fail(token.at, f"{field.owner}.{field.name} must be a string in quotes, found {token.text!r}")
+        data = b""
+        while self.token.kind == "string":
+            at = self.token.at
+            piece = self.next().text[1:-1].encode("utf-8", "surrogateescape")
+            if b"\\" in piece:
+                try:
+                    piece = _ESCAPE.sub(_unescape, piece)
+                except ValueError as error:
+                    self.fail(at, f"{field.owner}.{field.name}: {error}")
+            data += piece
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            return data
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            self.fail(
+                at, f"{field.owner}.{field.name} is not valid UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+            )
+
+    def unknown(self, descriptor: Any, token: _Token) -> None:
+        """Complain about a field that the message does not have, or skip it."""
+        what = f"{descriptor.name} has no field {token.text!r}"
+        if not self.ignore_unknown:
+            holders = [f.name for f in _fields(descriptor).values() if f.message and token.text in _fields(f.message)]
+            hint = nearest(token.text, [name for name in _fields(descriptor) if name != "origin"])
+            if holders and not hint:
+                hint = f"; it belongs inside {' or '.join(holders[:4])}"
+            self.fail(token.at, what + hint)
+        self.ignored.append(f"{self.where(token.at)}: {what}; ignored")
+        self.take(":")
+        self.skip()
+        self.take(";", ",")
+
+    def skip(self) -> None:
+        """Pass over one value: a scalar, or all between brackets."""
+        self.take("-")
+        opening = self.next()
+        if opening.kind == "string":
+            while self.token.kind == "string":
+                self.next()
+        elif opening.text in _CLOSING:
+            open_marks = [opening]
+            while open_marks:
+                token = self.next()
+                if token.kind == "end":
+                    self.fail(open_marks[-1].at, f"this {open_marks[-1].text!r} is never closed")
+                if token.kind != "mark":
+                    continue
+                if token.text in _CLOSING:
+                    open_marks.append(token)
+                elif token.text in _CLOSING.values():
+                    if token.text != _CLOSING[open_marks.pop().text]:
+                        self.fail(token.at, f"unexpected {token.text!r}")
+        elif opening.kind not in ("name", "number"):
+            self.fail(opening.at, f"expected a value, found {opening.text!r}")
+
+
+# -- writing --------------------------------------------------------------------------------------
 
 
 def to_text(message: Any) -> str:
+    """`message` as prototxt, byte for byte as Caffe's C++ prints it; without `origin`.
+
+    Two spaces of indent, fields in the order of their numbers, floats in the fewest of 6 or 9 digits that
+    give the same float32, and strings with every byte above 126 as an octal escape.
+    """
     lines: list[str] = []
     _print(message, "", lines)
     return "".join(lines)
 
 
+def messages_equal(a: Any, b: Any) -> bool:
+    """Whether two messages of one class hold the same, no matter where they were read from."""
+    return _without_origin(a) == _without_origin(b)
+
+
+def _without_origin(message: Any) -> Any:
+    copy = type(message)()
+    copy.CopyFrom(message)
+    clear_origin(copy)
+    return copy
+
+
+def clear_origin(message: Any) -> None:
+    """Forget where `message` and all within it were read from; `origin` belongs in no file."""
+    fields = _fields(message.DESCRIPTOR)
+    for descriptor, value in message.ListFields():
+        if descriptor.name == "origin":
+            message.ClearField("origin")
+        elif (field := fields[descriptor.name]).message:
+            for item in value if field.repeated else (value,):
+                clear_origin(item)
+
+
 def _print(message: Any, indent: str, lines: list[str]) -> None:
-    for field, value in message.ListFields():
-        if field.name == "origin":
+    fields = _fields(message.DESCRIPTOR)
+    for descriptor, value in message.ListFields():
+        if descriptor.name == "origin":
             continue
-        for item in value if is_repeated(field) else [value]:
-            if field.message_type:
+        field = fields[descriptor.name]
+        for item in value if field.repeated else (value,):
+            if field.message:
                 lines.append(f"{indent}{field.name} {{\n")
                 _print(item, indent + "  ", lines)
                 lines.append(f"{indent}}}\n")
-                continue
-            if field.type == FieldDescriptor.TYPE_FLOAT:
-                text = _float(item)
-            elif field.type == FieldDescriptor.TYPE_DOUBLE:
-                text = _double(item)
-            elif field.enum_type:
-                text = field.enum_type.values_by_number[item].name
-            elif field.type == FieldDescriptor.TYPE_BOOL:
-                text = "true" if item else "false"
-            elif field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
-                text = _string(item)
             else:
-                text = str(item)
-            lines.append(f"{indent}{field.name}: {text}\n")
+                lines.append(f"{indent}{field.name}: {_scalar_text(field, item)}\n")
 
 
-def messages_equal(a: Any, b: Any) -> bool:
-    return to_text(a) == to_text(b)
+def _scalar_text(field: _Field, value: Any) -> str:
+    if field.enum:
+        known = field.enum.values_by_number.get(value)
+        return known.name if known else str(value)
+    if field.type == FieldDescriptor.TYPE_FLOAT:
+        text = f"{value:.6g}"
+        return text if struct.pack("f", float(text)) == struct.pack("f", value) else f"{value:.9g}"
+    if field.type == FieldDescriptor.TYPE_DOUBLE:
+        text = f"{value:.15g}"
+        return text if float(text) == value else f"{value:.17g}"
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return "true" if value else "false"
+    if field.type in _STRINGS:
+        data = value if isinstance(value, bytes) else value.encode()
+        return f'"{"".join(_PRINTED[byte] for byte in data)}"'
+    return str(value)
