@@ -13,7 +13,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ import pytest
 import torch
 from torch import Tensor
 
+import caffe_compat
 from caffe_compat.errors import LayerError
 from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
-from caffe_compat.net.resolve import filter_net, insert_splits
-from caffe_compat.proto import NetParameter, NetState
-from caffe_compat.proto.text import parse, read_net
+from caffe_compat.net import Net
+from caffe_compat.proto import NetParameter
+from caffe_compat.proto.text import parse
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "layers"
 
@@ -203,24 +204,29 @@ def _check_in_place(case: Case, bottom: np.ndarray, blobs: Arrays) -> None:
     for top in ("y", "x0"):
         text = re.sub(r'(bottom|top): "\w+"', "", case.layer)
         shape = " ".join(f"dim: {n}" for n in bottom.shape)
-        net = parse(
-            f"""layer {{ name: "in" type: "Input" top: "x" input_param {{ shape {{ {shape} }} }} }}
-            layer {{ name: "before" type: "Power" bottom: "x" top: "x0" power_param {{ scale: 1 }} }}
+        param = parse(
+            f"""force_backward: true
+            layer {{ name: "in" type: "Input" top: "x" input_param {{ shape {{ {shape} }} }} }}
+            layer {{ name: "before" type: "Power" bottom: "x" top: "x0" power_param {{ scale: 2 }} }}
             layer {{ name: "l" {text} bottom: "x0" top: "{top}" }}""",
             NetParameter,
             "test.prototxt",
         )
-        replay = Replay(net, case.phase, torch.float64)
-        for blob, value in zip(replay.params.get("l", []), blobs, strict=True):
+        param.state.phase = case.phase
+        net = Net(param, context=Context(dtype=torch.float64))
+        for blob, value in zip(net.layers[-1].blobs.parameters(), blobs, strict=True):
             blob.data.copy_(torch.from_numpy(value))
-        replay.forward({"x": bottom})
-        result = replay.blobs[top]
-        if result.requires_grad and case.gradient != ():
-            result.backward(torch.from_numpy(draws(result.shape, 5)))
-        results.append((result.detach(), replay.blobs["x"].grad))
-    (apart, apart_grad), (placed, placed_grad) = results
+        runner = net.layerwise
+        runner.data("x").copy_(torch.from_numpy(bottom / 2))
+        torch.manual_seed(3)
+        runner.forward()
+        runner.diff(top).copy_(torch.from_numpy(draws(bottom.shape, 5)))
+        if case.gradient != ():
+            runner.backward()
+        results.append((runner.data(top), runner.diff("x")))
+    (apart, apart_diff), (placed, placed_diff) = results
     assert torch.equal(apart, placed)
-    assert (apart_grad is None and placed_grad is None) or torch.equal(apart_grad, placed_grad)
+    assert torch.equal(apart_diff, placed_diff)
 
 
 def assert_equal(ours: Any, caffe: Any, what: str) -> None:
@@ -232,56 +238,6 @@ def assert_equal(ours: Any, caffe: Any, what: str) -> None:
     limit = 2e-4 * max(1e-3, float(np.abs(caffe).max()))
     worst = float(np.abs(ours.astype(np.float64) - caffe.astype(np.float64)).max())
     assert worst <= limit, f"{what}: off by {worst:.3g}, allowed {limit:.3g}"
-
-
-@dataclass
-class Replay:
-    """A small net run layer by layer, with every blob kept: the values by name, as Caffe's net shows them."""
-
-    param: Any
-    phase: int
-    dtype: torch.dtype = torch.float32
-    layers: list[Layer] = field(default_factory=list)
-    params: dict[str, list[Tensor]] = field(default_factory=dict)
-    blobs: dict[str, Tensor] = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.param = insert_splits(filter_net(self.param, NetState(phase=self.phase)))
-
-    def forward(self, inputs: dict[str, np.ndarray]) -> None:
-        """One pass; the first one also sets the layers up, for these shapes."""
-        self.blobs = {}
-        first = not self.layers
-        for i, param in enumerate(self.param.layer):
-            if first:
-                self.layers.append(create_layer(param, self.phase, Context(dtype=self.dtype)))
-            layer = self.layers[i]
-            if param.type == "Input":
-                for top in param.top:
-                    value = torch.tensor(np.asarray(inputs[top]), dtype=self.dtype)
-                    self.blobs[top] = value.requires_grad_()
-                continue
-            bottoms = [self.blobs[name] for name in param.bottom]
-            if param.propagate_down:
-                bottoms = [b if down else b.detach() for b, down in zip(bottoms, param.propagate_down, strict=True)]
-            shapes = [tuple(bottom.shape) for bottom in bottoms]
-            if first:
-                layer.setup(*shapes)
-                if len(layer.blobs):
-                    self.params[param.name] = list(layer.blobs.parameters())
-            declared = layer.reshape(*shapes)
-            tops = layer.load(torch.device("cpu")) if layer.is_data else run(layer, *bottoms)
-            assert [tuple(top.shape) for top in tops] == [tuple(shape) for shape in declared]
-            self.blobs.update(zip(param.top, tops, strict=True))
-
-    def loss(self) -> Tensor:
-        """The sum over all tops of loss_weight times the sum of the top's elements."""
-        total = torch.zeros((), dtype=self.dtype)
-        for layer, param in zip(self.layers, self.param.layer, strict=True):
-            weights = list(param.loss_weight) or ([1.0] if layer.is_loss else [])
-            for top, weight in zip(param.top, weights, strict=False):
-                total = total + weight * self.blobs[top].sum()
-        return total
 
 
 def golden_cases() -> list[str]:
@@ -299,33 +255,32 @@ def golden(name: str) -> None:
         kind, _, rest = key.partition(".")
         by_kind.setdefault(kind, {})[rest] = value
 
-    phase = {"TRAIN": TRAIN, "TEST": TEST}[meta["phase"]]
-    replay = Replay(read_net(str(REFERENCE / f"{name}.prototxt")), phase)
-    inputs = by_kind.get("in", {})
-    replay.forward(inputs)  # to make the parameters; its effect on them is overwritten next
+    net = caffe_compat.Net(str(REFERENCE / f"{name}.prototxt"), {"TRAIN": TRAIN, "TEST": TEST}[meta["phase"]])
+    for blob, value in by_kind.get("in", {}).items():
+        net.blobs[blob].reshape(*value.shape)
+        net.blobs[blob].data[...] = value
+    net.reshape()
     for key, value in by_kind.get("param", {}).items():
-        layer, _, index = key.rpartition(".")
-        replay.params[layer][int(index)].data.copy_(torch.from_numpy(value))
+        _learned(net, key).data[...] = value
     for _ in range(meta["passes"]):
-        replay.forward(inputs)
+        net.forward()
 
     for blob, value in by_kind["blob"].items():
-        assert_equal(replay.blobs[blob], value, f"blob {blob}")
+        assert_equal(net.blobs[blob].data, value, f"blob {blob}")
     for key, value in by_kind.get("after", {}).items():
-        layer, _, index = key.rpartition(".")
-        assert_equal(replay.params[layer][int(index)], value, f"blob {index} of layer {layer} after the pass")
+        assert_equal(_learned(net, key).data, value, f"blob {key} after the pass")
     if not meta["backward"]:
         return
-    total = replay.loss()
-    for top, diff in by_kind.get("topdiff", {}).items():
-        total = total + (replay.blobs[top] * torch.from_numpy(diff)).sum()
-    total.backward()
+    for blob, value in by_kind.get("topdiff", {}).items():
+        net.blobs[blob].diff[...] = value
+    net.backward()
     for blob, value in by_kind.get("grad", {}).items():
-        assert_equal(_grad(replay.blobs[blob]), value, f"gradient of {blob}")
+        assert_equal(net.blobs[blob].diff, value, f"gradient of {blob}")
     for key, value in by_kind.get("paramgrad", {}).items():
-        layer, _, index = key.rpartition(".")
-        assert_equal(_grad(replay.params[layer][int(index)]), value, f"gradient of blob {index} of layer {layer}")
+        assert_equal(_learned(net, key).diff, value, f"gradient of blob {key}")
 
 
-def _grad(tensor: Tensor) -> Tensor:
-    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+def _learned(net: Any, key: str) -> Any:
+    """The blob that `<layer>.<index>` names."""
+    layer, _, index = key.rpartition(".")
+    return net.params[layer][int(index)]

@@ -1,0 +1,49 @@
+"""Accuracy: how often the right class is among the top_k best."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.labels import Labelled
+
+
+@layer("Accuracy")
+class Accuracy(Labelled):
+    """top0 = the share of labels with at most top_k scores >= their own (itself included); top1 = the same by class
+
+    Caffe: src/caffe/layers/accuracy_layer.cpp
+    So equal scores count against the label, and a NaN score, which nothing is >=, counts for it. Labels equal
+    to `ignore_label` do not count. Where nothing counts, the share is 0. No gradient.
+    """
+
+    num_bottom = 2
+    num_top = (1, 2)
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.accuracy_param
+        self.ignore = p.ignore_label if p.HasField("ignore_label") else None
+        self.top_k = p.top_k
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        self.fold(*bottom, self.axis(self.param.accuracy_param.axis, bottom[0]))
+        if self.top_k > self.classes:
+            self.fail(f"top_k is {self.top_k}, it must be at most the number of classes, {self.classes}")
+        return [(), (self.classes,)][: len(self.param.top)]
+
+    @torch.no_grad()
+    def forward(self, scores: Tensor, label: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        index, counted, nan = self.read_labels(label, self.ignore)
+        scores = scores.reshape(self.outer, self.classes, self.inner)
+        right = (scores >= scores.gather(1, index)).sum(1, keepdim=True) <= self.top_k
+        counted = torch.ones_like(right) if counted is None else counted
+        right = (right & counted).to(scores.dtype)
+        counted = counted.to(scores.dtype)
+        top = right.sum() / counted.sum().clamp(min=1)
+        top = top if nan is None else top + nan
+        if len(self.param.top) == 1:
+            return top
+        index, zeros = index.flatten(), scores.new_zeros(self.classes)
+        of_class = zeros.scatter_add(0, index, counted.flatten())
+        return top, zeros.scatter_add(0, index, right.flatten()) / of_class.clamp(min=1)

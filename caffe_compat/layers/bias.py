@@ -1,0 +1,58 @@
+"""Bias: a learned or given blob added, broadcast from an axis on."""
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+
+def broadcast_shape(layer: Layer, bottom: Shape, axis: int, num_axes: int) -> Shape:
+    """The shape of a blob that is broadcast over `bottom` from `axis` on: num_axes axes, -1 for all the rest."""
+    start = layer.axis(axis, bottom)
+    if num_axes < -1:
+        layer.fail(f"num_axes is {num_axes}; use 0 or more, or -1 for all axes from `axis` on")
+    if start + num_axes > len(bottom):
+        layer.fail(f"axis {start} + num_axes {num_axes} is past the {len(bottom)} axes of bottom 0, {tuple(bottom)}")
+    return bottom[start:] if num_axes == -1 else bottom[start : start + num_axes]
+
+
+def check_broadcast(layer: Layer, bottom: Shape, axis: int, blob: Shape, what: str) -> int:
+    """Where `blob` starts in `bottom` (0 for a scalar); fails unless it equals that part of bottom's shape."""
+    start = layer.axis(axis, bottom) if blob else 0
+    if bottom[start : start + len(blob)] != blob:
+        layer.fail(
+            f"{what} of shape {blob} does not fit bottom 0 of shape {tuple(bottom)} from axis {start} on; "
+            f"they must agree in the {len(blob)} axes they share"
+        )
+    return start
+
+
+def spread(blob: Tensor, start: int, axes: int) -> Tensor:
+    """`blob` as a view that broadcasts over a tensor of `axes` axes from axis `start` on."""
+    return blob.reshape(*blob.shape, *[1] * (axes - start - blob.dim()))
+
+
+@layer("Bias")
+class Bias(Layer):
+    """top = bottom[0] + (blobs[0], or bottom[1] when given), broadcast from `axis` on
+
+    Caffe: src/caffe/layers/bias_layer.cpp
+    Blobs: 0 bias, shape bottom.shape[axis : axis + num_axes]; none with two bottoms.
+    """
+
+    num_bottom = (1, 2)
+    num_top = 1
+
+    def setup(self, *bottom):
+        p = self.param.bias_param
+        if len(bottom) == 1:
+            self.add_blob(broadcast_shape(self, bottom[0], p.axis, p.num_axes), p.filler)
+
+    def reshape(self, *bottom):
+        blob = bottom[1] if len(bottom) > 1 else tuple(self.blobs[0].shape)
+        what = "bottom 1" if len(bottom) > 1 else "the bias"
+        self.start = check_broadcast(self, bottom[0], self.param.bias_param.axis, blob, what)
+        return [bottom[0]]
+
+    def forward(self, bottom, bias=None):
+        bias = self.blobs[0] if bias is None else bias
+        return bottom + spread(bias, self.start, bottom.dim())

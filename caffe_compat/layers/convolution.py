@@ -1,0 +1,208 @@
+"""Convolution and Deconvolution over any number of spatial axes."""
+
+from math import prod
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+_CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
+
+class Window(NamedTuple):
+    """How a kernel moves, one number a spatial axis in each field."""
+
+    kernel: Shape
+    stride: Shape
+    pad: Shape
+    dilation: Shape
+
+    @property
+    def extent(self) -> Shape:
+        """What the dilated kernel spans on each axis."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+
+def read_window(layer: Layer, axes: int) -> Window:
+    """The window that convolution_param asks for over `axes` spatial axes; fails where it is not one."""
+    p = layer.param.convolution_param
+
+    def numbers(name: str, short: str, default: int | None, least: int) -> Shape:
+        given, values = len(getattr(p, name)), tuple(getattr(p, name))
+        pair = (f"{short}_h", f"{short}_w")
+        if short != "dilation" and any(map(p.HasField, pair)):
+            if axes != 2:
+                layer.fail(f"{pair[0]} and {pair[1]} are for 2 spatial axes and there are {axes}; use {name}")
+            if given:
+                layer.fail(f"{name} and {pair[0]}, {pair[1]} are both set; keep one form")
+            values = (getattr(p, pair[0]), getattr(p, pair[1]))
+        elif given == 0 and default is not None:
+            values = (default,) * axes
+        elif given == 1:
+            values *= axes
+        elif given != axes or default is None and not given:
+            layer.fail(f"{name} is given {given} times for {axes} spatial axes; give it once, or once an axis")
+        if any(value < least for value in values):
+            layer.fail(f"{name} is {values}, every number of it must be at least {least}; set all of them")
+        return values
+
+    return Window(
+        numbers("kernel_size", "kernel", None, 1),
+        numbers("stride", "stride", 1, 1),
+        numbers("pad", "pad", 0, 0),
+        numbers("dilation", "dilation", 1, 1),
+    )
+
+
+class _Convolving(Layer):
+    """What Convolution and Deconvolution share: parameters, blobs, folding of the axes before the channels."""
+
+    num_bottom = num_top = (1, None)
+    equal_num_bottom_top = True
+    transposed = False
+
+    def setup(self, *bottom):
+        p, shape = self.param.convolution_param, bottom[0]
+        self.start = self.axis(p.axis, shape)
+        self.spatial = len(shape) - self.start - 1
+        self.window = read_window(self, self.spatial)
+        self.channels, outputs, self.group = shape[self.start], p.num_output, p.group
+        if outputs < 1:
+            self.fail(f"convolution_param.num_output is {outputs}, it must be set and above 0")
+        if self.group < 1 or self.channels % self.group or outputs % self.group:
+            self.fail(
+                f"group {self.group} must divide both the {self.channels} channels of bottom shape {tuple(shape)} "
+                f"and num_output {outputs}"
+            )
+        rows, columns = (self.channels, outputs) if self.transposed else (outputs, self.channels)
+        self.outputs = outputs
+        self.add_blob((rows, columns // self.group, *self.window.kernel), p.weight_filler)
+        if p.bias_term:
+            self.add_blob((outputs,), p.bias_filler)
+
+    def reshape(self, *bottom):
+        shape = bottom[0]
+        if len(shape) != self.start + 1 + self.spatial:
+            self.fail(
+                f"bottom shape {tuple(shape)} has {len(shape)} axes, but the weights were made for "
+                f"{self.start + 1 + self.spatial}; the number of axes cannot change"
+            )
+        if shape[self.start] != self.channels:
+            self.fail(
+                f"bottom shape {tuple(shape)} has {shape[self.start]} channels, but the weights were made for "
+                f"{self.channels}; resize the input or rename the layer to relearn it"
+            )
+        for i, other in enumerate(bottom):
+            if other != shape:
+                self.fail(f"bottom {i} has shape {tuple(other)} and bottom 0 has {tuple(shape)}; they must be equal")
+        sizes = self.sizes(shape[self.start + 1 :])
+        if any(size < 1 for size in sizes):
+            self.fail(
+                f"bottom shape {tuple(shape)} gives a top of spatial size {sizes} with kernel {self.window.kernel}, "
+                f"pad {self.window.pad} and dilation {self.window.dilation}; enlarge the input or the pad"
+            )
+        return [(*shape[: self.start], self.outputs, *sizes)] * len(bottom)
+
+    def sizes(self, spatial: Shape) -> Shape:
+        """The top's spatial dimensions for a bottom of these."""
+        raise NotImplementedError(type(self).__name__)
+
+    def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
+        """The layer on x (batch, channels, *spatial) with at least one spatial axis."""
+        raise NotImplementedError(type(self).__name__)
+
+    def forward(self, *bottom):
+        tops = tuple(self._one(x) for x in bottom)
+        return tops[0] if len(tops) == 1 else tops
+
+    def _one(self, bottom: Tensor) -> Tensor:
+        weight = self.blobs[0]
+        bias = self.blobs[1] if len(self.blobs) > 1 else None
+        if self.start == 1 and self.spatial:
+            return self.compute(bottom, weight, bias, *self.window[1:])
+        lead, rest = bottom.shape[: self.start], bottom.shape[self.start :]
+        x = bottom.reshape(prod(lead), *rest)
+        if self.spatial:
+            top = self.compute(x, weight, bias, *self.window[1:])
+        else:  # no spatial axis is the same as one of size 1
+            top = self.compute(x.unsqueeze(-1), weight.unsqueeze(-1), bias, (1,), (0,), (1,)).squeeze(-1)
+        return top.reshape(*lead, *top.shape[1:])
+
+
+@layer("Convolution")
+class Convolution(_Convolving):
+    """top = cross-correlation of bottom with blobs[0], plus blobs[1]
+
+    Caffe: src/caffe/layers/base_conv_layer.cpp, conv_layer.cpp
+    Blobs: 0 weight (num_output, channels / group, *kernel); 1 bias (num_output,).
+    Axes after `axis` (1 unless set) are spatial, those before it are a batch. A top dimension is
+    (size + 2 pad - dilation (kernel - 1) - 1) / stride + 1, rounded down. `engine` makes no difference.
+    """
+
+    def sizes(self, spatial):
+        w = self.window
+        return tuple(
+            (n + 2 * p - e) // s + 1 for n, p, e, s in zip(spatial, w.pad, w.extent, w.stride, strict=True)
+        )
+
+    def compute(self, x, weight, bias, stride, pad, dilation):
+        return convolve(x, weight, bias, stride, pad, dilation, self.group)
+
+
+@layer("Deconvolution")
+class Deconvolution(_Convolving):
+    """top = transposed cross-correlation of bottom with blobs[0], plus blobs[1]
+
+    Caffe: src/caffe/layers/base_conv_layer.cpp, deconv_layer.cpp
+    Blobs: 0 weight (channels, num_output / group, *kernel); 1 bias (num_output,).
+    A top dimension is stride (size - 1) + dilation (kernel - 1) + 1 - 2 pad. `engine` makes no difference.
+    """
+
+    transposed = True
+
+    def sizes(self, spatial):
+        w = self.window
+        return tuple(s * (n - 1) + e - 2 * p for n, p, e, s in zip(spatial, w.pad, w.extent, w.stride, strict=True))
+
+    def compute(self, x, weight, bias, stride, pad, dilation):
+        return deconvolve(x, weight, bias, stride, pad, dilation, self.group)
+
+
+def convolve(x, weight, bias, stride, pad, dilation, group):
+    """torch's convolution for any number of spatial axes; from four on, one axis at a time is summed up."""
+    axes = len(stride)
+    if axes <= 3:
+        return _CONVOLVE[axes](x, weight, bias, stride, pad, dilation, group)
+    (step, *stride), (edge, *pad), (gap, *dilation) = stride, pad, dilation
+    x = F.pad(x, [0, 0] * (axes - 1) + [edge, edge])
+    size = (x.shape[2] - gap * (weight.shape[2] - 1) - 1) // step + 1
+    top = None
+    for tap in range(weight.shape[2]):
+        part = x[:, :, tap * gap : tap * gap + (size - 1) * step + 1 : step].transpose(1, 2)
+        part = convolve(part.flatten(0, 1), weight[:, :, tap], None, stride, pad, dilation, group)
+        top = part if top is None else top + part
+    return _add_bias(top.unflatten(0, (-1, size)).transpose(1, 2), bias)
+
+
+def deconvolve(x, weight, bias, stride, pad, dilation, group):
+    """torch's transposed convolution for any number of spatial axes; see `convolve`."""
+    axes = len(stride)
+    if axes <= 3:
+        return _TRANSPOSE[axes](x, weight, bias, stride, pad, 0, group, dilation)
+    (step, *stride), (edge, *pad), (gap, *dilation) = stride, pad, dilation
+    size, kernel = x.shape[2], weight.shape[2]
+    span, whole = (size - 1) * step + 1, (size - 1) * step + gap * (kernel - 1) + 1
+    batch, top = x.transpose(1, 2).flatten(0, 1), None
+    for tap in range(kernel):
+        part = deconvolve(batch, weight[:, :, tap], None, stride, pad, dilation, group)
+        part = part.unflatten(0, (-1, size)).transpose(1, 2)
+        top = part.new_zeros(*part.shape[:2], whole, *part.shape[3:]) if top is None else top
+        top[:, :, tap * gap : tap * gap + span : step] += part
+    return _add_bias(top[:, :, edge : whole - edge], bias)
+
+
+def _add_bias(top, bias):
+    return top if bias is None else top + bias.reshape(-1, *[1] * (top.dim() - 2))

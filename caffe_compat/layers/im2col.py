@@ -1,0 +1,53 @@
+"""Im2col: every position of a convolution's window as a column."""
+
+from math import prod
+
+import torch.nn.functional as F
+
+from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.convolution import read_window
+
+
+@layer("Im2col")
+class Im2col(Layer):
+    """top[n, (c, *k), *o] = bottom[n, c, *(stride o + dilation k - pad)], 0 outside
+
+    Caffe: src/caffe/layers/im2col_layer.cpp
+    The parameters are Convolution's. The channel axis grows by the kernel's size.
+    """
+
+    num_bottom = num_top = 1
+
+    def setup(self, bottom):
+        self.start = self.axis(self.param.convolution_param.axis, bottom)
+        self.spatial = len(bottom) - self.start - 1
+        if self.spatial < 1:
+            self.fail(f"axis {self.start} leaves {self.spatial} spatial axes of bottom {tuple(bottom)}, 1 is needed")
+        self.window = read_window(self, self.spatial)
+
+    def reshape(self, bottom):
+        if len(bottom) != self.start + 1 + self.spatial:
+            self.fail(
+                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, but the layer was set up for "
+                f"{self.start + 1 + self.spatial}; the number of axes cannot change"
+            )
+        w = self.window
+        sizes = tuple(
+            (n + 2 * p - e) // s + 1
+            for n, p, e, s in zip(bottom[self.start + 1 :], w.pad, w.extent, w.stride, strict=True)
+        )
+        if any(size < 1 for size in sizes):
+            self.fail(
+                f"bottom shape {tuple(bottom)} gives a top of spatial size {sizes} with kernel {w.kernel}, "
+                f"pad {w.pad} and dilation {w.dilation}; enlarge the input or the pad"
+            )
+        return [(*bottom[: self.start], bottom[self.start] * prod(w.kernel), *sizes)]
+
+    def forward(self, bottom):
+        w, first = self.window, self.start + 1
+        x = F.pad(bottom, [edge for p in reversed(w.pad) for edge in (p, p)])
+        for i in range(self.spatial):
+            x = x.unfold(first + i, w.extent[i], w.stride[i])[..., :: w.dilation[i]]
+        # now (..., channels, *positions, *kernel)
+        kernel, positions = range(first + self.spatial, x.dim()), range(first, first + self.spatial)
+        return x.permute(*range(first), *kernel, *positions).flatten(self.start, self.start + self.spatial)

@@ -1,0 +1,43 @@
+"""InnerProduct: a learned linear map of everything from `axis` on (the "fully connected" layer)."""
+
+from math import prod
+
+import torch.nn.functional as F
+
+from caffe_compat.layers.base import Layer, layer
+
+
+@layer("InnerProduct")
+class InnerProduct(Layer):
+    """top = bottom.flatten(axis) @ blobs[0]^T + blobs[1]
+
+    Caffe: src/caffe/layers/inner_product_layer.cpp
+    Blobs: 0 weight (num_output, K), or (K, num_output) with `transpose`; 1 bias (num_output,).
+    K is the product of the bottom's dimensions from `axis` on, fixed by the first bottom seen.
+    """
+
+    num_bottom = num_top = 1
+
+    def setup(self, bottom):
+        p = self.param.inner_product_param
+        if p.num_output < 1:
+            self.fail(f"inner_product_param.num_output is {p.num_output}, it must be set and above 0")
+        self.k, self.n, self.transpose = prod(bottom[self.axis(p.axis, bottom) :]), p.num_output, p.transpose
+        self.add_blob((self.k, self.n) if self.transpose else (self.n, self.k), p.weight_filler)
+        if p.bias_term:
+            self.add_blob((self.n,), p.bias_filler)
+
+    def reshape(self, bottom):
+        self.start = self.axis(self.param.inner_product_param.axis, bottom)
+        k = prod(bottom[self.start :])
+        if k != self.k:
+            self.fail(
+                f"bottom shape {tuple(bottom)} gives K = {k} from axis {self.start} on, but the "
+                f"weights were made for K = {self.k}; resize the input or rename the layer to relearn it"
+            )
+        return [(*bottom[: self.start], self.n)]
+
+    def forward(self, bottom):
+        weight = self.blobs[0].T if self.transpose else self.blobs[0]
+        bias = self.blobs[1] if len(self.blobs) > 1 else None
+        return F.linear(bottom.flatten(self.start), weight, bias)

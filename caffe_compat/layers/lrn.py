@@ -1,0 +1,36 @@
+"""LRN: each value divided by a power of its neighbourhood's mean square."""
+
+import torch.nn.functional as F
+
+from caffe_compat.layers.activations import Elementwise
+from caffe_compat.layers.base import layer
+from caffe_compat.proto import LRNParameter
+
+
+@layer("LRN")
+class LRN(Elementwise):
+    """top = bottom * (k + alpha * mean of bottom^2 over local_size channels) ^ -beta
+
+    Caffe: src/caffe/layers/lrn_layer.cpp
+    WITHIN_CHANNEL takes the mean over a local_size x local_size window of the image instead, and there, as in
+    Caffe, `k` is ignored: it is always 1. Outside the image and the channels there are zeros, which count.
+    """
+
+    def setup(self, bottom):
+        p = self.param.lrn_param
+        self.size, self.alpha, self.beta, self.k = p.local_size, p.alpha, p.beta, p.k
+        self.within = p.norm_region == LRNParameter.WITHIN_CHANNEL
+        if self.size % 2 == 0:
+            self.fail(f"local_size is {self.size}, it must be odd; use {self.size + 1}")
+
+    def reshape(self, bottom):
+        if len(bottom) != 4:
+            self.fail(f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width")
+        return [bottom]
+
+    def forward(self, bottom):
+        reach = self.size // 2
+        if self.within:
+            mean = F.avg_pool2d(bottom.square(), self.size, 1, reach)
+            return bottom * (1 + self.alpha * mean).pow(-self.beta)
+        return F.local_response_norm(bottom, self.size, self.alpha, self.beta, self.k)

@@ -1,0 +1,60 @@
+"""Reshape: the same values in another shape."""
+
+from math import prod
+
+from caffe_compat.layers.base import Layer, layer
+
+
+@layer("Reshape")
+class Reshape(Layer):
+    """top = bottom with `num_axes` axes from `axis` on replaced by `shape`
+
+    Caffe: src/caffe/layers/reshape_layer.cpp
+    In `shape`, 0 copies the bottom's dimension at that position (counted from `axis`) and one -1 is
+    worked out from the rest. num_axes -1 means all, 0 inserts; a negative `axis` counts from one past the end.
+    """
+
+    num_bottom = num_top = 1
+    in_place = False
+
+    def setup(self, bottom):
+        self.dims = list(self.param.reshape_param.shape.dim)
+        if self.dims.count(-1) > 1:
+            self.fail(f"shape {self.dims} has {self.dims.count(-1)} dims of -1; at most one can be worked out")
+        if self.dims and min(self.dims) < -1:
+            self.fail(f"shape has dim {min(self.dims)}; a dim is above 0, or 0 (copy) or -1 (work out)")
+
+    def reshape(self, bottom):
+        p, axes = self.param.reshape_param, len(bottom)
+        start = p.axis if p.axis >= 0 else axes + p.axis + 1
+        if not 0 <= start <= axes:
+            self.fail(f"axis {p.axis} is out of range for bottom shape {tuple(bottom)}; use {-axes - 1} to {axes}")
+        if p.num_axes < -1:
+            self.fail(f"num_axes is {p.num_axes}; use 0 or more, or -1 for all")
+        end = axes if p.num_axes == -1 else start + p.num_axes
+        if end > axes:
+            self.fail(f"axis {start} + num_axes {p.num_axes} = {end} is past the {axes} axes of {tuple(bottom)}")
+        dims = []
+        for i, dim in enumerate(self.dims):
+            if dim == 0 and start + i >= axes:
+                self.fail(f"dim {i} of shape is 0, but bottom {tuple(bottom)} has no axis {start + i} to copy")
+            dims.append(bottom[start + i] if dim == 0 else dim)
+        top = [*bottom[:start], *dims, *bottom[end:]]
+        count = prod(bottom)
+        if -1 in top:
+            rest = -prod(top)
+            if rest == 0 or count % rest:
+                self.fail(
+                    f"bottom {tuple(bottom)} has {count} values, which the other dims of {tuple(top)}, "
+                    f"{rest} together, do not divide; change shape"
+                )
+            top[top.index(-1)] = count // rest
+        if prod(top) != count:
+            self.fail(
+                f"bottom {tuple(bottom)} has {count} values and top {tuple(top)} has {prod(top)}; "
+                "make them equal, or give one dim as -1"
+            )
+        return [tuple(top)]
+
+    def forward(self, bottom):
+        return bottom.reshape(self.reshape(tuple(bottom.shape))[0])

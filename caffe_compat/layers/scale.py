@@ -1,0 +1,47 @@
+"""Scale: multiplication by a learned or given blob, broadcast from an axis on, and a learned bias if wanted."""
+
+import torch
+
+from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.bias import broadcast_shape, check_broadcast, spread
+from caffe_compat.proto import FillerParameter
+
+
+@layer("Scale")
+class Scale(Layer):
+    """top = bottom[0] * (blobs[0], or bottom[1] when given) + bias, broadcast from `axis` on
+
+    Caffe: src/caffe/layers/scale_layer.cpp
+    Blobs: 0 scale, shape bottom.shape[axis : axis + num_axes], born as 1 (none with two bottoms);
+    with `bias_term` a bias of the scale's shape as the last blob.
+    `per_channel` is True where the pair BatchNorm, Scale can run as one normalisation.
+    """
+
+    num_bottom = (1, 2)
+    num_top = 1
+
+    def setup(self, *bottom):
+        p = self.param.scale_param
+        if len(bottom) == 1:
+            shape = broadcast_shape(self, bottom[0], p.axis, p.num_axes)
+            self.add_blob(shape, p.filler if p.HasField("filler") else FillerParameter(value=1))
+        else:
+            shape = broadcast_shape(self, bottom[0], p.axis, len(bottom[1]))
+        if p.bias_term:
+            self.add_blob(shape, p.bias_filler)
+
+    def reshape(self, *bottom):
+        p = self.param.scale_param
+        blob = bottom[1] if len(bottom) > 1 else tuple(self.blobs[0].shape)
+        what = "bottom 1" if len(bottom) > 1 else "the scale"
+        self.start = check_broadcast(self, bottom[0], p.axis, blob, what)
+        if p.bias_term:
+            check_broadcast(self, bottom[0], p.axis, tuple(self.blobs[-1].shape), "the bias")
+        self.per_channel = len(bottom) == 1 and self.start == 1 and len(blob) == 1
+        return [bottom[0]]
+
+    def forward(self, bottom, scale=None):
+        scale = spread(self.blobs[0] if scale is None else scale, self.start, bottom.dim())
+        if not self.param.scale_param.bias_term:
+            return bottom * scale
+        return torch.addcmul(spread(self.blobs[-1], self.start, bottom.dim()), bottom, scale)

@@ -1,0 +1,21 @@
+"""Softmax: probabilities along one axis."""
+
+import torch
+
+from caffe_compat.layers.activations import Elementwise
+from caffe_compat.layers.base import layer
+
+
+@layer("Softmax")
+class Softmax(Elementwise):
+    """top = exp(bottom) / sum of exp(bottom) along `axis` (1 unless set)
+
+    Caffe: src/caffe/layers/softmax_layer.cpp
+    """
+
+    def reshape(self, bottom):
+        self.start = self.axis(self.param.softmax_param.axis, bottom)
+        return [bottom]
+
+    def forward(self, bottom):
+        return torch.softmax(bottom, self.start)

@@ -1,0 +1,81 @@
+"""SoftmaxWithLoss: the cross entropy of a softmax and its labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from caffe_compat.layers.base import TRAIN, Shape, layer
+from caffe_compat.layers.labels import Labelled
+from caffe_compat.layers.loss import Loss
+from caffe_compat.proto import LossParameter
+
+FLT_MIN = 1.1754943508222875e-38  # the least probability whose logarithm Caffe takes: at most 87.3365 an item
+
+
+@layer("SoftmaxWithLoss")
+class SoftmaxWithLoss(Labelled, Loss):
+    """top0 = -sum log max(p[label], FLT_MIN) / normalizer, p = softmax(bottom0) along `axis`; top1 = p
+
+    Caffe: src/caffe/layers/softmax_loss_layer.cpp
+    The gradient, (p - 1 at the label) / normalizer, knows nothing of the floor. Labels equal to `ignore_label` give
+    neither loss nor gradient. The normalizer is, and is at least 1: VALID (the default) the labels that count, FULL
+    all labels, BATCH_SIZE the product of the axes before `axis`, NONE 1; `normalize` is the old form: true is VALID,
+    false BATCH_SIZE. top1 takes no gradient.
+    """
+
+    num_top = (1, 2)
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.loss_param
+        self.ignore = p.ignore_label if p.HasField("ignore_label") else None
+        self.normalization = p.normalization
+        if p.HasField("normalize") and not p.HasField("normalization"):
+            self.normalization = LossParameter.VALID if p.normalize else LossParameter.BATCH_SIZE
+        if self.phase == TRAIN and list(self.param.propagate_down[1:]) == [True]:
+            self.fail("propagate_down is true for the labels, bottom 1, which have no gradient; set it to false")
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        tops = super().reshape(*bottom)
+        self.fold(*bottom, self.axis(self.param.softmax_param.axis, bottom[0]))
+        return tops if len(self.param.top) < 2 else [*tops, bottom[0]]
+
+    def forward(self, scores: Tensor, label: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        self.refuse_gradient(label, "label inputs")
+        index, counted, nan = self.read_labels(label, self.ignore)
+        # Without ignore_label every position is valid, whatever a bad label does to `counted`.
+        valid = None if self.ignore is None else counted
+        divisor = self.normalizer(self.normalization, self.outer, self.outer * self.inner, valid)
+        folded = scores.reshape(self.outer, self.classes, self.inner)
+        folded = folded.to(torch.promote_types(folded.dtype, torch.float32))
+        loss, probability = _CrossEntropy.apply(folded, index, counted, divisor)
+        loss = loss if nan is None else loss + nan
+        return loss if len(self.param.top) < 2 else (loss, probability.view(scores.shape))
+
+
+class _CrossEntropy(Function):
+    """The loss of scores (outer, classes, inner), floored, and the gradient of the loss without the floor."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, index: Tensor, counted: Tensor | None, divisor: Any):
+        probability = torch.softmax(scores, 1)
+        loss = -probability.gather(1, index).clamp(min=FLT_MIN).log()
+        if counted is not None:
+            loss = loss.where(counted, 0)
+        ctx.save_for_backward(probability, index, counted)
+        ctx.divisor = divisor
+        ctx.mark_non_differentiable(probability)
+        return loss.sum() / divisor, probability
+
+    @staticmethod
+    def backward(ctx: Any, diff: Tensor, _: Tensor):
+        probability, index, counted = ctx.saved_tensors
+        diff = diff / ctx.divisor
+        gradient = probability * diff
+        gradient.scatter_add_(1, index, -diff.expand(index.shape))
+        if counted is not None:
+            gradient = gradient.where(counted, 0)
+        return gradient, None, None, None
