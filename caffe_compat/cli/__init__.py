@@ -149,7 +149,8 @@ def _normalise(words: Sequence[str], parser: argparse.ArgumentParser) -> Iterato
             if not word.startswith("--") and word[:2] in options:  # -n8
                 yield word
                 continue
-            raise UsageError(f"unknown option '{name}'{nearest(f'--{bare}', options) or ';'} see {parser.prog} --help")
+            close = nearest(f"--{bare}", options) or ";"
+            raise UsageError(f"unknown option '{name}'{close} see {parser.prog} --help")
         if equals and options[known].nargs == 0:
             yield from _boolean(known, value, options)
         else:

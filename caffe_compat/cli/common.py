@@ -37,8 +37,8 @@ def add_state(parser: ArgumentParser, phase: bool = True) -> None:
     """`--level`, `--stage` and, unless the command fixes it, `--phase`: what NetState rules see."""
     if phase:
         parser.add_argument("--phase", choices=("TRAIN", "TEST"), help="which phase of the net")
-    parser.add_argument("--level", type=int, default=0, metavar="N", help="the level that min_level and max_level see")
-    parser.add_argument("--stage", default="", metavar="A,B", help="stages that stage and not_stage rules see")
+    parser.add_argument("--level", type=int, default=0, metavar="N", help="what min_level and max_level see")
+    parser.add_argument("--stage", default="", metavar="A,B", help="what stage and not_stage rules see")
 
 
 def stages(text: str) -> list[str]:
@@ -47,7 +47,7 @@ def stages(text: str) -> list[str]:
 
 
 def add_net(parser: ArgumentParser) -> None:
-    parser.add_argument("--net", metavar="FILE", help="a net to use in place of the one that the solver names")
+    parser.add_argument("--net", metavar="FILE", help="a net to use instead of the one that the solver names")
 
 
 def add_model(parser: ArgumentParser, required: bool = True) -> None:
@@ -86,5 +86,5 @@ def resolve(root: str, path: str) -> str:
 
 
 def locate(root: str, path: str) -> str:
-    """A path given on the command line: relative to the current directory if it exists there, else to `root`."""
+    """A path given on the command line: relative to the current directory if it is there, else to `root`."""
     return path if os.path.exists(path) else resolve(root, path)

@@ -4,7 +4,7 @@
     stepvalue=100,200                                a repeated field, whole; `stepvalue=` empties it
     stepvalue[1]=300   weights[0]=a.caffemodel       one element; the index after the last appends
     net.force_backward=true                          a field of the net for certain
-    layer.batch_norm_param.eps=1e-4                  in every layer that has the message, or whose type it is for
+    layer.batch_norm_param.eps=1e-4                  in every layer that has the message or is of its type
     layer[L2_*].convolution_param.num_output=8       the same among the layers of these names
     layer[loss].loss_weight=0.5                      a field of the layer itself
     layer[ip1].param[0].lr_mult=2                    inside one element of a repeated message
@@ -23,6 +23,7 @@ from caffe_compat.proto.text import parse, to_text
 
 _LAYER = re.compile(r"(?:net\.)?layer(?:\[(.+?)\])?\.(?=\w)")
 _STEP = re.compile(r"(\w+)(?:\[(\d+)\])?([.=])")
+Step = tuple[str, int | None]  # a field's name, and an index if it was given one
 _PRIVATE = "origin"  # where the reader found a message; no field of Caffe's
 
 # Layer types that take a message of another name than their own.
@@ -30,8 +31,8 @@ _TAKEN_BY = {
     "convolution_param": {"Deconvolution", "Im2col"},
     "loss_param": {"SoftmaxWithLoss", "SigmoidCrossEntropyLoss", "InfogainLoss", "MultinomialLogisticLoss"},
     "param": {
-        "BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct", "LSTM", "PReLU", "Parameter",
-        "RNN", "Scale",
+        "BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct", "LSTM", "PReLU",
+        "Parameter", "RNN", "Scale",
     },
     "recurrent_param": {"LSTM", "RNN"},
     "softmax_param": {"SoftmaxWithLoss"},
@@ -72,16 +73,16 @@ def _apply(setting: str, solver: Any, nets: Sequence[Any]) -> str:
     return _describe(setting, value, [c for owner in owners for c in _set(what, owner, steps, value)], "")
 
 
-def _parse_path(setting: str, start: int) -> tuple[list[tuple[str, int | None]], str]:
+def _parse_path(setting: str, start: int) -> tuple[list[Step], str]:
     """`param[0].lr_mult=2` from `start` on: the steps [("param", 0), ("lr_mult", None)] and the value "2"."""
-    steps: list[tuple[str, int | None]] = []
+    steps: list[Step] = []
     while match := _STEP.match(setting, start):
         steps.append((match[1], None if match[2] is None else int(match[2])))
         start = match.end()
         if match[3] == "=":
             return steps, setting[start:].strip()
     raise UsageError(
-        f"--set '{setting}' is not FIELD=VALUE; write for instance max_lr=3.5 or 'layer[conv1].param[0].lr_mult=2'"
+        f"--set '{setting}' is not FIELD=VALUE; write, say, max_lr=3.5 or 'layer[ip1].param[0].lr_mult=2'"
     )
 
 
@@ -91,9 +92,10 @@ def _owners(what: str, name: str, solver: Any, nets: Sequence[Any]) -> Sequence[
         return [solver]
     if nets and name in _fields(NetParameter):
         return nets
-    known = [*(_fields(SolverParameter) if solver is not None else ()), *(_fields(NetParameter) if nets else ())]
-    kinds = " nor ".join(["solver"] * (solver is not None) + ["net"] * bool(nets))
-    raise UsageError(f"{what}: no {kinds} has a field '{name}'{nearest(name, known)}")
+    messages = [m for m in (solver, *nets[:1]) if m is not None]
+    known = {field for message in messages for field in _fields(message)}
+    kinds = " and ".join(message.DESCRIPTOR.name for message in messages)
+    raise UsageError(f"{what}: there is no field '{name}' in {kinds}{nearest(name, known)}")
 
 
 def _layers(what: str, nets: Sequence[Any], pattern: str | None, field: str) -> list[Any]:
@@ -148,7 +150,7 @@ def _is_set(message: Any, field: Any) -> bool:
     return bool(getattr(message, field.name)) if is_repeated(field) else message.HasField(field.name)
 
 
-def _set(what: str, message: Any, steps: Sequence[tuple[str, int | None]], value: str) -> list[tuple[str, str]]:
+def _set(what: str, message: Any, steps: Sequence[Step], value: str) -> list[tuple[str, str]]:
     """Set the field that `steps` lead to; returns (old, new) for each place that was set."""
     (name, index), rest = steps[0], steps[1:]
     field = _field(what, message, name)
@@ -169,7 +171,8 @@ def _set(what: str, message: Any, steps: Sequence[tuple[str, int | None]], value
 
     elements = getattr(message, name)
     if index is not None and index > len(elements):
-        raise UsageError(f"{what}: {name} has {len(elements)} elements; the index may be 0 to {len(elements)}")
+        count = len(elements)
+        raise UsageError(f"{what}: {name} has {count} elements; an index may be 0 to {count}, not {index}")
     if rest:
         if index is None and not elements:
             raise UsageError(f"{what}: {name} has no elements; give an index, {name}[0], to make one")
@@ -220,7 +223,7 @@ def _scalar(what: str, field: Any, text: str) -> Any:
             return names[text if text in names else text.upper()].number
         match field.cpp_type:
             case field.CPPTYPE_BOOL:
-                return {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}[text.lower()]
+                return {"true": 1, "t": 1, "1": 1, "false": 0, "f": 0, "0": 0}[text.lower()]
             case field.CPPTYPE_FLOAT | field.CPPTYPE_DOUBLE:
                 return float(text)
             case field.CPPTYPE_STRING:

@@ -1,0 +1,157 @@
+"""Curves of training logs and of schedules; the only module that uses matplotlib.
+
+Runs differ in line style and marker as well as in lightness, so that a print in grey can be read.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from caffe_compat.errors import CaffeError, MissingExtra, UsageError
+from caffe_compat.log.read import RunLog, TestRow, TrainRow
+
+_PANELS = ("accuracy", "loss", "learning rate", "momentum")
+_FORMATS = (".png", ".svg", ".pdf")
+# From dark to light; yellow is too light on paper and stops short.
+_COLOURS = ("#1b1b6f", "#b3123a", "#1f8a4c", "#d17b0f", "#7a4fbf", "#3aa6c9", "#777777", "#c06c9b")
+_STYLES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def plot_curves(
+    runs: Sequence[RunLog],
+    out: str | os.PathLike[str],
+    labels: Sequence[str] | None = None,
+    title: str = "",
+) -> None:
+    """Accuracy, loss, learning rate and logged momentum against the iteration, all runs overlaid, into `out`.
+
+    Lines with markers are of the test nets, thin lines without of training. Panels nobody has figures
+    for are left out. `labels` name the runs (their files' names unless given); the suffix of `out`
+    decides the format: .png, .svg or .pdf.
+
+    Raises UsageError for another suffix, logs without a row or not as many labels as runs, MissingExtra
+    without matplotlib and CaffeError where `out` cannot be written.
+    """
+    labels = list(labels or _labels(runs))
+    if len(labels) != len(runs):
+        raise UsageError(f"{len(labels)} labels for {len(runs)} runs; give one label a run")
+    panels = [name for name in _PANELS if any(_curves(run, name) for run in runs)]
+    if not panels:
+        raise UsageError(f"nothing to plot: no iteration in {', '.join(run.source for run in runs)}")
+    figure = _figure(out, 2.6 * len(panels) + 0.4)
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, name in zip(axes, panels, strict=True):
+        values: list[float] = []
+        for index, (run, label) in enumerate(zip(runs, labels, strict=True)):
+            for what, iterations, ys in _curves(run, name):
+                axis.plot(iterations, ys, label=f"{label}, {what}" if what else label, **_look(index, what, ys))
+                values += ys
+        axis.set_ylabel(name)
+        axis.grid(True, color="0.9")
+        finite = [value for value in values if 0 < value < float("inf")]
+        if name == "loss" and len(finite) == len(values) and max(finite) > 20 * min(finite):
+            axis.set_yscale("log")
+    axes[0].legend(fontsize="small", framealpha=0.8)
+    axes[-1].set_xlabel("iteration")
+    axes[0].set_title(title)
+    _save(figure, out)
+
+
+def plot_schedule(
+    iterations: Sequence[int],
+    lr: Sequence[float],
+    momentum: Sequence[float],
+    out: str | os.PathLike[str],
+    title: str = "",
+) -> None:
+    """The learning rate, and the momentum below it, against the iteration; errors as `plot_curves`."""
+    figure = _figure(out, 5.6)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    for index, (axis, name, values) in enumerate([(upper, "learning rate", lr), (lower, "momentum", momentum)]):
+        axis.plot(iterations, values, color=_COLOURS[index], linestyle=_STYLES[index])
+        axis.set_ylabel(name)
+        axis.grid(True, color="0.9")
+    lower.set_xlabel("iteration")
+    upper.set_title(title)
+    _save(figure, out)
+
+
+def _labels(runs: Sequence[RunLog]) -> list[str]:
+    """The files' names, with the line a run starts at where a file holds several."""
+    names = [Path(run.source).name for run in runs]
+    return [
+        name if names.count(name) == 1 else f"{name}:{run.line}" for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _curves(run: RunLog, panel: str) -> list[tuple[str, list[int], list[float]]]:
+    """(what, iterations, values) of each curve that a run has for a panel."""
+    if panel == "learning rate":
+        return _curve("", [(row.iteration, row.lr) for row in run.train])
+    if panel == "momentum":
+        return _curve("", [(row.iteration, row.momentum) for row in run.train])
+    if panel == "loss":
+        curves = _curve("train", [(row.iteration, row.loss) for row in run.train])
+        names = sorted(name for name in run.losses if any(name in row.outputs for row in run.test))
+        return curves + _output_curves(run.test, "test", names)
+    names = [name for row in run.test[:1] + run.train[:1] for name in row.outputs if name not in run.losses]
+    names = list(dict.fromkeys(name for name in names if "loss" not in name.lower()))
+    names = [name for name in names if "acc" in name.lower()] or names
+    return _output_curves(run.train, "train", names) + _output_curves(run.test, "test", names)
+
+
+def _output_curves(
+    rows: Sequence[TrainRow] | Sequence[TestRow], phase: str, names: Sequence[str]
+) -> list[tuple[str, list[int], list[float]]]:
+    curves = []
+    nets = sorted({getattr(row, "net", 0) for row in rows})
+    for name in names:
+        for net in nets:
+            points = [(r.iteration, r.outputs.get(name)) for r in rows if getattr(r, "net", 0) == net]
+            what = f"{phase} #{net}" if len(nets) > 1 else phase
+            curves += _curve(f"{what} {name}" if len(names) > 1 else what, points)
+    return curves
+
+
+def _curve(what: str, points: Sequence[tuple[int, float | None]]) -> list[tuple[str, list[int], list[float]]]:
+    known = [(x, y) for x, y in points if y is not None]
+    return [(what, [x for x, _ in known], [y for _, y in known])] if known else []
+
+
+def _look(run: int, what: str, values: Sequence[float]) -> dict[str, Any]:
+    """Line style, colour and marker for one curve of run number `run`."""
+    look: dict[str, Any] = {
+        "color": _COLOURS[run % len(_COLOURS)],
+        "linestyle": _STYLES[run % len(_STYLES)],
+        "linewidth": 1.4,
+    }
+    if what.startswith("train"):
+        look |= {"linewidth": 0.7, "alpha": 0.6}
+    elif what:
+        marker = _MARKERS[run % len(_MARKERS)]
+        look |= {"marker": marker, "markersize": 4, "markevery": max(1, len(values) // 12)}
+    return look
+
+
+def _figure(out: str | os.PathLike[str], height: float) -> Any:
+    if Path(out).suffix.lower() not in _FORMATS:
+        raise UsageError(f"{os.fspath(out)}: a plot's file must end in {', '.join(_FORMATS)}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra("matplotlib", "drawing a plot") from None
+    return Figure(figsize=(7.5, height), layout="constrained")
+
+
+def _save(figure: Any, out: str | os.PathLike[str]) -> None:
+    picture = io.BytesIO()
+    figure.savefig(picture, format=Path(out).suffix[1:].lower(), dpi=150)
+    try:
+        Path(out).write_bytes(picture.getvalue())
+    except OSError as error:
+        raise CaffeError(f"{os.fspath(out)}: cannot write the plot: {error.strerror}") from None

@@ -1,0 +1,474 @@
+"""Read any Caffe training log: BVLC's since 2013, NVIDIA's, the cyclical forks', this package's.
+
+A line may have glog's prefix (`I0817` or `I20170817`) or, pasted from a terminal, none. Whatever is not
+a line of Caffe is passed over, and a log may stop anywhere.
+"""
+
+import itertools
+import math
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from caffe_compat.errors import DataError
+
+_ITERATION = re.compile(
+    r"\s*(?:\[[\d.]+\] )?Iteration (\d+)(?: \((\S+) iter/s, \S+s/\d+ iters?\))?(?:, [^,=]*ep)?, "
+    r"(?:loss = (\S+)|lr = ([^\s,]+)(.*)|Testing net(?: \(#(\d+)\))?)"
+)
+_OUTPUT = re.compile(r"net output #\d+: (\S+|.+?) = (\S+)( \(\* \S+ = )?")
+_TEST_SCORE = re.compile(r"Test score #(\d+): (\S+)")  # Caffe of 2013 and 2014
+_MOMENTUM = re.compile(r", (?:momentum|m) = ([^\s,]+)")
+_WEIGHT_DECAY = re.compile(r", (?:weight decay|wd) = ([^\s,]+)")
+_TEST_NET = re.compile(r"Creating test net \(#(\d+)\) specified by (.*)")
+_TRAIN_NET = re.compile(r"Creating training net (?:from |specified in )?(.*)")
+_SHAPE = re.compile(r"Top shape: ([\d ]*)\(\d+\)")
+_BACKWARD = re.compile(r"(.+) (needs|does not need) backward computation\.")
+_SNAPSHOT = re.compile(r"Snapshotting to (?:binary proto file |HDF5 file )?(\S+)")
+_RESUMED = re.compile(r"(?:Resuming from|Restoring previous solver status from) (.*)")
+_SCORE = re.compile(r"([^,]+?) = (\S+)(?: \(\* .*loss\))?$")
+_DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)  # of the year, by month
+
+
+@dataclass(slots=True)
+class TrainRow:
+    """What was displayed for one training iteration; None and {} where the log says nothing.
+
+    `line` counts from 1; `seconds` since the solver started (of computing, where runs were resumed).
+    An output of several elements gives `name`, `name[1]`, `name[2]` ...
+    """
+
+    iteration: int
+    line: int
+    seconds: float | None = None
+    loss: float | None = None
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    speed: float | None = None  # iterations a second, as printed
+    outputs: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class TestRow:
+    """One pass of test net `net`; `loss` is the `Test loss` of solvers with test_compute_loss."""
+
+    iteration: int
+    line: int
+    seconds: float | None = None
+    net: int = 0
+    loss: float | None = None
+    outputs: dict[str, float] = field(default_factory=dict)
+
+    __test__ = False  # no test case, whatever its name tells pytest
+
+
+@dataclass(slots=True)
+class LayerLog:
+    """How one layer was set up. `memory` is the running sum that Caffe prints, in bytes."""
+
+    name: str
+    bottoms: list[str] = field(default_factory=list)
+    tops: list[str] = field(default_factory=list)
+    in_place: list[bool] = field(default_factory=list)
+    top_shapes: list[tuple[int, ...]] = field(default_factory=list)
+    loss_weights: dict[int, float] = field(default_factory=dict)  # by top
+    memory: int | None = None
+    needs_backward: bool | None = None
+
+
+@dataclass(slots=True)
+class NetLog:
+    """One net: `role` train or test, `index` of a test net, `source` as the solver names it.
+
+    `text` is the echoed prototxt. glog cuts a message off after 30,000 characters: `whole` tells
+    whether the end is there, and `parsable` is what is left without the layer that was cut.
+    """
+
+    role: str
+    index: int = 0
+    source: str = ""
+    text: str = ""
+    inputs: list[str] = field(default_factory=list)
+    layers: list[LayerLog] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    initialized: bool = False
+
+    @property
+    def whole(self) -> bool:
+        return self.parsable == self.text
+
+    @property
+    def parsable(self) -> str:
+        return self.text[: self.text.rfind("\n}\n") + 3] if "\n}\n" in self.text else ""
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes of all tops, the last `Memory required for data`."""
+        return next((layer.memory for layer in reversed(self.layers) if layer.memory is not None), None)
+
+
+@dataclass
+class RunLog:
+    """One training (or testing) run.
+
+    source        the file's name
+    solver        the echoed solver, prototxt
+    nets          as they were built, the training net first
+    train, test   the displayed rows, in the order of the log
+    losses        names of outputs that are losses (printed with a weight)
+    scores        name -> mean, of the test command
+    gpus          names as printed, by id
+    done          the log goes on to the end of the optimization
+    """
+
+    source: str
+    line: int = 1
+    solver: str = ""
+    nets: list[NetLog] = field(default_factory=list)
+    train: list[TrainRow] = field(default_factory=list)
+    test: list[TestRow] = field(default_factory=list)
+    losses: set[str] = field(default_factory=set)
+    scores: dict[str, float] = field(default_factory=dict)
+    gpus: dict[int, str] = field(default_factory=dict)
+    snapshots: list[str] = field(default_factory=list)
+    resumed_from: str = ""
+    net_name: str = ""
+    lr_policy: str = ""
+    done: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return not (self.solver or self.nets or self.train or self.test or self.scores)
+
+    def table(self, phase: str) -> tuple[list[str], list[list[float]]]:
+        """Header and rows as Caffe's parse_log.py has them, for the phase train or test.
+
+        Columns are NumIters, Seconds, LearningRate and the outputs. The rate is the one of that iteration
+        (parse_log.py gives the one displayed before it); nan stands for what the log does not say.
+        """
+        rates = {row.iteration: row.lr for row in self.train}
+        rows: list[TrainRow] | list[TestRow] = self.train if phase == "train" else self.test
+        names = list(dict.fromkeys(name for row in rows for name in row.outputs))
+        lines = []
+        for row in rows:
+            if row.outputs:
+                figures = [row.seconds, rates.get(row.iteration), *map(row.outputs.get, names)]
+                lines.append([row.iteration, *(math.nan if x is None else x for x in figures)])
+        return ["NumIters", "Seconds", "LearningRate", *names], lines
+
+
+def read_log(source: str | os.PathLike[str] | Iterable[str]) -> RunLog:
+    """The last run in a log, given as a file's path or as its lines; see `read_runs`."""
+    return read_runs(source)[-1]
+
+
+def read_runs(source: str | os.PathLike[str] | Iterable[str]) -> list[RunLog]:
+    """All runs in a log. A run that resumes the one before it becomes one with it.
+
+    Raises DataError where the file cannot be read or holds no line of Caffe.
+    """
+    if isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        try:
+            with open(name, encoding="utf-8", errors="replace") as file:
+                reader = _Reader(name).read(file)
+        except OSError as error:
+            raise DataError(f"{name}: cannot read the log: {error.strerror}") from None
+    else:
+        name = "<lines>"
+        reader = _Reader(name).read(source)
+    runs: list[RunLog] = []
+    for run in reader.runs:
+        if run.empty:
+            continue
+        if runs and run.resumed_from and runs[-1].train and run.train:
+            runs[-1] = _join(runs[-1], run)
+        else:
+            runs.append(run)
+    if not runs:
+        raise DataError(f"{name}: none of its {reader.count} lines is of a Caffe log")
+    return runs
+
+
+def _join(first: RunLog, second: RunLog) -> RunLog:
+    """`second` took up `first`, whose rows from there on were in vain."""
+    start = min(row.iteration for row in [*second.train, *second.test])
+    kept_train = [row for row in first.train if row.iteration < start]
+    kept_test = [row for row in first.test if row.iteration < start]
+    spent = max((row.seconds or 0.0 for row in [*kept_train, *kept_test]), default=0.0)
+    for row in [*second.train, *second.test]:
+        if row.seconds is not None:
+            row.seconds += spent
+    return replace(
+        second,
+        line=first.line,
+        resumed_from=first.resumed_from,
+        train=kept_train + second.train,
+        test=kept_test + second.test,
+        losses=first.losses | second.losses,
+        snapshots=first.snapshots + second.snapshots,
+    )
+
+
+def _number(text: str) -> float | None:
+    """A printed number, None where the text is none (a line cut short); Windows' 1.#QNAN is nan."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan if "#" in text else None
+
+
+class _Clock:
+    """Seconds out of glog's stamps, which may lack the year."""
+
+    def __init__(self) -> None:
+        self._date = ""
+        self._first_day: int | None = None
+        self._day = 0  # since the first
+        self._month = 0
+        self._years = 0
+        self._leap = 0
+
+    def seconds(self, head: str) -> float | None:
+        """Seconds since the first day began, for a prefix such as `I0817 16:02:51.154722 17550 net.cpp:1`."""
+        date, _, time = head.partition(" ")
+        try:
+            if date != self._date:
+                self._date, day = date, self._day_number(date[1:])
+                self._first_day = day if self._first_day is None else self._first_day
+                self._day = day - self._first_day
+            return self._day * 86400 + int(time[:2]) * 3600 + int(time[3:5]) * 60 + float(time[6:15])
+        except (IndexError, ValueError):
+            return None
+
+    def _day_number(self, date: str) -> int:
+        year, month, day = int(date[:-4] or 0), int(date[-4:-2]), int(date[-2:])
+        if not year:
+            self._years += month < self._month
+            self._month = month
+            self._leap |= (month, day) == (2, 29)
+            leap_days = self._leap * (month > 2)
+            return self._years * (365 + self._leap) + _DAYS_BEFORE[month - 1] + day + leap_days
+        is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        leap_days = (year - 1) // 4 - (year - 1) // 100 + (year - 1) // 400 + (is_leap and month > 2)
+        return year * 365 + leap_days + _DAYS_BEFORE[month - 1] + day
+
+
+class _Reader:
+    """Goes through the lines once, filling `runs`."""
+
+    def __init__(self, source: str) -> None:
+        self.run = RunLog(source)
+        self.runs = [self.run]
+        self.count = 0
+        self._source = source
+        self._echo: list[str] | None = None  # the lines of a message in the middle of being echoed
+        self._echo_of: RunLog | NetLog | None = None
+        self._net: NetLog | None = None
+        self._layer: LayerLog | None = None
+        self._layers: dict[str, LayerLog] = {}
+        self._next_net = ("", 0, "")  # role, index and source of the net that is announced
+        self._clock = _Clock()
+        self._start: float | None = None
+        self._head = ""
+
+    def read(self, lines: Iterable[str]) -> "_Reader":
+        for number, line in enumerate(_whole_lines(lines), 1):
+            self.count = number
+            if line[:1] == "\x1b":
+                line = line.removeprefix("\x1b[K")  # a terminal's log, where a progress bar was
+            if line[:1] in "IWEF" and line[1:2].isdigit() and (start := line.find("] ") + 2) > 1:
+                if self._echo is not None:
+                    self._end_echo()
+                self._head = line
+            elif self._echo is not None:
+                self._echo.append(line)
+                continue
+            else:
+                start = 0
+                self._head = ""
+            # Rows make up most of a log: they come first, and without taking the line apart.
+            if match := _ITERATION.match(line, start):
+                self._iteration(match)
+            elif (at := line.find("net output #", start)) > 0:
+                self._output(line, at)
+            elif self._net is not None:
+                self._structure(line[start:].strip())
+            else:
+                self._event(line[start:].strip())
+        if self._echo is not None:
+            self._end_echo()
+        return self
+
+    # -- rows ---------------------------------------------------------------------------------
+
+    def _seconds(self) -> float | None:
+        now = self._clock.seconds(self._head)
+        if now is None:
+            return None
+        if self._start is None:
+            self._start = now
+        return round(now - self._start, 6)
+
+    def _iteration(self, match: re.Match[str]) -> None:
+        number, speed, loss, lr, rest, net = match.groups()
+        iteration = int(number)
+        self._net = None
+        if loss is None and lr is None:
+            self.run.test.append(TestRow(iteration, self.count, self._seconds(), int(net or 0)))
+            return
+        value = _number(loss if lr is None else lr)
+        if value is None:
+            return
+        train = self.run.train
+        # loss and rate come in either order
+        if not train or train[-1].iteration != iteration or (loss is not None and train[-1].loss is not None):
+            train.append(TrainRow(iteration, self.count, self._seconds()))
+        row = train[-1]
+        if lr is None:
+            row.loss = value
+            row.speed = _number(speed) if speed else None
+        else:
+            row.lr = value
+            if rest:
+                momentum, decay = _MOMENTUM.search(rest), _WEIGHT_DECAY.search(rest)
+                row.momentum = _number(momentum[1]) if momentum else None
+                row.weight_decay = _number(decay[1]) if decay else None
+
+    def _output(self, line: str, at: int) -> None:
+        """`Train net output #0: loss = 2.3 (* 1 = 2.3 loss)`, from `net` on."""
+        match = _OUTPUT.match(line, at)
+        is_test = line.startswith("Test", at - 5)
+        rows: list[TrainRow] | list[TestRow] = self.run.test if is_test else self.run.train
+        if not match or not rows:
+            return
+        name, number, weight = match.groups()
+        value = _number(number)
+        outputs = rows[-1].outputs
+        if value is None:
+            return
+        if weight:
+            self.run.losses.add(name)
+        if is_test and not outputs:
+            rows[-1].seconds = self._seconds()  # when the test was over
+        if name in outputs:
+            elements = (f"{name}[{k}]" for k in itertools.count(1))
+            name = next(element for element in elements if element not in outputs)
+        outputs[name] = value
+
+    # -- everything between the nets and the rows ---------------------------------------------
+
+    def _event(self, text: str) -> None:
+        run = self.run
+        if text.startswith(("Initializing solver from parameters", "Use CPU.", "Use GPU with", "Using GPUs")):
+            if not run.empty:
+                self.run = RunLog(self._source, self.count)
+                self.runs.append(self.run)
+                self._start = None
+            if text.startswith("Initializing"):
+                self._begin_echo(self.run)
+        elif text.startswith("Initializing net from parameters"):
+            role, index, source = self._next_net
+            self._net = NetLog(role, index, source)
+            self._layers, self._layer = {}, None
+            run.nets.append(self._net)
+            self._begin_echo(self._net)
+            self._next_net = ("", 0, "")
+        elif match := _TRAIN_NET.match(text):
+            self._next_net = ("train", 0, match[1])
+        elif match := _TEST_NET.match(text):
+            self._next_net = ("test", int(match[1]), match[2])
+        elif text.startswith("Solving "):
+            run.net_name = text[8:]
+            self._start = self._clock.seconds(self._head)
+        elif text.startswith("Learning Rate Policy: "):
+            run.lr_policy = text[22:]
+        elif match := _RESUMED.match(text):
+            run.resumed_from = match[1]
+        elif match := _SNAPSHOT.match(text):
+            run.snapshots.append(match[1])
+        elif text.startswith("Optimization Done"):
+            run.done = True
+        elif text.startswith("Test loss: "):
+            if run.test:
+                run.test[-1].loss = _number(text[11:])
+        elif match := _TEST_SCORE.match(text):
+            if run.test and (value := _number(match[2])) is not None:
+                run.test[-1].outputs[f"#{match[1]}"] = value
+        elif match := re.match(r"GPU (\d+): (.*)", text):
+            run.gpus[int(match[1])] = match[2]
+        elif " caffe.cpp:" in self._head:
+            self._command(text)
+
+    def _command(self, text: str) -> None:
+        """What the test command prints; its batches are not kept, its means are."""
+        if text.startswith("Loss: "):
+            name, number = "Loss", text[6:]
+        elif match := _SCORE.match(text):
+            name, number = match[1], match[2]
+        else:
+            return
+        if not name.startswith("Batch ") and (value := _number(number)) is not None:
+            self.run.scores[name] = value
+
+    def _begin_echo(self, of: RunLog | NetLog) -> None:
+        if self._head:  # without prefixes there is no telling where the text ends
+            self._echo, self._echo_of = [], of
+
+    def _end_echo(self) -> None:
+        text = "".join(line if line.endswith("\n") else line + "\n" for line in self._echo or ())
+        if isinstance(self._echo_of, RunLog):
+            self._echo_of.solver = text
+        elif self._echo_of is not None:
+            self._echo_of.text = text
+            if not self._echo_of.role:
+                self._echo_of.role = "test" if re.search(r"^  phase: TEST$", text, re.MULTILINE) else "train"
+        self._echo = self._echo_of = None
+
+    # -- a net being built --------------------------------------------------------------------
+
+    def _structure(self, text: str) -> None:
+        net, layer = self._net, self._layer
+        assert net is not None
+        if text.startswith("Creating Layer "):
+            self._layer = self._layers[text[15:]] = LayerLog(text[15:])
+            net.layers.append(self._layer)
+        elif text == "Network initialization done.":
+            net.initialized = True
+            self._net = None
+        elif text.startswith("This network produces output "):
+            net.outputs.append(text[29:])
+        elif match := _BACKWARD.fullmatch(text):
+            if match[1] in self._layers:
+                self._layers[match[1]].needs_backward = match[2] == "needs"
+        elif re.match(r"Input \d+ -> ", text):
+            net.inputs.append(text.split(" -> ", 1)[1])
+        elif text.startswith(("Initializing ", "Creating t", "Solving ", "Use CPU.", "Use GPU", "Using GPUs")):
+            self._net = None  # it was never finished
+            self._event(text)
+        elif layer is None:
+            return
+        elif match := _SHAPE.match(text):
+            layer.top_shapes.append(tuple(map(int, match[1].split())))
+        elif text.startswith("with loss weight "):
+            weight = _number(text[17:])
+            if weight is not None:
+                layer.loss_weights[len(layer.top_shapes) - 1] = weight
+        elif text.startswith("Memory required for data: ") and text[26:].isdigit():
+            layer.memory = int(text[26:])
+        elif text.startswith(f"{layer.name} <- "):
+            layer.bottoms.append(text[len(layer.name) + 4 :])
+        elif text.startswith(f"{layer.name} -> "):
+            top = text[len(layer.name) + 4 :]
+            layer.tops.append(top.removesuffix(" (in-place)"))
+            layer.in_place.append(top.endswith(" (in-place)"))
+
+
+def _whole_lines(lines: Iterable[str]) -> list[str]:
+    """The lines without a last one that was cut in the middle of a number."""
+    whole = list(lines)
+    if whole and whole[-1][:1].isupper() and whole[-1][-1:].isdigit():
+        whole.pop()
+    return whole
