@@ -1,0 +1,75 @@
+"""ArgMax: where the largest values are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+
+class _NoGradient(torch.autograd.Function):
+    """`layer.largest(bottom)`, whose gradient fails."""
+
+    @staticmethod
+    def forward(ctx: Any, bottom: Tensor, layer: ArgMax) -> Tensor:
+        ctx.layer = layer
+        return layer.largest(bottom)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        ctx.layer.fail("has no gradient; take it out of the loss's path or set `propagate_down: false`")
+
+
+@layer("ArgMax")
+class ArgMax(Layer):
+    """top = positions of the top_k largest values, largest first; of equal values the last one comes first.
+
+    Caffe: src/caffe/layers/argmax_layer.cpp
+    Without `axis`: over everything after axis 0, top (N, 1, top_k), or with out_max_val (N, 2, top_k),
+    positions then values; ones are appended up to the bottom's number of axes. With `axis`: the bottom's
+    shape with top_k on that axis, and out_max_val gives the values instead of the positions.
+    """
+
+    num_bottom = num_top = 1
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        (shape,) = bottom
+        p = self.param.argmax_param
+        if p.top_k < 1:
+            self.fail(f"argmax_param.top_k is {p.top_k} and must be at least 1")
+        self.along = self.axis(p.axis, shape) if p.HasField("axis") else None
+        size = math.prod(shape[1:]) if self.along is None else shape[self.along]
+        if p.top_k > size:
+            what = "values an item" if self.along is None else f"values on axis {self.along}"
+            self.fail(
+                f"argmax_param.top_k is {p.top_k}, but shape {shape} has {size} {what}; use at most {size}"
+            )
+        if self.along is not None:
+            return [(*shape[: self.along], p.top_k, *shape[self.along + 1 :])]
+        return [(shape[0], 2 if p.out_max_val else 1, p.top_k, *(1,) * (len(shape) - 3))]
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return _NoGradient.apply(bottom, self) if bottom.requires_grad else self.largest(bottom)
+
+    def largest(self, bottom: Tensor) -> Tensor:
+        """The top, outside the autograd graph."""
+        p = self.param.argmax_param
+        axis = 1 if self.along is None else self.along
+        x = bottom.detach()
+        if self.along is None:
+            x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        # torch finds the first of equal values, so look from the end.
+        x = x.flip(axis)
+        if p.top_k == 1:
+            index = x.argmax(axis, keepdim=True)
+        else:
+            index = x.sort(dim=axis, descending=True, stable=True).indices.narrow(axis, 0, p.top_k)
+        position = (x.shape[axis] - 1 - index).to(x.dtype)
+        if self.along is not None:
+            return x.gather(axis, index) if p.out_max_val else position
+        top = torch.stack((position, x.gather(axis, index)), 1) if p.out_max_val else position[:, None]
+        return top.reshape(*top.shape, *(1,) * (bottom.dim() - 3))

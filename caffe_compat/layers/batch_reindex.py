@@ -1,0 +1,41 @@
+"""BatchReindex: items of a batch chosen, repeated or reordered by a list of positions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+
+@layer("BatchReindex")
+class BatchReindex(Layer):
+    """top[i] = bottom0[int(bottom1[i])]
+
+    Caffe: src/caffe/layers/batch_reindex_layer.cpp
+    """
+
+    num_bottom = 2
+    num_top = 1
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index == 0
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        data, index = bottom
+        if len(index) != 1:
+            self.fail(f"bottom 1 of shape {index} has {len(index)} axes and must have 1; flatten it")
+        self.axis(0, data)
+        return [(*index, *data[1:])]
+
+    def forward(self, data: Tensor, index: Tensor) -> Tensor:
+        if index.requires_grad:
+            self.fail("cannot backpropagate to the positions in bottom 1; set `propagate_down: false` for it")
+        if not torch.compiler.is_compiling():
+            bad = (index < 0) | (index >= data.shape[0])
+            if bad.any():
+                self.fail(
+                    f"position {float(index[bad][0]):g} in bottom 1 is outside the batch of {data.shape[0]}; "
+                    f"use 0 to {data.shape[0] - 1}"
+                )
+        return data.index_select(0, index.long())

@@ -1,0 +1,46 @@
+"""Crop: cut a blob to another blob's size."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+
+@layer("Crop")
+class Crop(Layer):
+    """top = bottom0[..., offset : offset + size of bottom1, ...] on every axis from `axis` on
+
+    Caffe: src/caffe/layers/crop_layer.cpp
+    One offset serves all cropped axes; none means 0. Bottom 1 gives its shape only and gets no gradient.
+    """
+
+    num_bottom = 2
+    num_top = 1
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        data, like = bottom
+        p = self.param.crop_param
+        start = self.start = self.axis(p.axis, data)
+        cropped = len(data) - start
+        if len(p.offset) > 1 and len(p.offset) != cropped:
+            self.fail(
+                f"{len(p.offset)} offsets for {cropped} cropped axes ({start} to {len(data) - 1}); "
+                "give none, one, or one a cropped axis"
+            )
+        if len(like) < len(data):
+            self.fail(
+                f"bottom 1 of shape {like} has fewer axes than bottom 0 of shape {data}; give it {len(data)}"
+            )
+        self.offsets = [0] * start + (list(p.offset) if len(p.offset) > 1 else [*p.offset, 0][:1] * cropped)
+        for axis in range(start, len(data)):
+            if data[axis] - self.offsets[axis] < like[axis]:
+                self.fail(
+                    f"cannot crop axis {axis}: size {like[axis]} from offset {self.offsets[axis]} on ends beyond "
+                    f"the bottom's {data[axis]}; use an offset of at most {data[axis] - like[axis]}"
+                )
+        return [(*data[:start], *like[start : len(data)])]
+
+    def forward(self, data: Tensor, like: Tensor) -> Tensor:
+        sizes = (*data.shape[: self.start], *like.shape[self.start : data.dim()])
+        return data[tuple(slice(o, o + size) for o, size in zip(self.offsets, sizes, strict=True))]

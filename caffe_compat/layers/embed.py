@@ -1,0 +1,51 @@
+"""Embed: a learned vector for each of `input_dim` integers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+
+@layer("Embed")
+class Embed(Layer):
+    """top = blobs[0][int(bottom)] + blobs[1], one axis of num_output more than the bottom has
+
+    Caffe: src/caffe/layers/embed_layer.cpp
+    Blobs: 0 weight (input_dim, num_output); 1 bias (num_output,), with `bias_term`.
+    """
+
+    num_bottom = num_top = 1
+
+    def allow_force_backward(self, index: int) -> bool:
+        return False
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.embed_param
+        for name in ("num_output", "input_dim"):
+            if getattr(p, name) < 1:
+                self.fail(f"embed_param.{name} is {getattr(p, name)} and must be at least 1")
+        self.add_blob((p.input_dim, p.num_output), p.weight_filler)
+        if p.bias_term:
+            self.add_blob((p.num_output,), p.bias_filler)
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        return [(*bottom[0], self.param.embed_param.num_output)]
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        if bottom.requires_grad:
+            self.fail(
+                "cannot backpropagate to its input, which is numbers of rows; set `propagate_down: false`"
+            )
+        index, rows = bottom.long(), self.param.embed_param.input_dim
+        if not index.is_cuda and not torch.compiler.is_compiling():
+            bad = (index < 0) | (index >= rows)
+            if bad.any():
+                self.fail(
+                    f"input {int(index[bad][0])} is outside 0 to {rows - 1}; "
+                    f"correct the data or raise embed_param.input_dim from {rows}"
+                )
+        top = F.embedding(index, self.blobs[0])
+        return top + self.blobs[1] if self.param.embed_param.bias_term else top

@@ -1,0 +1,55 @@
+"""MVN: mean-variance normalisation, item by item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.legacy import legacy_shape
+
+
+class _Normalize(torch.autograd.Function):
+    """(x - mean) / (deviation + eps) along the last axis.
+
+    Caffe's gradient takes eps for no part of the deviation that varies with x, which also keeps it
+    finite where all x are equal.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        top = x - x.mean(-1, keepdim=True)
+        scale = top.square().mean(-1, keepdim=True).sqrt() + eps
+        top = top / scale
+        ctx.save_for_backward(top, scale)
+        return top
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        top, scale = ctx.saved_tensors
+        centred = grad - grad.mean(-1, keepdim=True) - top * (grad * top).mean(-1, keepdim=True)
+        return centred / scale, None
+
+
+@layer("MVN")
+class MVN(Layer):
+    """top = (bottom - mean) / (sqrt(variance) + eps), or bottom - mean without normalize_variance
+
+    Caffe: src/caffe/layers/mvn_layer.cpp
+    Statistics are one channel's of one item, or with across_channels one item's; the variance is the
+    biased one. The top always has four axes.
+    """
+
+    num_bottom = num_top = 1
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        return [legacy_shape(self, bottom[0])]
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        p = self.param.mvn_param
+        shape = legacy_shape(self, tuple(bottom.shape))
+        x = bottom.reshape(shape).flatten(1 if p.across_channels else 2)
+        top = _Normalize.apply(x, p.eps) if p.normalize_variance else x - x.mean(-1, keepdim=True)
+        return top.reshape(shape)

@@ -1,0 +1,28 @@
+"""Parameter: a learned blob as a top."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+
+@layer("Parameter")
+class Parameter(Layer):
+    """top = blobs[0]; its gradient is the blob's
+
+    Caffe: include/caffe/layers/parameter_layer.hpp
+    Blobs: 0 of parameter_param.shape, born as zeros.
+    """
+
+    num_bottom = 0
+    num_top = 1
+
+    def setup(self, *bottom: Shape) -> None:
+        self.add_blob(self.param.parameter_param.shape.dim)
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        return [tuple(self.param.parameter_param.shape.dim)]
+
+    def forward(self, *bottom: Tensor) -> Tensor:
+        return self.blobs[0]

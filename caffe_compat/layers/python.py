@@ -1,0 +1,296 @@
+"""Python: a layer written in Python against pycaffe's interface.
+
+    class Double(caffe_compat.Layer):            # PythonLayer, below
+        def setup(self, bottom, top): ...        # once; may call self.blobs.add_blob(2, 3)
+        def reshape(self, bottom, top):          # before every forward
+            top[0].reshape(*bottom[0].shape)
+        def forward(self, bottom, top):
+            top[0].data[...] = 2 * bottom[0].data
+        def backward(self, top, propagate_down, bottom):
+            bottom[0].diff[...] = 2 * top[0].diff
+
+Such a layer runs on the CPU whatever the net's device is, so each pass over it waits for the device.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Context, Layer, Shape, layer
+from caffe_compat.layers.legacy import legacy_shape
+
+# A net file can name any importable class and so run its code. Whoever calls the API chose the file;
+# the command line sets this to False unless --allow-python-layers is given.
+allow_python_layers = True
+
+
+class Blob:
+    """Two numpy arrays of one shape, `data` and `diff`, that a Python layer reads and writes.
+
+    `reshape` keeps the values while they fit into the memory it already has, as Caffe's does.
+    """
+
+    def __init__(self, owner: Layer, shape: Sequence[int] = ()):
+        self._owner = owner
+        self._dtype = torch.zeros((), dtype=owner.context.dtype).numpy().dtype
+        self._data = self._diff = np.zeros(0, self._dtype)
+        self.reshape(*shape)
+
+    @property
+    def shape(self) -> Shape:
+        return self._shape
+
+    @property
+    def count(self) -> int:
+        return math.prod(self._shape)
+
+    @property
+    def num(self) -> int:
+        return legacy_shape(self._owner, self._shape)[0]
+
+    @property
+    def channels(self) -> int:
+        return legacy_shape(self._owner, self._shape)[1]
+
+    @property
+    def height(self) -> int:
+        return legacy_shape(self._owner, self._shape)[2]
+
+    @property
+    def width(self) -> int:
+        return legacy_shape(self._owner, self._shape)[3]
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data[: self.count].reshape(self._shape)
+
+    @property
+    def diff(self) -> np.ndarray:
+        if self._diff.size < self.count:
+            self._diff = np.zeros(self._data.size, self._dtype)
+        return self._diff[: self.count].reshape(self._shape)
+
+    def reshape(self, *shape: int) -> None:
+        """Take this shape; new memory, if it takes any, is zero."""
+        shape = tuple(int(size) for size in shape)
+        if any(size < 0 for size in shape):
+            self._owner.fail(f"a blob cannot be reshaped to {shape}: {min(shape)} is negative")
+        self._shape = shape
+        if self.count > self._data.size:
+            self._data = np.zeros(self.count, self._dtype)
+
+    def hold(self, data: Tensor) -> None:
+        """Show `data`: its very memory where that is a CPU's and contiguous, else a copy."""
+        array = data.detach().to("cpu", self._owner.context.dtype).numpy()
+        self._data, self._shape = array.reshape(-1), array.shape
+
+
+class _LearnedBlob:
+    """Blob `index` of a layer, wherever its tensor is now (loading and sharing may replace it)."""
+
+    def __init__(self, owner: Layer, index: int):
+        self._owner, self._index = owner, index
+        self._copies: list[tuple[Tensor, np.ndarray]] = []  # what was handed out of another device's memory
+        self.gradient: Tensor | None = None  # stands in for `diff` while backward runs
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self._owner.blobs[self._index].shape)
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._array(self._owner.owned_blobs()[self._index].detach())
+
+    @property
+    def diff(self) -> np.ndarray:
+        if self.gradient is not None:
+            return self._array(self.gradient)
+        blob = self._owner.owned_blobs()[self._index]
+        if blob.grad is None:
+            blob.grad = torch.zeros_like(blob)
+        return self._array(blob.grad)
+
+    def _array(self, tensor: Tensor) -> np.ndarray:
+        for held, array in self._copies:
+            if held.data_ptr() == tensor.data_ptr():
+                return array
+        array = tensor.cpu().numpy().reshape(self.shape)
+        if tensor.device.type != "cpu":
+            self._copies.append((tensor, array))
+        return array
+
+    def write_back(self) -> None:
+        """Bring what was written into the copies to their device."""
+        for tensor, array in self._copies:
+            tensor.copy_(torch.from_numpy(array).view_as(tensor))
+        self._copies.clear()
+
+
+class LearnedBlobs(Sequence):
+    """A Python layer's `blobs`; `add_blob(*shape)` in `setup` makes one of zeros."""
+
+    def __init__(self, owner: Layer):
+        self._owner = owner
+        self._blobs: list[_LearnedBlob] = []
+
+    def add_blob(self, *shape: int) -> None:
+        self._owner.add_blob(shape)
+        self._blobs.append(_LearnedBlob(self._owner, len(self._blobs)))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._blobs[index]
+
+    def __len__(self) -> int:
+        return len(self._blobs)
+
+    def __iter__(self) -> Iterator[_LearnedBlob]:
+        return iter(self._blobs)
+
+
+class PythonLayer:
+    """What a Python layer's class derives from; pycaffe calls it `caffe.Layer`.
+
+    Attributes: param_str (python_param.param_str), phase (TRAIN 0, TEST 1), blobs, type.
+    A subclass defines setup(bottom, top), reshape(bottom, top), forward(bottom, top) and, where
+    gradients are wanted, backward(top, propagate_down, bottom). Bottoms and tops are lists of Blob.
+    """
+
+    type = "Python"
+    param_str: str
+    phase: int
+    blobs: LearnedBlobs
+
+    def __init__(self, param: Any):
+        self.layer_param = param
+
+
+@layer("Python")
+class Python(Layer):
+    """tops = python_param.layer, a class in python_param.module, called on the bottoms
+
+    Caffe: include/caffe/layers/python_layer.hpp
+    Blobs: those that the class adds.
+    share_in_parallel is read and means nothing, as in Caffe. `instance` is the user's object.
+    """
+
+    def __init__(self, param: Any, phase: int, context: Context | None = None):
+        super().__init__(param, phase, context)
+        p = param.python_param
+        if not allow_python_layers:
+            self.fail(
+                f"would run {p.layer} of the Python module {p.module}, and code from a net file is run from the "
+                "command line only if you say so; read the module, then give --allow-python-layers"
+            )
+        self.instance = self._create(p.module, p.layer)
+        self.instance.param_str = p.param_str
+        self.instance.phase = phase
+        self.instance.blobs = LearnedBlobs(self)
+        self.bottom: list[Blob] = []
+        self.top: list[Blob] = []
+        # Goes where the net goes: a layer without bottoms and blobs has nothing else to tell it the device.
+        self.register_buffer("anchor", torch.zeros(0), persistent=False)
+
+    def _create(self, module: str, name: str) -> Any:
+        try:
+            found = importlib.import_module(module)
+        except ImportError as error:
+            self.fail(f"cannot import python_param.module '{module}': {error}; put its folder on PYTHONPATH")
+        cls = getattr(found, name, None)
+        if not (isinstance(cls, type) and issubclass(cls, PythonLayer)):
+            self.fail(
+                f"python_param.layer '{name}' is not a class in {found.__file__} that derives from caffe.Layer; "
+                "correct the name or the class"
+            )
+        missing = [
+            method for method in ("setup", "reshape", "forward") if not callable(getattr(cls, method, None))
+        ]
+        if missing:
+            self.fail(f"class {name} in {found.__file__} does not define {', '.join(missing)}; add it")
+        return cls(self.param)
+
+    def setup(self, *bottom: Shape) -> None:
+        self.bottom = [Blob(self, shape) for shape in bottom]
+        # In place, one blob is both, as in Caffe.
+        shared = dict(zip(self.param.bottom, self.bottom, strict=True))
+        self.top = [shared.get(name) or Blob(self) for name in self.param.top]
+        self.instance.setup(self.bottom, self.top)
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        for blob, shape in zip(self.bottom, bottom, strict=True):
+            blob.reshape(*shape)
+        self.instance.reshape(self.bottom, self.top)
+        return [blob.shape for blob in self.top]
+
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(self._run)(*bottom)
+        return self._run(*bottom)
+
+    def _run(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        tops = _Run.apply(self, len(bottom), *bottom, *self.blobs) if self.top else self.compute(bottom)
+        return tops[0] if len(tops) == 1 else tops
+
+    def compute(self, bottom: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Reshape, then forward, on the values of `bottom`."""
+        for blob, value in zip(self.bottom, bottom, strict=True):
+            blob.hold(value.clone() if blob in self.top else value)
+        self.instance.reshape(self.bottom, self.top)
+        self.instance.forward(self.bottom, self.top)
+        self._write_back()
+        return tuple(torch.tensor(blob.data, device=self.anchor.device) for blob in self.top)
+
+    def differentiate(
+        self, bottom: Sequence[Tensor], top: Sequence[Tensor], diffs: Sequence[Tensor], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """The gradients of the bottoms, then of the blobs; None for those not `wanted`."""
+        if not hasattr(self.instance, "backward"):
+            self.fail(
+                "must run backward, and its class defines none; define it or set `propagate_down: false`"
+            )
+        for blob, value in zip(self.bottom, bottom, strict=True):
+            blob.hold(value)
+            blob.diff[...] = 0
+        for blob, value, diff in zip(self.top, top, diffs, strict=True):
+            blob.hold(value.clone())
+            blob.diff[...] = diff.cpu().numpy()
+        for learned in self.instance.blobs:
+            learned.gradient = torch.zeros(learned.shape, dtype=self.context.dtype, device=self.anchor.device)
+        self.instance.backward(self.top, list(wanted[: len(bottom)]), self.bottom)
+        self._write_back()
+        gradients = [torch.tensor(blob.diff, device=self.anchor.device) for blob in self.bottom]
+        for learned in self.instance.blobs:
+            gradients.append(learned.gradient)
+            learned.gradient = None
+        return [gradient if want else None for gradient, want in zip(gradients, wanted, strict=True)]
+
+    def _write_back(self) -> None:
+        for learned in self.instance.blobs:
+            learned.write_back()
+
+
+class _Run(torch.autograd.Function):
+    """A Python layer as one node of the autograd graph: (layer, how many bottoms, *bottoms, *blobs) -> tops."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: Python, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        tops = layer.compute(tensors[:count])
+        ctx.layer, ctx.count = layer, count
+        ctx.save_for_backward(*tensors[:count], *tops)
+        return tops
+
+    @staticmethod
+    def backward(ctx: Any, *diffs: Tensor) -> tuple[Tensor | None, ...]:
+        saved = ctx.saved_tensors
+        bottom, top = saved[: ctx.count], saved[ctx.count :]
+        return None, None, *ctx.layer.differentiate(bottom, top, diffs, ctx.needs_input_grad[2:])

@@ -1,0 +1,251 @@
+"""LSTM and RNN over sequences, and LSTMUnit, one step of the LSTM.
+
+Caffe builds an unrolled net of small layers for every time step. Here the input's share of all steps is
+one matrix product before the loop and the output's one after it, so a step is one small product.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from caffe_compat.layers.base import Context, Layer, Shape, layer
+
+
+class _Unit(torch.autograd.Function):
+    """One LSTM step: (c_prev, gates, cont) -> (c, h), with Caffe's gradient.
+
+    With f = cont * s(f') Caffe has f (1 - f) where the derivative is cont s (1 - s); they are equal for
+    the usual cont of 0 or 1. cont gets no gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, c_prev: Tensor, gates: Tensor, cont: Tensor) -> tuple[Tensor, Tensor]:
+        size = c_prev.shape[-1]
+        i, f, o = gates[..., : 3 * size].sigmoid().split(size, -1)
+        f = f * cont
+        g = gates[..., 3 * size :].tanh()
+        c = f * c_prev + i * g
+        tanh_c = c.tanh()
+        ctx.save_for_backward(i, f, o, g, c_prev, tanh_c)
+        return c, o * tanh_c
+
+    @staticmethod
+    def backward(ctx: Any, dc: Tensor, dh: Tensor) -> tuple[Tensor, Tensor, None]:
+        i, f, o, g, c_prev, tanh_c = ctx.saved_tensors
+        dc = dc + dh * o * (1 - tanh_c * tanh_c)
+        gates = (
+            dc * g * i * (1 - i),
+            dc * c_prev * f * (1 - f),
+            dh * tanh_c * o * (1 - o),
+            dc * i * (1 - g * g),
+        )
+        return dc * f, torch.cat(gates, -1), None
+
+
+class Recurrent(Layer):
+    """A recurrent layer over T time steps of N independent streams.
+
+    Caffe: src/caffe/layers/recurrent_layer.cpp
+    Bottoms: x (T, N, ...); cont (T, N), which multiplies the state brought into a step, so 0 starts a new
+    sequence; optionally a static input (N, ...), the same in every step; with expose_hidden the states
+    (1, N, num_output) to begin with. Tops: the outputs (T, N, num_output); with expose_hidden the final
+    states. No gradient flows through exposed states, in or out.
+    Without expose_hidden the next forward begins with the states this one ended with; a net begins
+    with zeros.
+    """
+
+    states: int  # how many hidden state blobs there are: h, or h and c
+    rows: int  # rows of the input's weight matrix, in units of num_output
+
+    def __init__(self, param: Any, phase: int, context: Context | None = None):
+        super().__init__(param, phase, context)
+        self.exposed = self.states if param.recurrent_param.expose_hidden else 0
+        self.num_bottom = (2 + self.exposed, 3 + self.exposed)
+        self.num_top = 1 + self.exposed
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index != 1
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.recurrent_param
+        x, _, *static = bottom[: len(bottom) - self.exposed]
+        if p.num_output < 1:
+            self.fail(f"recurrent_param.num_output is {p.num_output} and must be at least 1")
+        if len(x) < 3:
+            self.fail(
+                f"bottom 0 of shape {x} has {len(x)} axes and needs at least 3: time steps, streams, data"
+            )
+        self.steps = x[0]
+        self.static = bool(static)
+        rows = self.rows * p.num_output
+        self.add_blob((rows, math.prod(x[2:])), p.weight_filler)
+        self.add_blob((rows,), p.bias_filler)
+        if static:
+            if len(static[0]) < 2:
+                self.fail(
+                    f"bottom 2, the static input, of shape {static[0]} needs at least 2 axes: streams, data"
+                )
+            self.add_blob((rows, math.prod(static[0][1:])), p.weight_filler)
+        self.add_blob((rows, p.num_output), p.weight_filler)
+        # The carried states. It never shrinks: with fewer streams the first ones go on where they were.
+        self.register_buffer(
+            "carried", torch.zeros(self.states, 0, p.num_output, dtype=self.context.dtype), False
+        )
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        x, cont, *rest = bottom
+        if len(x) < 3 or math.prod(x[2:]) != self.blobs[0].shape[1]:
+            self.fail(
+                f"bottom 0 of shape {x} does not give {self.blobs[0].shape[1]} values a step and stream, which the "
+                "weights were made for; resize the input or rename the layer to relearn it"
+            )
+        if x[0] != self.steps:
+            self.fail(
+                f"the number of time steps changed from {self.steps} to {x[0]}; build the net anew for it"
+            )
+        if tuple(cont) != x[:2]:
+            self.fail(f"bottom 1 (cont) of shape {cont} must be time steps x streams as in bottom 0: {x[:2]}")
+        streams, size = x[1], self.param.recurrent_param.num_output
+        if self.static:
+            static = rest.pop(0)
+            columns = self.blobs[2].shape[1]
+            if static[0] != streams or math.prod(static[1:]) != columns:
+                self.fail(
+                    f"bottom 2, the static input, of shape {static} must have {columns} values for each of "
+                    f"{streams} streams; resize it"
+                )
+        for i, state in enumerate(rest, len(bottom) - len(rest)):
+            if tuple(state) != (1, streams, size):
+                self.fail(
+                    f"bottom {i}, a hidden state, of shape {state} must have shape {(1, streams, size)}"
+                )
+        if streams > self.carried.shape[1]:
+            self.carried = self.carried.new_zeros(self.states, streams, size)
+        return [(*x[:2], size), *[(1, streams, size)] * self.exposed]
+
+    def reset(self) -> None:
+        """Make the next forward begin with zero states."""
+        self.carried.zero_()
+
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        x, cont, *rest = bottom
+        if cont.requires_grad:
+            self.fail(
+                "cannot backpropagate to sequence indicators (bottom 1); set `propagate_down: false` for it"
+            )
+        streams = x.shape[1]
+        projected = F.linear(x.flatten(2), self.blobs[0], self.blobs[1])
+        if self.static:
+            projected = projected + F.linear(rest.pop(0).flatten(1), self.blobs[2])
+        first = (
+            [state[0].detach() for state in rest]
+            if self.exposed
+            else self.carried[:, :streams].clone().unbind()
+        )
+        top, last = self.unroll(projected, cont.unsqueeze(-1), *first)
+        last = torch.stack(last).detach()
+        if self.exposed:
+            return (top, *last.unsqueeze(1).unbind())
+        with torch.no_grad():
+            self.carried[:, :streams].copy_(last)
+        return top
+
+    @abstractmethod
+    def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The outputs of all steps, and the states after the last one."""
+
+
+@layer("LSTM")
+class LSTM(Recurrent):
+    """(i, f, o, g) = W_xc x_t + b_c + W_hc (cont_t h) [+ W_xc_static x_static]; then a step of LSTMUnit
+
+    Caffe: src/caffe/layers/lstm_layer.cpp
+    Blobs: W_xc (4 num_output, data), b_c (4 num_output,), with a static input W_xc_static
+    (4 num_output, static data), then W_hc (4 num_output, num_output). Hidden states: h, c.
+    """
+
+    states = 2
+    rows = 4
+
+    def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
+        weight = self.blobs[len(self.blobs) - 1].t()
+        h, c = first
+        outputs = []
+        for x_t, cont_t in zip(projected.unbind(), cont.unbind(), strict=True):
+            c, h = _Unit.apply(c, torch.addmm(x_t, h * cont_t, weight), cont_t)
+            outputs.append(h)
+        return torch.stack(outputs), [h, c]
+
+
+@layer("RNN")
+class RNN(Recurrent):
+    """h_t = tanh(W_xh x_t + b_h + W_hh (cont_t h) [+ W_xh_static x_static]); o_t = tanh(W_ho h_t + b_o)
+
+    Caffe: src/caffe/layers/rnn_layer.cpp
+    Blobs: W_xh (num_output, data), b_h (num_output,), with a static input W_xh_static
+    (num_output, static data), then W_hh and W_ho (num_output, num_output), b_o (num_output,).
+    Hidden state: h.
+    """
+
+    states = 1
+    rows = 1
+
+    def setup(self, *bottom: Shape) -> None:
+        super().setup(*bottom)
+        p = self.param.recurrent_param
+        self.add_blob((p.num_output, p.num_output), p.weight_filler)
+        self.add_blob((p.num_output,), p.bias_filler)
+
+    def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
+        count = len(self.blobs)
+        weight = self.blobs[count - 3].t()
+        (h,) = first
+        hidden = []
+        for x_t, cont_t in zip(projected.unbind(), cont.unbind(), strict=True):
+            h = torch.addmm(x_t, h * cont_t, weight).tanh()
+            hidden.append(h)
+        return F.linear(torch.stack(hidden), self.blobs[count - 2], self.blobs[count - 1]).tanh(), [h]
+
+
+@layer("LSTMUnit")
+class LSTMUnit(Layer):
+    """c = cont s(f') c_prev + s(i') tanh(g'), h = s(o') tanh(c); bottom 1 holds (i', f', o', g')
+
+    Caffe: src/caffe/layers/lstm_unit_layer.cpp
+    Bottoms: c_prev (1, N, D), gates (1, N, 4 D), cont (1, N). Tops: c and h, (1, N, D) each.
+    """
+
+    num_bottom = 3
+    num_top = 2
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index != 2
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        for i, (shape, axes) in enumerate(zip(bottom, (3, 3, 2), strict=True)):
+            if len(shape) != axes:
+                self.fail(f"bottom {i} of shape {shape} has {len(shape)} axes and must have {axes}")
+            if shape[:2] != (1, bottom[0][1]):
+                self.fail(
+                    f"bottom {i} of shape {shape} must begin with 1 x {bottom[0][1]}: one step, as many streams"
+                )
+        size = bottom[0][2]
+        if bottom[1][2] != 4 * size:
+            self.fail(
+                f"bottom 1 has {bottom[1][2]} gate values for a cell of {size}; give it 4 x {size} = {4 * size}"
+            )
+        return [bottom[0], bottom[0]]
+
+    def forward(self, *bottom: Tensor) -> tuple[Tensor, Tensor]:
+        c_prev, gates, cont = bottom
+        if cont.requires_grad:
+            self.fail(
+                "cannot backpropagate to sequence indicators (bottom 2); set `propagate_down: false` for it"
+            )
+        return _Unit.apply(c_prev, gates, cont.unsqueeze(-1))

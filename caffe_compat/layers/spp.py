@@ -1,0 +1,73 @@
+"""SPP: spatial pyramid pooling, a fixed number of values from an image of any size."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.pooling import Pooling
+from caffe_compat.proto import LayerParameter, PoolingParameter, SPPParameter
+
+_METHOD = {
+    SPPParameter.MAX: PoolingParameter.MAX,
+    SPPParameter.AVE: PoolingParameter.AVE,
+    SPPParameter.STOCHASTIC: PoolingParameter.STOCHASTIC,
+}
+
+
+@layer("SPP")
+class SPP(Layer):
+    """top = for each level l < pyramid_height, the bottom pooled into 2^l x 2^l bins, flattened and joined
+
+    Caffe: src/caffe/layers/spp_layer.cpp
+    A bin's kernel is ceil(size / bins), also its stride, and the padding half of what is missing, rounded
+    up. With one level the top stays N x C x 1 x 1.
+    """
+
+    num_bottom = num_top = 1
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        (shape,) = bottom
+        levels = self.param.spp_param.pyramid_height
+        if levels < 1:
+            self.fail(f"spp_param.pyramid_height is {levels} and must be at least 1")
+        if len(shape) != 4:
+            self.fail(
+                f"bottom of shape {shape} has {len(shape)} axes and must have 4: num, channels, height, width"
+            )
+        if 0 in shape[2:]:
+            self.fail(
+                f"bottom of shape {shape} is {shape[2]} x {shape[3]} and must have a height and width above 0"
+            )
+        self.levels = [self._level(2**level, *shape[2:]) for level in range(levels)]
+        tops = []
+        for pooling in self.levels:
+            pooling.setup(shape)
+            tops += pooling.reshape(shape)
+        if levels == 1:
+            return tops
+        return [(shape[0], sum(math.prod(top[1:]) for top in tops))]
+
+    def _level(self, bins: int, height: int, width: int) -> Pooling:
+        param = LayerParameter(
+            name=self.name,
+            type="Pooling",
+            bottom=self.param.bottom,
+            top=self.param.top,
+            origin=self.param.origin,
+        )
+        pool = param.pooling_param
+        for side, size in (("h", height), ("w", width)):
+            kernel = -(-size // bins)
+            setattr(pool, f"kernel_{side}", kernel)
+            setattr(pool, f"stride_{side}", kernel)
+            setattr(pool, f"pad_{side}", (kernel * bins - size + 1) // 2)
+        pool.pool = _METHOD[self.param.spp_param.pool]
+        return Pooling(param, self.phase, self.context)
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        tops = [pooling(bottom) for pooling in self.levels]
+        return tops[0] if len(tops) == 1 else torch.cat([top.flatten(1) for top in tops], 1)

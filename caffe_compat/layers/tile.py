@@ -1,0 +1,30 @@
+"""Tile: copies of a blob along one axis."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+
+
+@layer("Tile")
+class Tile(Layer):
+    """top = `tiles` copies of the bottom, one after the other on `axis`
+
+    Caffe: src/caffe/layers/tile_layer.cpp
+    """
+
+    num_bottom = num_top = 1
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        (shape,) = bottom
+        p = self.param.tile_param
+        if p.tiles < 1:
+            self.fail(f"tile_param.tiles is {p.tiles} and must be given, at least 1")
+        self.along = self.axis(p.axis, shape)
+        return [(*shape[: self.along], shape[self.along] * p.tiles, *shape[self.along + 1 :])]
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        copies = [1] * bottom.dim()
+        copies[self.along] = self.param.tile_param.tiles
+        return bottom.repeat(copies)

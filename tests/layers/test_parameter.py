@@ -1,0 +1,21 @@
+"""Parameter."""
+
+import torch
+
+from tests.layers.harness import Case, cases, make
+
+CASES = [
+    Case("matrix", 'type: "Parameter" parameter_param { shape { dim: 3 dim: 4 } }', [], lambda blob: blob),
+    Case("scalar", 'type: "Parameter"', [], lambda blob: blob),
+]
+
+test_case = cases(CASES)
+
+
+def test_born_as_zeros_and_the_top_is_the_blob():
+    layer = make('type: "Parameter" parameter_param { shape { dim: 3 dim: 4 } }')
+    assert torch.equal(layer.blobs[0], torch.zeros(3, 4))
+    top = layer()
+    assert top.data_ptr() == layer.blobs[0].data_ptr()
+    top.sum().backward()
+    assert torch.equal(layer.blobs[0].grad, torch.ones(3, 4))
