@@ -165,4 +165,3 @@ def _boolean(option: str, value: str, options: dict[str, argparse.Action]) -> It
         yield option
     elif f"--no-{option[2:]}" in options:
         yield f"--no-{option[2:]}"
-

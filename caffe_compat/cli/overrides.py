@@ -9,6 +9,8 @@
     layer[loss].loss_weight=0.5                      a field of the layer itself
     layer[ip1].param[0].lr_mult=2                    inside one element of a repeated message
     layer[conv1].convolution_param.weight_filler={type: "msra"}     a whole message, as prototxt
+
+Works on the messages alone: nothing is built, and torch is not needed.
 """
 
 import fnmatch

@@ -18,10 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("logs", nargs="+", metavar="LOG", help="a training log; several are overlaid")
     parser.add_argument("--out", metavar="FILE", help="the picture to write: .png, .svg or .pdf")
     parser.add_argument(
-        "--csv", action="store_true", help="print tables with the columns of Caffe's parse_log.py: train, then test"
+        "--csv",
+        action="store_true",
+        help="print the tables of Caffe's parse_log.py, training first, then tests",
     )
     parser.add_argument(
-        "--csv-dir", metavar="DIR", help="write these tables into DIR as parse_log.py does: LOG.train and LOG.test"
+        "--csv-dir",
+        metavar="DIR",
+        help="write these tables into DIR, as LOG.train and LOG.test like parse_log.py",
     )
     parser.add_argument("--labels", metavar="A,B", help="names of the runs, instead of their files' names")
     parser.add_argument("--title", default="", metavar="TEXT", help="a title above the plot")

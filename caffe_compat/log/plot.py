@@ -49,7 +49,8 @@ def plot_curves(
         values: list[float] = []
         for index, (run, label) in enumerate(zip(runs, labels, strict=True)):
             for what, iterations, ys in _curves(run, name):
-                axis.plot(iterations, ys, label=f"{label}, {what}" if what else label, **_look(index, what, ys))
+                text = f"{label}, {what}" if what else label
+                axis.plot(iterations, ys, label=text, **_look(index, what, ys))
                 values += ys
         axis.set_ylabel(name)
         axis.grid(True, color="0.9")
@@ -62,31 +63,28 @@ def plot_curves(
     _save(figure, out)
 
 
-def plot_schedule(
-    iterations: Sequence[int],
-    lr: Sequence[float],
-    momentum: Sequence[float],
-    out: str | os.PathLike[str],
-    title: str = "",
-) -> None:
-    """The learning rate, and the momentum below it, against the iteration; errors as `plot_curves`."""
-    figure = _figure(out, 5.6)
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    for index, (axis, name, values) in enumerate([(upper, "learning rate", lr), (lower, "momentum", momentum)]):
-        axis.plot(iterations, values, color=_COLOURS[index], linestyle=_STYLES[index])
+def plot_schedule(out: str | os.PathLike[str], table: Any, title: str = "") -> None:
+    """Learning rate, momentum and weight decay against the iteration, one below the other, into `out`.
+
+    `table` has the columns `iteration`, `lr`, `momentum` and `weight_decay` as attributes. Raises what
+    `plot_curves` does.
+    """
+    panels = {"learning rate": table.lr, "momentum": table.momentum, "weight decay": table.weight_decay}
+    figure = _figure(out, 2 * len(panels) + 0.4)
+    axes = figure.subplots(len(panels), 1, sharex=True)
+    for axis, (name, values) in zip(axes, panels.items(), strict=True):
+        axis.plot(table.iteration, values, color=_COLOURS[0])
         axis.set_ylabel(name)
         axis.grid(True, color="0.9")
-    lower.set_xlabel("iteration")
-    upper.set_title(title)
+    axes[-1].set_xlabel("iteration")
+    axes[0].set_title(title)
     _save(figure, out)
 
 
 def _labels(runs: Sequence[RunLog]) -> list[str]:
     """The files' names, with the line a run starts at where a file holds several."""
     names = [Path(run.source).name for run in runs]
-    return [
-        name if names.count(name) == 1 else f"{name}:{run.line}" for name, run in zip(names, runs, strict=True)
-    ]
+    return [f"{n}:{run.line}" if names.count(n) > 1 else n for n, run in zip(names, runs, strict=True)]
 
 
 def _curves(run: RunLog, panel: str) -> list[tuple[str, list[int], list[float]]]:

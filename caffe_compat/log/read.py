@@ -194,11 +194,12 @@ def read_runs(source: str | os.PathLike[str] | Iterable[str]) -> list[RunLog]:
 
 def _join(first: RunLog, second: RunLog) -> RunLog:
     """`second` took up `first`, whose rows from there on were in vain."""
-    start = min(row.iteration for row in [*second.train, *second.test])
+    later: list[TrainRow | TestRow] = [*second.train, *second.test]
+    start = min(row.iteration for row in later)
     kept_train = [row for row in first.train if row.iteration < start]
     kept_test = [row for row in first.test if row.iteration < start]
-    spent = max((row.seconds or 0.0 for row in [*kept_train, *kept_test]), default=0.0)
-    for row in [*second.train, *second.test]:
+    spent = max((row.seconds or 0.0 for row in (*kept_train, *kept_test)), default=0.0)
+    for row in later:
         if row.seconds is not None:
             row.seconds += spent
     return replace(
@@ -445,7 +446,7 @@ class _Reader:
                 self._layers[match[1]].needs_backward = match[2] == "needs"
         elif re.match(r"Input \d+ -> ", text):
             net.inputs.append(text.split(" -> ", 1)[1])
-        elif text.startswith(("Initializing ", "Creating t", "Solving ", "Use CPU.", "Use GPU", "Using GPUs")):
+        elif text.startswith(("Initializing ", "Creating t", "Solving ", "Use ", "Using ")):
             self._net = None  # it was never finished
             self._event(text)
         elif layer is None:
