@@ -1,0 +1,76 @@
+"""`caffe-compat schedule`: the rates of every iteration of a solver, without building a net."""
+
+import argparse
+import sys
+from typing import Any
+
+from caffe_compat.cli import common
+from caffe_compat.errors import SolverError
+
+HELP = "print learning rate, momentum and weight decay for every iteration of a solver"
+
+_ECHO = "Initializing solver from parameters"  # what Caffe logs before it echoes a solver
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--solver",
+        required=True,
+        metavar="FILE",
+        help="the solver, a prototxt or the log of a run, which echoes it",
+    )
+    parser.add_argument("--csv", action="store_true", help="print comma-separated values instead of a table")
+    parser.add_argument("--plot", metavar="FILE", help="also draw the rates, to a .png, .svg or .pdf file")
+    common.add_root(parser)
+    common.add_set(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from caffe_compat.cli.overrides import apply_overrides
+    from caffe_compat.log.write import Log
+    from caffe_compat.solver.lr_policy import Schedule
+
+    path = common.locate(args.root, args.solver)
+    param = _read(path)
+    apply_overrides(param, None, args.set, Log())
+    if param.max_iter <= 0:
+        raise SolverError(
+            f"{path}: max_iter is {param.max_iter}; give the number of iterations: --set max_iter=10000"
+        )
+    table = Schedule(param).table(param.max_iter)
+    columns = [_texts(column) for column in table]
+    if args.csv:
+        lines = [",".join(table._fields), *map(",".join, zip(*columns, strict=True))]
+    else:
+        heads = [name.replace("_", " ") for name in table._fields]
+        widths = [max(map(len, (head, *texts))) for head, texts in zip(heads, columns, strict=True)]
+        row = "  ".join(f"{{:>{width}}}" for width in widths).format
+        lines = [row(*heads), *map(row, *columns)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if args.plot:
+        from caffe_compat.log.plot import plot_schedule
+
+        plot_schedule(args.plot, table, title=path)
+        print(f"Wrote {args.plot}", file=sys.stderr)
+    return 0
+
+
+def _read(path: str) -> Any:
+    """The solver of a prototxt, or the one that the last run of a log echoes."""
+    from caffe_compat.log.read import read_log
+    from caffe_compat.proto import SolverParameter, text
+
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            is_log = any(_ECHO in line for line in file)
+    except OSError as error:
+        raise SolverError(f"{path}: cannot be read: {error.strerror}; give a solver prototxt") from error
+    return text.parse(read_log(path).solver, SolverParameter, path) if is_log else text.read_solver(path)
+
+
+def _texts(column: Any) -> list[str]:
+    """The numbers of an array, each as short as it still reads back as the same float32."""
+    import numpy as np
+
+    values, where = np.unique(column, return_inverse=True)  # most columns repeat one value or a few
+    return values.astype("U32")[where].tolist()
