@@ -1,8 +1,8 @@
 """The message classes of caffe.proto, made when this package is imported.
 
 `from caffe_compat.proto import NetParameter, SolverParameter, BlobProto, ..., TRAIN, TEST`: every message
-by name, the enum Phase and its values. They live in a descriptor pool of their own, so a real Caffe's
-`caffe_pb2` may be loaded in the same process.
+by name, and the enums outside messages with their values. They live in a descriptor pool of their own, so
+a real Caffe's `caffe_pb2` may be loaded in the same process.
 """
 
 import re
@@ -20,33 +20,40 @@ _SCALARS = {
 }  # fmt: skip
 
 
-def compile_schema(text: str, name: str = "caffe.proto") -> descriptor_pb2.FileDescriptorProto:
-    """The descriptor of a schema in the part of proto2 that caffe.proto uses.
+def compile_schema(text: str, name: str = "caffe.proto") -> tuple[Any, set[str]]:
+    """The FileDescriptorProto of a schema, and the names (M.field, M.ENUM_VALUE) that `extend M` added.
 
-    That is: messages, enums, fields with [default = x] or [packed = true], and `extend M { ... }`, which
-    adds plain fields to M. Raises ValueError for anything else.
+    It takes the part of proto2 that caffe.proto uses: messages, enums, fields with [default = x] or
+    [packed = true], and `extend M { ... }` in the sense that caffe.proto explains. ValueError for the rest.
     """
     tokens = (m[1] if m[1] is not None else m[2] for m in _TOKEN.finditer(text) if m.lastindex)
     file = descriptor_pb2.FileDescriptorProto(name=name)
     messages: dict[str, Any] = {}
+    forks: set[str] = set()
 
     def expect(*wanted: str) -> None:
         for want in wanted:
             if (got := next(tokens, "the end")) != want:
                 raise ValueError(f"{name}: expected {want!r}, found {got!r}")
 
-    def enum(into: Any) -> None:
-        into.name = next(tokens)
+    def enum(into: Any) -> list[str]:
+        """Read an enum of a message or the file; the names of its values."""
+        enum_name, values = next(tokens), []
+        found = [known for known in into.enum_type if known.name == enum_name]
+        target = found[0] if found else into.enum_type.add(name=enum_name)
         expect("{")
         while (value := next(tokens)) != "}":
             expect("=")
-            into.value.add(name=value, number=int(next(tokens)))
+            target.value.add(name=value, number=int(next(tokens)))
             expect(";")
+            values.append(value)
+        return values
 
-    def field(label: str, into: Any) -> None:
+    def field(label: str, into: Any) -> str:
         kind, field_name = next(tokens), next(tokens)
         expect("=")
-        new = into.field.add(name=field_name, number=int(next(tokens)), label=_LABELS[label])  # type: ignore[arg-type]
+        new = into.field.add(name=field_name, number=int(next(tokens)))
+        new.label = _LABELS[label]
         if kind in _SCALARS:
             new.type = _SCALARS[kind]
         else:
@@ -64,16 +71,20 @@ def compile_schema(text: str, name: str = "caffe.proto") -> descriptor_pb2.FileD
             expect("]", ";")
         elif mark != ";":
             raise ValueError(f"{name}: expected ';' after {into.name}.{field_name}, found {mark!r}")
+        return field_name
 
-    def fields(into: Any) -> None:
+    def body(into: Any) -> list[str]:
+        """Read what is in the braces of a message; the names of fields and enum values."""
+        names = []
         expect("{")
         while (word := next(tokens)) != "}":
             if word == "enum":
-                enum(into.enum_type.add())
+                names += enum(into)
             elif word in _LABELS:
-                field(word, into)
+                names.append(field(word, into))
             else:
                 raise ValueError(f"{name}: expected a field or an enum in {into.name}, found {word!r}")
+        return names
 
     expect("syntax", "=", "proto2", ";", "package")
     file.package = next(tokens)
@@ -82,14 +93,15 @@ def compile_schema(text: str, name: str = "caffe.proto") -> descriptor_pb2.FileD
         if word == "message":
             message = file.message_type.add(name=next(tokens))
             messages[message.name] = message
-            fields(message)
+            body(message)
         elif word == "extend":
-            fields(messages[next(tokens)])
+            message = messages[next(tokens)]
+            forks.update(f"{message.name}.{added}" for added in body(message))
         elif word == "enum":
-            enum(file.enum_type.add())
+            enum(file)
         else:
             raise ValueError(f"{name}: expected a message, an enum or extend, found {word!r}")
-    return file
+    return file, forks
 
 
 def is_repeated(field: Any) -> bool:
@@ -97,28 +109,47 @@ def is_repeated(field: Any) -> bool:
     return field.is_repeated if hasattr(field, "is_repeated") else field.label == _LABELS["repeated"]
 
 
-def _make_classes() -> dict[str, Any]:
-    schema = compile_schema(Path(__file__).with_name("caffe.proto").read_text(encoding="utf-8"))
+def fork_fields(message: Any) -> list[str]:
+    """What `message` sets that only a fork of Caffe knows, such as ["pooling_param.ceil_mode"].
+
+    A fork's value of Caffe's enum counts, as in "loss_param.normalization: PRE_FIXED". Whoever acts on
+    messages compares this with what it supports, so that nothing is ignored in silence.
+    """
+    found = []
+    for field, value in message.ListFields():
+        if f"{message.DESCRIPTOR.name}.{field.name}" in _FORKS:
+            found.append(field.name)
+        elif field.message_type:
+            for item in value if is_repeated(field) else (value,):
+                found += [f"{field.name}.{inner}" for inner in fork_fields(item)]
+        elif field.enum_type and not is_repeated(field):
+            enum_value = field.enum_type.values_by_number[value].name
+            if f"{message.DESCRIPTOR.name}.{enum_value}" in _FORKS:
+                found.append(f"{field.name}: {enum_value}")
+    return found
+
+
+def _make_classes(schema: Any) -> dict[str, Any]:
     pool = DescriptorPool()
     pool.AddSerializedFile(schema.SerializeToString())
     file = pool.FindFileByName(schema.name)
-    exports: dict[str, Any] = {
+    classes: dict[str, Any] = {
         name: message_factory.GetMessageClass(message) for name, message in file.message_types_by_name.items()
     }
-    for cls in exports.values():
+    for cls in classes.values():
         cls.__module__ = __name__
     for name, enum in file.enum_types_by_name.items():
-        wrapper = enum_type_wrapper.EnumTypeWrapper(enum)
-        exports[name] = wrapper
-        exports.update(wrapper.items())
-    return exports
+        classes[name] = enum_type_wrapper.EnumTypeWrapper(enum)
+        classes.update(classes[name].items())
+    return classes
 
 
-_EXPORTS = _make_classes()
+_SCHEMA, _FORKS = compile_schema(Path(__file__).with_name("caffe.proto").read_text(encoding="utf-8"))
+_EXPORTS = _make_classes(_SCHEMA)
 globals().update(_EXPORTS)
-__all__ = ["compile_schema", "is_repeated", *_EXPORTS]  # noqa: PLE0604
+__all__ = ["compile_schema", "fork_fields", "is_repeated", *_EXPORTS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    # Only type checkers need this: they cannot see the names that globals().update() adds.
+    # For type checkers, which cannot see the names that globals().update() adds.
     raise AttributeError(f"module {__name__!r} has no message {name!r}")

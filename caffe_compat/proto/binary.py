@@ -1,101 +1,438 @@
-"""Binary protobuf files: caffemodel, solverstate, binaryproto."""
+"""Binary protobuf files: .caffemodel, .solverstate, .binaryproto.
 
+Big arrays never pass through protobuf's Python lists: a small walk over the wire format finds each blob's
+packed floats, and numpy takes them from, or gives them to, the file as they are. Files are written under
+a temporary name and renamed, so a file is whole or not there.
+"""
+
+import errno
+import mmap
 import os
-import tempfile
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError
 
 from caffe_compat.errors import ParseError, SnapshotError
-from caffe_compat.proto import BlobProto, NetParameter, upgrade
+from caffe_compat.proto import BlobProto, LayerParameter, NetParameter, is_repeated, upgrade
+from caffe_compat.proto.text import clear_origin
+
+Path = str | os.PathLike[str]
+Layers = list[tuple[str, str, list[np.ndarray]]]
+
+_LIMIT = 2**31 - 1  # bytes in a message: protobuf's limit, and Caffe's
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def read(path: Any, cls: Any) -> Any:
+# -- the wire format: a field is a tag (number and type) and a value ---------------------------------
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+_WIRE_TYPES = {
+    FieldDescriptor.TYPE_DOUBLE: _FIXED64,
+    FieldDescriptor.TYPE_FLOAT: _FIXED32,
+    FieldDescriptor.TYPE_STRING: _BYTES,
+    FieldDescriptor.TYPE_BYTES: _BYTES,
+    FieldDescriptor.TYPE_MESSAGE: _BYTES,
+}  # all others: _VARINT
+
+
+class _Broken(Exception):
+    """`what` is wrong at offset `at`; where field `number` goes on past the end, its value begins at `start`."""
+
+    def __init__(self, at: int, what: str, number: int = 0, start: int = 0):
+        super().__init__(what)
+        self.at, self.what, self.number, self.start = at, what, number, start
+
+
+class _Wire(NamedTuple):
+    """A field: its number, its wire type, and the offsets of its tag, its value and what follows."""
+
+    number: int
+    type: int
+    tag: int
+    start: int
+    end: int
+
+
+def _varint(data: Any, at: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    for i in range(at, min(end, at + 10)):
+        byte = data[i]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, i + 1
+        shift += 7
+    raise _Broken(at, "a number is cut short" if end - at < 10 else "a number has more than 10 bytes")
+
+
+def _wire(data: Any, at: int, end: int) -> Iterator[_Wire]:
+    """The fields of the message in data[at:end]. Raises _Broken."""
+    while at < end:
+        tag, start = _varint(data, at, end)
+        number, type = tag >> 3, tag & 7
+        if type == _VARINT:
+            after = _varint(data, start, end)[1]
+        elif type == _BYTES:
+            size, start = _varint(data, start, end)
+            after = start + size
+        elif type == _FIXED32:
+            after = start + 4
+        elif type == _FIXED64:
+            after = start + 8
+        if number == 0 or type not in (_VARINT, _BYTES, _FIXED32, _FIXED64):
+            raise _Broken(at, f"no field begins with the byte 0x{data[at]:02x}")
+        if after > end:
+            what = f"should go on for {after - start} bytes, but {max(end - start, 0)} are left"
+            raise _Broken(at, what, number, start)
+        yield _Wire(number, type, at, start, after)
+        at = after
+
+
+def _encode_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _head(number: int, size: int) -> bytes:
+    """What stands before a value of `size` bytes."""
+    return _encode_varint(number << 3 | _BYTES) + _encode_varint(size)
+
+
+def _fault(data: Any, descriptor: Any, start: int, end: int) -> tuple[int, str] | None:
+    """Where, and in what, data[start:end] stops being a message of this type; None if it never does."""
+    fields = {field.number: field for field in descriptor.fields}
+
+    def inside(number: int, start: int, end: int) -> tuple[int, str] | None:
+        field = fields.get(number)
+        if field is None or field.message_type is None:
+            return None
+        found = _fault(data, field.message_type, start, end)
+        return found and (found[0], f"{field.name}{_name(data, field.message_type, start, end)}: {found[1]}")
+
     try:
-        return cls.FromString(Path(path).read_bytes())
-    except Exception as error:
-        raise ParseError(f"{path}: not a {cls.DESCRIPTOR.name}: {error}") from error
+        for wire in _wire(data, start, end):
+            if wire.type == _BYTES and (found := inside(wire.number, wire.start, wire.end)):
+                return found
+    except _Broken as broken:
+        if not broken.number:
+            return broken.at, broken.what
+        name = fields[broken.number].name if broken.number in fields else f"field {broken.number}"
+        return inside(broken.number, broken.start, end) or (broken.at, f"{name} {broken.what}")
+    return None
 
 
-def write_aside(path: Any, write: Callable[[str], None]) -> None:
-    """Call `write` with the name of a temporary file in the same folder, then rename it to `path`."""
-    folder = os.path.dirname(os.path.abspath(path))
-    temporary = ""
+def _name(data: Any, descriptor: Any, start: int, end: int) -> str:
+    """The value of the message's own `name` field, in quotes, as far as it can be read."""
+    name = descriptor.fields_by_name.get("name")
     try:
-        handle, temporary = tempfile.mkstemp(dir=folder)
-        os.close(handle)
-        write(temporary)
-        os.replace(temporary, path)
+        for wire in _wire(data, start, end):
+            if name and wire.number == name.number and wire.type == _BYTES:
+                return f" '{bytes(data[wire.start : wire.end]).decode(errors='replace')}'"
+    except _Broken:
+        pass  # the fault that is being described; the name may stand after it
+    return ""
+
+
+def _check_top(data: Any, cls: Any) -> None:
+    """Complain of a file that is a sound message, but of another class: field numbers with other types."""
+    fields = {field.number: field for field in cls.DESCRIPTOR.fields}
+    for wire in _wire(data, 0, len(data)):
+        field = fields.get(wire.number)
+        if field is None or wire.type == _WIRE_TYPES.get(field.type, _VARINT):
+            continue
+        if wire.type != _BYTES or not is_repeated(field):  # a repeated number may be packed
+            raise _Broken(wire.tag, f"field {wire.number} is not the {field.name} of a {cls.__name__}")
+
+
+def _complaint(path: str, data: Any, cls: Any, error: Exception) -> ParseError:
+    head = bytes(data[:64])
+    if head.startswith(_HDF5):
+        return ParseError(f"{path}: this is an HDF5 file, not a binary {cls.__name__}; end its name in .h5")
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
+        return ParseError(f"{path}: this is a text file, not a binary {cls.__name__}; give the binary file")
+    fault = _fault(data, cls.DESCRIPTOR, 0, len(data))
+    if fault is None:
+        fault = (error.at, error.what) if isinstance(error, _Broken) else (0, str(error))
+    return ParseError(
+        f"{path}: broken at byte {fault[0]} of {len(data)}: {fault[1]}; the file is cut short, damaged or "
+        f"no {cls.__name__}: copy or write it again"
+    )
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def read(path: Path, cls: Any) -> Any:
+    """The message of class `cls` in the binary file `path`, as it stands there.
+
+    Raises ParseError, which says at which byte the file breaks off or stops making sense.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.remove(temporary)
-        raise SnapshotError(f"{path}: cannot be written: {error.strerror}") from error
+        raise _unreadable(name, error) from error
+    if not data:
+        raise ParseError(f"{name}: the file is empty, not a {cls.__name__}; copy or write it again")
+    if len(data) > _LIMIT:
+        raise ParseError(f"{name}: {len(data)} bytes are more than the {_LIMIT} that protobuf reads")
+    try:
+        _check_top(data, cls)
+        return cls.FromString(data)
+    except (_Broken, DecodeError, UnicodeDecodeError) as error:
+        raise _complaint(name, data, cls, error) from error
 
 
-def write_atomic(path: Any, chunks: bytes | Iterable[bytes]) -> None:
-    def write(temporary: str) -> None:
-        with open(temporary, "wb") as file:
-            for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
+def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
+    """A caffemodel of any age: the upgraded net without blobs, and (name, type, blobs) of each layer.
 
-    write_aside(path, write)
-
-
-def blob_to_array(blob: Any) -> np.ndarray:
-    if blob.double_data:
-        data = np.array(blob.double_data, np.float64)
-    else:
-        data = np.array(blob.data, np.float32)
-    if blob.HasField("shape"):
-        return data.reshape(tuple(blob.shape.dim))
-    return data.reshape(blob.num, blob.channels, blob.height, blob.width)
-
-
-def array_to_blob(array: np.ndarray, diff: np.ndarray | None = None, legacy: bool = False) -> Any:
-    blob = BlobProto()
-    if legacy:
-        blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - array.ndim) + array.shape
-    else:
-        blob.shape.dim.extend(array.shape)
-    double = array.dtype == np.float64
-    (blob.double_data if double else blob.data).extend(array.ravel().tolist())
-    if diff is not None:
-        (blob.double_diff if double else blob.diff).extend(diff.ravel().tolist())
-    return blob
-
-
-def read_caffemodel(path: Any) -> tuple[Any, list[tuple[str, str, list[np.ndarray]]]]:
-    param = read(path, NetParameter)
-    upgrade.upgrade_net(param, str(path))
-    layers = [(layer.name, layer.type, [blob_to_array(b) for b in layer.blobs]) for layer in param.layer]
+    Layers stand in the order of the file. A blob is a new float32 (or float64) array of the shape the file
+    gives, 4-D where that is the legacy four numbers. `log` as for text.read_net.
+    Raises ParseError; nothing comes of a file that is broken anywhere.
+    """
+    name = os.fspath(path)
+    arrays: list[np.ndarray] = []
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise ParseError(f"{name}: the file is empty, not a caffemodel; copy or write it again")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                try:
+                    _check_top(data, NetParameter)
+                    param = NetParameter.FromString(_take_blobs(data, NetParameter.DESCRIPTOR, 0, len(data), arrays))
+                except (_Broken, DecodeError, UnicodeDecodeError) as error:
+                    raise _complaint(name, data, NetParameter, error) from error
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    if not param.layer and not param.layers:
+        raise ParseError(f"{name}: there are no layers in it; give a caffemodel")
+    upgrade.upgrade_net(param, name, log)
+    layers = [(layer.name, layer.type, [arrays[blob.num] for blob in layer.blobs]) for layer in param.layer]
     for layer in param.layer:
         layer.ClearField("blobs")
     return param, layers
 
 
+_HOLDERS = ("LayerParameter", "V1LayerParameter", "V0LayerParameter")  # messages that blobs are in
+
+
+def _take_blobs(data: Any, descriptor: Any, start: int, end: int, arrays: list[np.ndarray]) -> bytes:
+    """The message in data[start:end] with every blob appended to `arrays`; where it was, `num` is its index."""
+    fields = {field.number: field for field in descriptor.fields}
+    out = []
+    for wire in _wire(data, start, end):
+        field = fields.get(wire.number)
+        inner = field.message_type if field and wire.type == _BYTES else None
+        if inner and inner.name == "BlobProto":
+            body = _encode_varint(1 << 3 | _VARINT) + _encode_varint(len(arrays))
+            arrays.append(_array(data, wire.start, wire.end))
+        elif inner and inner.name in _HOLDERS:
+            body = _take_blobs(data, inner, wire.start, wire.end, arrays)
+        else:
+            out.append(bytes(data[wire.tag : wire.end]))
+            continue
+        out.append(_head(wire.number, len(body)) + body)
+    return b"".join(out)
+
+
+def _array(data: Any, start: int, end: int) -> np.ndarray:
+    """The array of the BlobProto in data[start:end], copied. Raises _Broken."""
+    legacy: dict[int, int] = {}
+    shape: list[int] = []
+    floats: list[np.ndarray] = []
+    doubles: list[np.ndarray] = []
+    for wire in _wire(data, start, end):
+        if wire.number <= 4 and wire.type == _VARINT:
+            legacy[wire.number] = _varint(data, wire.start, wire.end)[0]
+        elif wire.number == 5:
+            floats.append(_numbers(data, wire, "<f4"))
+        elif wire.number == 8:
+            doubles.append(_numbers(data, wire, "<f8"))
+        elif wire.number == 7 and wire.type == _BYTES:
+            for dim in _wire(data, wire.start, wire.end):
+                at = dim.start
+                while dim.number == 1 and at < dim.end:
+                    size, at = _varint(data, at, dim.end)
+                    shape.append(size)
+    if legacy:  # Caffe prefers them, too
+        shape = [legacy.get(number, 0) for number in (1, 2, 3, 4)]
+    parts = doubles or floats
+    array = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.float32), *parts])
+    if array.size != prod(shape):
+        raise _Broken(start, f"a blob of shape {tuple(shape)} holds {array.size} values, not {prod(shape)}")
+    return array.reshape(shape)
+
+
+def _numbers(data: Any, wire: _Wire, dtype: str) -> np.ndarray:
+    count, rest = divmod(wire.end - wire.start, int(dtype[-1]))
+    if rest:
+        raise _Broken(wire.tag, f"{wire.end - wire.start} bytes of {dtype[-1]}-byte numbers")
+    values = np.frombuffer(data, dtype, count, wire.start)
+    return values.astype(values.dtype.newbyteorder("="))  # a copy: aligned, and free of the file
+
+
+def blob_to_array(blob: Any) -> np.ndarray:
+    """The array of a BlobProto: float64 if it has double_data, else float32.
+
+    Shape: num, channels, height, width if it has any of them, else `shape`; as Blob::FromProto.
+    Raises ParseError where shape and number of values disagree.
+    """
+    data = blob.SerializeToString()
+    try:
+        return _array(data, 0, len(data))
+    except _Broken as broken:
+        raise ParseError(broken.what) from broken
+
+
+def read_binaryproto(path: Path) -> np.ndarray:
+    """The array in a .binaryproto file: (1, C, H, W) for the means that Caffe's tools write. Raises ParseError."""
+    try:
+        return blob_to_array(read(path, BlobProto))
+    except ParseError as error:
+        if str(error).startswith(os.fspath(path)):
+            raise
+        raise ParseError(f"{os.fspath(path)}: {error}; is it a mean file?") from error
+
+
+def _unreadable(path: str, error: OSError) -> ParseError:
+    remedy = "give a file" if os.path.isdir(path) else "check the path"
+    return ParseError(f"{path}: cannot be read: {error.strerror}; {remedy}")
+
+
+# -- writing --------------------------------------------------------------------------------------
+
+
+def array_to_blob(array: np.ndarray, diff: np.ndarray | None = None, legacy: bool = False) -> Any:
+    """A BlobProto of `array`: double_data for float64, else data (as float32).
+
+    `diff` has the array's shape. `legacy` gives num, channels, height, width, filled up with ones from the
+    front, instead of `shape`; ValueError for more than four axes.
+    """
+    return BlobProto.FromString(b"".join(_blob_chunks(array, diff, legacy)))
+
+
+def _blob_chunks(array: np.ndarray, diff: np.ndarray | None, legacy: bool = False) -> list[Any]:
+    """The bytes of array_to_blob's BlobProto, in the order of the field numbers, as C++ writes them."""
+    double = array.dtype == np.float64
+    if diff is not None and diff.shape != array.shape:
+        raise ValueError(f"diff has shape {diff.shape}, its blob {array.shape}")
+    if legacy and array.ndim > 4:
+        raise ValueError(f"a legacy blob has at most 4 axes, not the {array.ndim} of {array.shape}")
+    chunks: list[Any] = []
+    if legacy:
+        for number, size in enumerate((1,) * (4 - array.ndim) + array.shape, 1):
+            chunks.append(_encode_varint(number << 3 | _VARINT) + _encode_varint(size))
+    dims = b"" if legacy else b"".join(map(_encode_varint, array.shape))
+    if dims:
+        body = _head(1, len(dims)) + dims
+        dims = _head(7, len(body)) + body
+    values = [_packed(number, part, double) for number, part in ((8 if double else 5, array), (9 if double else 6, diff))]
+    return [*chunks, dims, *sum(values, [])] if double else [*chunks, *sum(values, []), dims]
+
+
+def _packed(number: int, values: np.ndarray | None, double: bool) -> list[Any]:
+    if values is None or values.size == 0:
+        return []
+    data = memoryview(np.ascontiguousarray(values, "<f8" if double else "<f4").reshape(-1)).cast("B")
+    return [_head(number, len(data)), data]
+
+
 def write_caffemodel(
-    path: Any,
+    path: Path,
     net_param: Any,
     blobs: list[list[np.ndarray]],
     diffs: list[list[np.ndarray]] | None = None,
 ) -> None:
-    out = NetParameter(name=net_param.name)
-    for i, layer in enumerate(net_param.layer):
-        new = out.layer.add()
-        new.CopyFrom(layer)
-        new.ClearField("origin")
-        new.ClearField("blobs")
-        new.blobs.extend(array_to_blob(b, diffs[i][j] if diffs else None) for j, b in enumerate(blobs[i]))
-    write_atomic(path, out.SerializeToString())
+    """Write the net's name, its layers and their blobs, byte for byte as Net::ToProto and C++ do.
+
+    `blobs[i]` (and `diffs[i]`) belong to net_param.layer[i]. Raises SnapshotError, also where the file
+    would be larger than the 2 GB that Caffe reads.
+    """
+    name = net_param.name.encode()
+    chunks: list[Any] = [_head(1, len(name)), name]
+    blobs_number = LayerParameter.DESCRIPTOR.fields_by_name["blobs"].number
+    for i, (layer, arrays) in enumerate(zip(net_param.layer, blobs, strict=True)):
+        copy = LayerParameter()
+        copy.CopyFrom(layer)
+        copy.ClearField("blobs")
+        clear_origin(copy)
+        data = copy.SerializeToString()
+        middle = next((wire.tag for wire in _wire(data, 0, len(data)) if wire.number > blobs_number), len(data))
+        body: list[Any] = [data[:middle]]
+        for j, array in enumerate(arrays):
+            blob = _blob_chunks(array, diffs[i][j] if diffs else None)
+            body += [_head(blobs_number, _size(blob)), *blob]
+        body.append(data[middle:])
+        chunks += [_head(NetParameter.DESCRIPTOR.fields_by_name["layer"].number, _size(body)), *body]
+    if _size(chunks) > _LIMIT:
+        raise SnapshotError(
+            f"{os.fspath(path)}: {_size(chunks)} bytes are more than the {_LIMIT} that Caffe reads; "
+            "use snapshot_format: HDF5"
+        )
+    write_atomic(path, chunks)
 
 
-def read_binaryproto(path: Any) -> np.ndarray:
-    return blob_to_array(read(path, BlobProto))
+def _size(chunks: list[Any]) -> int:
+    return sum(map(len, chunks))
 
 
-def write_binaryproto(path: Any, array: np.ndarray, legacy: bool = True) -> None:
-    write_atomic(path, array_to_blob(array, legacy=legacy).SerializeToString())
+def write_binaryproto(path: Path, array: np.ndarray, legacy: bool = True) -> None:
+    """Write a BlobProto file, with `legacy` as Caffe's compute_image_mean does. Raises SnapshotError."""
+    write_atomic(path, _blob_chunks(array, None, legacy))
+
+
+def write_message(path: Path, message: Any) -> None:
+    """Write a whole message, without `origin`. Raises SnapshotError."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    clear_origin(copy)
+    write_atomic(path, copy.SerializeToString())
+
+
+def write_atomic(path: Path, chunks: bytes | Iterable[Any]) -> None:
+    """Write the bytes to `path`, all or nothing. Raises SnapshotError."""
+    parts = [chunks] if isinstance(chunks, bytes) else list(chunks)
+
+    def write(temporary: str) -> None:
+        with open(temporary, "wb") as file:
+            for part in parts:
+                file.write(part)
+
+    write_aside(path, write, _size(parts))
+
+
+def write_aside(path: Path, write: Callable[[str], None], size: int = 0) -> None:
+    """Have `write` make a temporary file beside `path`, and give it that name when it is whole and on disk.
+
+    Whatever goes wrong, the temporary file is removed and a file that was at `path` stays as it was.
+    `size`, if known, is what the error says was needed. Raises SnapshotError for any OSError.
+    """
+    name = os.fspath(path)
+    temporary = f"{name}.{os.getpid()}.tmp"
+    try:
+        try:
+            write(temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, name)
+        except BaseException:
+            if os.path.exists(temporary):
+                os.remove(temporary)
+            raise
+    except OSError as error:
+        needed = f" ({size} bytes needed)" if size else ""
+        remedy = {
+            errno.ENOENT: "make its folder first",
+            errno.ENOSPC: "free some space or write elsewhere",
+            errno.EDQUOT: "free some space or write elsewhere",
+        }.get(error.errno or 0, "write to a place that you may write to")
+        raise SnapshotError(f"{name}: cannot be written{needed}: {error.strerror or error}; {remedy}") from error

@@ -3,4 +3,6 @@
 from caffe_compat import proto
 from caffe_compat.proto import *  # noqa: F403
 
-__all__ = list(proto.__all__)
+DESCRIPTOR = proto.NetParameter.DESCRIPTOR.file
+
+__all__ = ["DESCRIPTOR", *proto.__all__]
