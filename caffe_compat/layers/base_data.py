@@ -27,6 +27,7 @@ class DataLayer(Layer):
 
     num_bottom = 0
     is_data = True
+    batch_size = 0  # records a replica gets from one load; 0 where there are no records
 
     def setup(self, *bottom: Shape) -> None:
         self.position = 0
@@ -53,6 +54,10 @@ class DataLayer(Layer):
         self.position = state["position"]
         random = bytearray(base64.b64decode(state["rng"]))
         self.generator.set_state(torch.frombuffer(random, dtype=torch.uint8))
+
+    def skip_batches(self, count: int) -> None:
+        """Stand where `count` loads from the first record lead; the random state stays as it is."""
+        self.set_state({**self.get_state(), "position": count * self.batch_size * self.replicas})
 
     def bad_data(self, what: str) -> NoReturn:
         """Raise DataError, naming this layer."""

@@ -75,7 +75,7 @@ def save_hdf5(net: Net, path: str, diff: bool = False) -> None:
 
 
 def _match_binary(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
-    _, layers = read_caffemodel(path)
+    _, layers = read_caffemodel(path, net.log)
     pairs = []
     for name, _, arrays in layers:
         layer = net.layer(name)

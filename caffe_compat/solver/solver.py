@@ -124,9 +124,8 @@ class Solver:
             )
         field = given[0]
         value = getattr(self.param, field)
-        in_file = isinstance(value, str)
-        self.log.train_net(field, value if in_file else "")
-        return self._build(value, TRAIN, self.param.train_state)
+        self.log.train_net(field, value if isinstance(value, str) else "")
+        return self._build(self._net_param(value), TRAIN, self.param.train_state)
 
     def _test_nets(self) -> list[Net]:
         param = self.param
@@ -144,20 +143,21 @@ class Solver:
         if sources and param.test_interval <= 0:
             self.fail(f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0")
         nets = []
-        for index, (field, value) in enumerate(sources):
+        for index, (field, value, net_param) in enumerate([(f, v, self._net_param(v)) for f, v in sources]):
             self.log.test_net(index, field, value if isinstance(value, str) else "")
-            net = self._build(value, TEST, param.test_state[index] if param.test_state else None)
+            net = self._build(net_param, TEST, param.test_state[index] if param.test_state else None)
             net.debug_info = param.debug_info
             nets.append(net)
         return nets
 
-    def _build(self, source: Any, phase: int, state: Any) -> Net:
-        """A net from a file name or a NetParameter, in the state that the solver's fields merge to."""
+    def _net_param(self, source: Any) -> Any:
+        """A copy of the net that a solver field gives: the name of a file, or the net itself."""
         net_param = NetParameter()
-        if isinstance(source, str):
-            net_param.CopyFrom(self.read_net(self.path(source), self.log))
-        else:
-            net_param.CopyFrom(source)
+        net_param.CopyFrom(self.read_net(self.path(source), self.log) if isinstance(source, str) else source)
+        return net_param
+
+    def _build(self, net_param: Any, phase: int, state: Any) -> Net:
+        """The net of a NetParameter, in the state that the solver's fields merge to."""
         merged = NetState(phase=phase)
         merged.MergeFrom(net_param.state)
         if state is not None:

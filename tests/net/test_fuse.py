@@ -1,0 +1,89 @@
+"""The fused graph computes what the plain one computes, and the layer-wise run too."""
+
+import pytest
+import torch
+
+from caffe_compat.layers.base import Context
+from caffe_compat.net.fuse import PASSES, fuse
+from caffe_compat.net.lower import lower
+from caffe_compat.net.net import Net
+from caffe_compat.proto import TEST, TRAIN, NetParameter, text
+
+NET = """
+name: "block"
+layer { name: "in" type: "Input" top: "x" top: "label" input_param { shape { dim: 6 dim: 3 dim: 9 dim: 8 } shape { dim: 6 } } }
+layer { name: "c1" type: "Convolution" bottom: "x" top: "c1"
+  convolution_param { num_output: 4 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
+layer { name: "bn1" type: "BatchNorm" bottom: "c1" top: "bn1" batch_norm_param { moving_average_fraction: 0.9 } }
+layer { name: "sc1" type: "Scale" bottom: "bn1" top: "bn1" scale_param { bias_term: true filler { type: "uniform" min: 0.5 max: 2 } } }
+layer { name: "r1" type: "ReLU" bottom: "bn1" top: "bn1" }
+layer { name: "c2" type: "Convolution" bottom: "bn1" top: "c2"
+  convolution_param { num_output: 4 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
+layer { name: "bn2" type: "BatchNorm" bottom: "c2" top: "c2" }
+layer { name: "sc2" type: "Scale" bottom: "c2" top: "c2" }
+layer { name: "sum" type: "Eltwise" bottom: "bn1" bottom: "c2" top: "sum" }
+layer { name: "ip" type: "InnerProduct" bottom: "sum" top: "y" inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "acc" type: "Accuracy" bottom: "y" bottom: "label" top: "acc" }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
+"""
+
+
+def make(phase=TRAIN):
+    param = text.parse(NET, NetParameter, "net.prototxt")
+    param.state.phase = phase
+    generator = torch.Generator().manual_seed(3)
+    return Net(param, context=Context(generator=generator, dtype=torch.float64))
+
+
+def batch():
+    draw = torch.Generator().manual_seed(5)
+    return torch.randn(6, 3, 9, 8, generator=draw, dtype=torch.float64), torch.tensor([0.0, 4, 2, 1, 3, 2]).double()
+
+
+def state(net):
+    return [blob.detach().clone() for layer in net.layers for blob in layer.blobs.parameters()]
+
+
+def gradients(net):
+    return [blob.tensor.grad for blob in net.learned if blob.tensor.grad is not None]
+
+
+def test_the_pair_becomes_one_node():
+    targets = [node.target for node in make().graph.graph.nodes if node.op == "call_module"]
+    assert "sc1_fused" in targets and "sc2_fused" in targets
+    assert not {"bn1", "sc1", "bn2", "sc2"} & set(targets)
+
+
+def test_a_pass_can_be_switched_off():
+    net = make()
+    plain = fuse(lower(net), off=PASSES)
+    assert {"bn1", "sc1"} <= {node.target for node in plain.graph.nodes}
+
+
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+def test_fused_plain_and_layerwise_agree_in_float64(phase):
+    runs = []
+    for how in ("fused", "plain", "layerwise"):
+        net = make(phase)
+        for _ in range(3):  # statistics move and are used
+            net.clear_param_diffs()
+            if how == "layerwise":
+                for name, value in zip(("x", "label"), batch(), strict=True):
+                    net.layerwise.data(name).copy_(value)
+                loss, outputs = net.layerwise.forward_backward()
+            else:
+                graph = net.graph if how == "fused" else fuse(lower(net), off=PASSES)
+                loss, outputs = graph(*batch())
+                loss.backward()
+        runs.append([loss, *outputs.values(), *state(net), *gradients(net)])
+    for other in runs[1:]:
+        for a, b in zip(runs[0], other, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_the_graph_exports_and_compiles_without_breaks():
+    graph = make(TEST).graph
+    with torch.no_grad():
+        exported = torch.export.export(graph, batch()).module()
+        for a, b in zip(torch.utils._pytree.tree_leaves(exported(*batch())), torch.utils._pytree.tree_leaves(graph(*batch())), strict=True):
+            torch.testing.assert_close(a, b)

@@ -1,0 +1,161 @@
+"""Net building: connections, shapes, sharing, what needs a gradient, and every refusal."""
+
+import io
+import re
+
+import pytest
+import torch
+
+from caffe_compat.errors import LayerError, NetError
+from caffe_compat.log.write import Log
+from caffe_compat.net.net import Net
+from caffe_compat.proto import TEST, TRAIN, NetParameter, text
+
+INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
+LABEL = 'layer { name: "lab" type: "Input" top: "label" input_param { shape { dim: 2 } } }\n'
+IP = """layer { name: "%s" type: "InnerProduct" bottom: "%s" top: "%s" %s
+  inner_product_param { num_output: %d weight_filler { type: "xavier" } } }
+"""
+LOSS = 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }\n'
+
+
+def ip(name="ip", bottom="x", top="y", extra="", num_output=5):
+    return IP % (name, bottom, top, extra, num_output)
+
+
+def net(prototxt, phase=TRAIN, log=None):
+    param = text.parse(prototxt, NetParameter, "net.prototxt")
+    param.state.phase = phase
+    return Net(param, **({"log": log} if log else {}))
+
+
+def needs(made):
+    return dict(zip(made.layer_names, made.layer_need_backward, strict=True))
+
+
+def test_names_shapes_outputs_and_memory():
+    made = net(INPUT + LABEL + ip() + LOSS)
+    assert made.layer_names == ["in", "lab", "ip", "loss"]
+    assert made.blob_shapes == {"x": (2, 3), "label": (2,), "y": (2, 5), "loss": ()}
+    assert (made.inputs, made.outputs) == (["x", "label"], ["loss"])
+    assert made.memory == 4 * (6 + 2 + 10 + 1)
+    assert made.loss_weights[-1] == [1.0]
+    assert [tuple(blob.tensor.shape) for blob in made.learned] == [(5, 3), (5,)]
+
+
+def test_outputs_are_alphabetical():
+    made = net(INPUT + ip(name="b", top="zeta") + ip(name="a", bottom="x", top="alpha"))
+    assert made.outputs == ["alpha", "zeta"]
+    assert made.layer_names == ["in", "x_in_0_split", "b", "a"]
+
+
+def test_a_loss_without_a_top_gets_an_anonymous_one():
+    made = net(INPUT + LABEL + ip() + LOSS.replace('top: "loss"', ""))
+    assert made.blob_names[-1] == "(automatic)"
+    assert made.outputs == []
+    loss, outputs = made.forward()
+    assert loss.item() > 0 and outputs == {}
+
+
+def test_phase_comes_from_the_net_unless_the_layer_says_otherwise():
+    dropout = 'layer { name: "%s" type: "Dropout" bottom: "%s" top: "%s" %s }\n'
+    made = net(INPUT + dropout % ("d", "x", "e", "") + dropout % ("t", "e", "f", "phase: TEST"))
+    assert [layer.phase for layer in made.layers] == [TRAIN, TRAIN, TEST]
+    assert [param.phase for param in made.param.layer] == [TRAIN, TRAIN, TEST]
+
+
+def test_only_what_lies_under_a_loss_needs_a_gradient():
+    made = net(INPUT + LABEL + ip() + ip("side", "x", "z") + LOSS)
+    assert needs(made) == {"in": False, "x_in_0_split": False, "lab": False, "ip": True, "side": False, "loss": True}
+
+
+def test_lr_mult_0_stops_the_gradient_below():
+    frozen = "param { lr_mult: 0 } param { lr_mult: 0 }"
+    made = net(INPUT + LABEL + ip("low", "x", "h", frozen) + ip("high", "h") + LOSS)
+    assert needs(made)["low"] is False and needs(made)["high"] is True
+    assert [blob.tensor.requires_grad for blob in made.learned] == [False, False, True, True]
+
+
+def test_propagate_down_false_cuts_the_gradient_in_the_graph():
+    made = net(INPUT + LABEL + ip("low", "x", "h") + ip("high", "h", extra="propagate_down: false") + LOSS)
+    assert needs(made)["low"] is False
+    made.forward_backward()
+    gradients = {blob.layer: blob.tensor.grad for blob in made.learned}
+    assert gradients[2] is None and gradients[3].abs().sum() > 0
+
+
+def test_force_backward_wants_everything_but_labels():
+    made = net("force_backward: true\n" + INPUT + LABEL + ip() + LOSS)
+    assert all(made.layer_need_backward)
+    assert made.bottom_need_backward[-1] == [True, False]
+    assert made.bottom_need_backward[2] == [True]
+
+
+def test_shared_params_are_one_tensor_with_one_update():
+    shared = 'param { name: "w" lr_mult: 2 } param { name: "b" }'
+    made = net(INPUT + ip("one", "x", "h", shared) + ip("two", "x", "y", 'param { name: "w" } param { name: "b" }'))
+    one, two = made.layer("one"), made.layer("two")
+    assert one.blobs[0] is two.blobs[0] and one.blobs[1] is two.blobs[1]
+    assert [(blob.name, blob.lr_mult) for blob in made.learned] == [("w", 2.0), ("b", 1.0)]
+
+
+def test_a_later_sharer_may_give_the_lr_mult():
+    made = net(INPUT + ip("one", extra='param { name: "w" }') + ip("two", top="z", extra='param { name: "w" lr_mult: 3 }'))
+    assert [blob.lr_mult for blob in made.learned] == [3.0, 1.0, 1.0]
+
+
+def test_permissive_sharing_views_the_owner_in_its_own_shape():
+    other = 'layer { name: "in2" type: "Input" top: "x2" input_param { shape { dim: 2 dim: 5 } } }\n'
+    param = 'param { name: "w" share_mode: PERMISSIVE }'
+    made = net(INPUT + other + ip("one", "x", "h", param, 5) + ip("two", "x2", "y", param, 3))
+    one, two = made.layer("one"), made.layer("two")
+    assert tuple(two.blobs[0].shape) == (3, 5) and tuple(one.blobs[0].shape) == (5, 3)
+    assert two.blobs[0].data_ptr() == one.blobs[0].data_ptr()
+    assert two.owned_blobs()[0] is one.blobs[0]
+    (two.blobs[0].sum()).backward()
+    assert torch.equal(one.blobs[0].grad, torch.ones(5, 3))
+
+
+def test_test_net_shares_blobs_by_layer_name():
+    train, test = net(INPUT + LABEL + ip() + LOSS), net(INPUT + LABEL + ip() + ip("new", "x", "z") + LOSS, TEST)
+    test.share_trained_layers_with(train)
+    assert test.layer("ip").blobs[0] is train.layer("ip").blobs[0]
+
+
+def test_log_has_caffes_lines():
+    stream = io.StringIO()
+    net(INPUT + LABEL + ip() + LOSS, log=Log(stream, progress=False))
+    said = [re.sub(r"^.*?\] ", "", line) for line in stream.getvalue().splitlines()]
+    tail = said[said.index("Creating Layer loss") :]
+    assert tail == [
+        "Creating Layer loss", "loss <- y", "loss <- label", "loss -> loss", "Setting up loss", "Top shape: (1)",
+        "    with loss weight 1", "Memory required for data: 76", "loss needs backward computation.",
+        "ip needs backward computation.", "lab does not need backward computation.",
+        "in does not need backward computation.", "This network produces output loss", "Network initialization done.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prototxt", "match"),
+    [
+        (INPUT + ip(bottom="xx"), r"net.prototxt:2: layer 'ip' \(InnerProduct\): bottom 0 'xx' is unknown.*'x'"),
+        (INPUT + ip(top="y") + ip("ip2", top="y"), r"net.prototxt:4: layer 'ip2'.*top 'y' is produced by multiple sources"),
+        (INPUT + 'layer { name: "a" type: "Concatt" bottom: "x" top: "y" }', r"net.prototxt:2: .*unknown layer type 'Concatt'.*'Concat'"),
+        (INPUT + ip(extra="propagate_down: true propagate_down: true"), "2 propagate_down for 1 bottoms"),
+        (INPUT + ip(extra="param { } param { } param { }"), "3 `param` blocks for 2 blobs"),
+        (INPUT + ip(extra="loss_weight: 1 loss_weight: 2"), r"2 loss_weight for 1 top\(s\)"),
+        (INPUT + 'layer { name: "s" type: "ReLU" bottom: "x" }', r"takes 1 top blob\(s\) and has 0"),
+        (INPUT + 'layer { name: "f" type: "Flatten" bottom: "x" top: "x" }', "top 'x' is in place, which this layer does not allow"),
+        (
+            INPUT + ip("one", extra='param { name: "w" }') + ip("two", top="z", extra='param { name: "w" }', num_output=4),
+            r"layer 'two'.*cannot share param 'w' owned by layer 'one': shape mismatch, owner \(5, 3\), here \(4, 3\)",
+        ),
+        (
+            INPUT + ip("one", extra='param { name: "w" lr_mult: 1 }') + ip("two", top="z", extra='param { name: "w" lr_mult: 2 }'),
+            "shared param 'w' has lr_mult 2.0 here and 1.0 in layer 'one'",
+        ),
+    ],
+)  # fmt: skip
+def test_refusals(prototxt, match):
+    with pytest.raises((NetError, LayerError), match=match):
+        net(prototxt)

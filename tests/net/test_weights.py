@@ -1,0 +1,116 @@
+"""caffemodel files in and out: bytes as Caffe's, refusals before anything is copied."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from caffe_compat.errors import ParseError, SnapshotError, WeightsError
+from caffe_compat.net import weights
+from caffe_compat.net.net import Net
+from caffe_compat.proto import TRAIN, NetParameter, text
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
+
+NET = """
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "%s" type: "InnerProduct" bottom: "x" top: "h" inner_product_param { num_output: %d weight_filler { type: "xavier" } } }
+layer { name: "out" type: "InnerProduct" bottom: "h" top: "y" inner_product_param { num_output: 4 weight_filler { type: "xavier" } } }
+"""
+
+
+def net(name="ip", num_output=5, extra=""):
+    param = text.parse(NET % (name, num_output) + extra, NetParameter, "net.prototxt")
+    param.state.phase = TRAIN
+    return Net(param)
+
+
+def values(made):
+    return [blob.detach().numpy().copy() for layer in made.layers for blob in layer.blobs]
+
+
+@pytest.fixture
+def reference_net(monkeypatch):
+    monkeypatch.chdir(REFERENCE)
+    param = text.read_net("net.prototxt")
+    param.state.phase = TRAIN
+    param.state.level = 0
+    param.state.stage.append("")
+    return Net(param)
+
+
+@pytest.mark.parametrize("file", ["init.caffemodel", "snap_iter_12.caffemodel"])
+def test_loading_and_saving_gives_caffes_bytes(reference_net, file, tmp_path):
+    source = REFERENCE / "sgd_triangular" / file
+    weights.copy_trained_layers_from(reference_net, str(source))
+    weights.save(reference_net, str(tmp_path / "out.caffemodel"))
+    assert (tmp_path / "out.caffemodel").read_bytes() == source.read_bytes()
+
+
+def test_hdf5_file_of_caffe_loads_and_ours_has_its_layout(reference_net, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    source = REFERENCE / "sgd_hdf5" / "snap_iter_12.caffemodel.h5"
+    weights.copy_trained_layers_from(reference_net, str(source))
+    weights.save_hdf5(reference_net, str(tmp_path / "out.h5"))
+    with h5py.File(source) as theirs, h5py.File(tmp_path / "out.h5") as ours:
+        found: dict[str, list] = {"theirs": [], "ours": []}
+        theirs.visititems(lambda name, item: found["theirs"].append(name))
+        ours.visititems(lambda name, item: found["ours"].append(name))
+        assert found["ours"] == found["theirs"]
+        np.testing.assert_array_equal(ours["data/ip1/0"][()], theirs["data/ip1/0"][()])
+
+
+@pytest.mark.parametrize("save", [weights.save, weights.save_hdf5])
+def test_round_trip_ignores_and_keeps_by_name(save, tmp_path):
+    source, target = net(), net(name="other")
+    save(source, str(tmp_path / "w"))
+    before = values(target)
+    weights.copy_trained_layers_from(target, str(tmp_path / "w"))
+    after = values(target)
+    np.testing.assert_array_equal(after[0], before[0])  # a layer the file lacks keeps its values
+    np.testing.assert_array_equal(after[2], values(source)[2])
+
+
+def test_slash_in_a_layer_name_survives_hdf5(tmp_path):
+    source, target = net(name="inception/1x1"), net(name="inception/1x1")
+    weights.save_hdf5(source, str(tmp_path / "w.h5"))
+    weights.copy_trained_layers_from(target, str(tmp_path / "w.h5"))
+    np.testing.assert_array_equal(values(target)[0], values(source)[0])
+
+
+def test_diffs_are_written_on_request(tmp_path):
+    made = net()
+    for blob in made.learned:
+        blob.tensor.grad = torch.full_like(blob.tensor, 0.25)
+    weights.save(made, str(tmp_path / "w.caffemodel"), diff=True)
+    file = NetParameter.FromString((tmp_path / "w.caffemodel").read_bytes())
+    assert set(file.layer[1].blobs[0].diff) == {0.25}
+
+
+@pytest.mark.parametrize("save", [weights.save, weights.save_hdf5])
+def test_another_shape_is_refused_and_nothing_copied(save, tmp_path):
+    save(net(num_output=6), str(tmp_path / "w"))
+    target = net()
+    before = values(target)
+    match = r"layer 'ip' \(InnerProduct\): .*cannot copy param 0: shape mismatch, source \(6, 3\), target \(5, 3\)\. To learn this layer's parameters from scratch"
+    with pytest.raises(WeightsError, match=match):
+        weights.copy_trained_layers_from(target, str(tmp_path / "w"))
+    for a, b in zip(before, values(target), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere\.caffemodel: cannot be read: No such file"):
+        weights.copy_trained_layers_from(net(), str(tmp_path / "nowhere.caffemodel"))
+    weights.save(net(), str(tmp_path / "w.caffemodel"))
+    whole = (tmp_path / "w.caffemodel").read_bytes()
+    (tmp_path / "cut.caffemodel").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ParseError, match=r"cut\.caffemodel"):
+        weights.copy_trained_layers_from(net(), str(tmp_path / "cut.caffemodel"))
+
+
+def test_unwritable_target_leaves_no_file(tmp_path):
+    with pytest.raises(SnapshotError, match="no/such/folder"):
+        weights.save(net(), str(tmp_path / "no/such/folder/w.caffemodel"))
+    assert not list(tmp_path.iterdir())
