@@ -196,9 +196,11 @@ def _write_hdf5(path: str, state: SolverStateFile) -> None:
     def write(temporary: str) -> None:
         with h5py.File(temporary, "w") as file:
             file["iter"] = np.array([state.iter], np.int32)
-            file["learned_net"] = np.array(
-                state.learned_net.encode(), f"S{len(state.learned_net.encode()) + 1}"
-            )
+            # A C string, terminated where numpy's would be padded.
+            text = state.learned_net.encode()
+            kind = h5py.h5t.C_S1.copy()
+            kind.set_size(len(text) + 1)
+            file.create_dataset("learned_net", (), h5py.Datatype(kind), np.array(text, f"S{len(text) + 1}"))
             file["current_step"] = np.array([state.current_step], np.int32)
             for index, array in enumerate(state.history):
                 file[f"history/{index}"] = array
