@@ -111,7 +111,9 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
     opened = cls(full)
     if not len(opened):
         opened.close()
-        raise DataError(f"the {backend} source '{full}' holds no records; make it again with: {command_that_makes(full)}")
+        raise DataError(
+            f"the {backend} source '{full}' holds no records; make it again with: {command_that_makes(full)}"
+        )
     return opened
 
 

@@ -26,7 +26,9 @@ class Kept:
     def __init__(self, source: Source, parse: Parse):
         values = list(source.walk())
         if is_encoded(values[0]):
-            chunks = [range(start, min(start + _CHUNK, len(values))) for start in range(0, len(values), _CHUNK)]
+            chunks = [
+                range(start, min(start + _CHUNK, len(values))) for start in range(0, len(values), _CHUNK)
+            ]
             with ThreadPoolExecutor() as pool:
                 parts = list(pool.map(lambda chunk: parse([values[i] for i in chunk], chunk), chunks))
             self.images = _join([images for images, _ in parts])
@@ -35,7 +37,9 @@ class Kept:
             self.images, self.labels = parse(values, range(len(values)))
         self._tensor: Tensor | None = None
 
-    def take(self, position: int, order: np.ndarray, device: torch.device) -> tuple[Tensor | list[np.ndarray], Tensor]:
+    def take(
+        self, position: int, order: np.ndarray, device: torch.device
+    ) -> tuple[Tensor | list[np.ndarray], Tensor]:
         """The pictures and labels at position + order, which wraps at the end."""
         index = (position + order) % len(self.labels)
         labels = torch.from_numpy(self.labels[index])
@@ -66,7 +70,9 @@ class Streamed:
         self._pool = ThreadPoolExecutor(min(self._depth, os.cpu_count() or 1), thread_name_prefix="prefetch")
         self._queue: deque[Future[tuple[Images, np.ndarray]]] = deque()
 
-    def take(self, position: int, order: np.ndarray, device: torch.device) -> tuple[Tensor | list[np.ndarray], Tensor]:
+    def take(
+        self, position: int, order: np.ndarray, device: torch.device
+    ) -> tuple[Tensor | list[np.ndarray], Tensor]:
         """The next pictures and labels; batches come in order, so the arguments only say what is expected."""
         while len(self._queue) < self._depth:
             start, block = next(self._blocks)

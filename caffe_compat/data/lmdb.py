@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -47,7 +48,9 @@ class Lmdb(Source):
                 if cursor.first() and all(cursor.next() for _ in range(position)):
                     yield from cursor.iternext(keys=False, values=True)
             except lmdb.Error as error:
-                raise DataError(f"the LMDB '{self.path}' is corrupt: {error}; copy it again or make it again") from error
+                raise DataError(
+                    f"the LMDB '{self.path}' is corrupt: {error}; copy it again or make it again"
+                ) from error
 
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
@@ -64,7 +67,9 @@ class Lmdb(Source):
         try:
             return _environment(self.path).begin(buffers=True)
         except lmdb.Error as error:
-            raise DataError(f"'{self.path}' is not a readable LMDB: {error}; copy it again or make it again") from error
+            raise DataError(
+                f"'{self.path}' is not a readable LMDB: {error}; copy it again or make it again"
+            ) from error
 
 
 def _environment(path: str) -> Any:
@@ -87,27 +92,31 @@ def write(path: str, records: Iterable[tuple[bytes, bytes]]) -> int:
     """Make a new LMDB folder of (key, value) records, committed a thousand at a time; returns how many.
 
     The map starts at LMDB's own default of 1 MiB and doubles when it is full, as Caffe's does.
+
+    Raises:
+        DataError: the disk is full or cannot be written.
+        FileExistsError: there is something at `path`.
     """
-    env = lmdb.open(path, map_size=1 << 20, mode=0o664)
-    count, batch = 0, []
+    records = iter(records)
+    count = 0
     try:
-        for record in records:
-            batch.append(record)
-            if len(batch) == _PUTS_PER_TRANSACTION:
-                count += _commit(env, batch)
-                batch = []
-        count += _commit(env, batch)
-    finally:
-        env.close()
+        os.mkdir(path)
+        with lmdb.open(path, map_size=1 << 20, mode=0o664, sync=False) as env:
+            while batch := list(islice(records, _PUTS_PER_TRANSACTION)):
+                _commit(env, batch)
+                count += len(batch)
+            env.sync(True)
+    except lmdb.Error as error:
+        raise DataError(f"cannot write '{path}': {error}; make room there or choose another place") from error
     return count
 
 
-def _commit(env: Any, batch: list[tuple[bytes, bytes]]) -> int:
+def _commit(env: Any, batch: list[tuple[bytes, bytes]]) -> None:
     while True:
         try:
             with env.begin(write=True) as txn:
                 for key, value in batch:
                     txn.put(key, value)
-            return len(batch)
+            return
         except lmdb.MapFullError:
             env.set_mapsize(env.info()["map_size"] * 2)

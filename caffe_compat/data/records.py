@@ -78,7 +78,9 @@ def _picture(datum: Any, colour: bool | None, name: Callable[[], str]) -> np.nda
             raise DataError(f"{name()}: {error}; make the database again") from error
     shape = (datum.channels, datum.height, datum.width)
     if min(shape) < 1:
-        raise DataError(f"{name()} has the shape {shape}; every side must be above 0; make the database again")
+        raise DataError(
+            f"{name()} has the shape {shape}; every side must be above 0; make the database again"
+        )
     flat = np.frombuffer(datum.data, np.uint8) if datum.data else np.array(datum.float_data, np.float32)
     if flat.size != prod(shape):
         raise DataError(
@@ -112,7 +114,9 @@ def _parse_uniform(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | Non
 
 def _layout(value: bytes) -> tuple[tuple[int, int, int], int, int] | None:
     """(shape, offset of the pixels, offset of the label byte) of a raw Datum; None if it is not a plain one."""
-    fields: dict[int, tuple[int, int]] = {}  # number -> (offset of the value or of the bytes, value or length)
+    fields: dict[
+        int, tuple[int, int]
+    ] = {}  # number -> (offset of the value or of the bytes, value or length)
     position = 0
     try:
         while position < len(value):

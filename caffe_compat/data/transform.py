@@ -93,7 +93,9 @@ class Transformer:
         result = images
         if self.mean is not None:
             self.mean = self.mean.to(images.device)
-            result = images.to(self.dtype).sub_(self.mean) if images.dtype != self.dtype else images - self.mean
+            result = (
+                images.to(self.dtype).sub_(self.mean) if images.dtype != self.dtype else images - self.mean
+            )
         height, width = images.shape[2:]
         if self.random_crop:
             tops, lefts = draws[:, -2] % (height - self.crop + 1), draws[:, -1] % (width - self.crop + 1)
@@ -123,7 +125,9 @@ class Transformer:
         if mean.dim() == 4 and mean.shape[0] == 1:
             mean = mean[0]
         if mean.dim() != 3:
-            self.fail(f"mean_file '{self.mean_file}' has the shape {tuple(mean.shape)}; it must be 1 x C x H x W")
+            self.fail(
+                f"mean_file '{self.mean_file}' has the shape {tuple(mean.shape)}; it must be 1 x C x H x W"
+            )
         return mean
 
 

@@ -42,7 +42,9 @@ class DataLayer(Layer):
     def served(self, batch_size: int) -> np.ndarray:
         """Which of a step's batch_size * replicas records are served here, in serving order (int64)."""
         order = np.arange(batch_size * self.replicas).reshape(batch_size, self.replicas).T
-        return (order if self.context.rank is None or self.replicas == 1 else order[self.context.rank]).ravel()
+        return (
+            order if self.context.rank is None or self.replicas == 1 else order[self.context.rank]
+        ).ravel()
 
     def get_state(self) -> dict[str, Any]:
         """Where this layer stands, as JSON-able values: records served so far, and the random state."""

@@ -38,7 +38,12 @@ class Data(DataLayer):
         self.batch_size = p.batch_size
         self.order = self.served(self.batch_size)
         self.transform = Transformer(
-            self.param.transform_param, self.phase, self.generator, self.fail, self.context.root, self.context.dtype
+            self.param.transform_param,
+            self.phase,
+            self.generator,
+            self.fail,
+            self.context.root,
+            self.context.dtype,
         )
         try:
             self.source = open_source(DataParameter.DB.Name(p.backend), p.source, self.context.root)

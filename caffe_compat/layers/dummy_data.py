@@ -29,7 +29,9 @@ class DummyData(DataLayer):
         p, count = self.param.dummy_data_param, len(self.param.top)
         fillers = list(p.data_filler) or [FillerParameter()]
         if len(fillers) not in (1, count):
-            self.fail(f"{len(fillers)} data_filler for {count} tops; give none, one for all tops, or one a top")
+            self.fail(
+                f"{len(fillers)} data_filler for {count} tops; give none, one for all tops, or one a top"
+            )
         self.fillers = fillers * count if len(fillers) == 1 else fillers
         if any(getattr(p, side) for side in _SIDES):
             if p.shape:

@@ -1,0 +1,147 @@
+"""CIFAR-10 and CIFAR-100: their files read, in either layout, packed or not.
+
+Source: https://www.cs.toronto.edu/~kriz/cifar.html. The order of the records is that of the files, as in
+Caffe's examples/cifar10/convert_cifar_data.cpp.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import tarfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from caffe_compat.errors import DataError
+
+_SHAPE = (3, 32, 32)
+_PIXELS = 3 * 32 * 32
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the two sets: its archive, and the files in it, without `.bin` in the python layout."""
+
+    archive: str
+    md5: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    classes: int
+    label_bytes: int  # before the pixels of a record; the last of them is the label
+    label_key: bytes  # of the labels in the python layout
+
+    @property
+    def url(self) -> str:
+        return f"https://www.cs.toronto.edu/~kriz/{self.archive}"
+
+
+KINDS = {
+    "cifar10": Kind(
+        "cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530",
+        tuple(f"data_batch_{i}" for i in range(1, 6)), ("test_batch",), 10, 1, b"labels",
+    ),
+    "cifar100": Kind(
+        "cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8",
+        ("train",), ("test",), 100, 2, b"fine_labels",
+    ),
+}  # fmt: skip
+
+Part = tuple[np.ndarray, np.ndarray]  # pictures uint8 (n, 3, 32, 32), labels uint8 (n,)
+
+
+def load(kind: Kind, path: str) -> tuple[Part, Part]:
+    """The training and the test part found at `path`: a folder or a tar archive, binary or python layout.
+
+    Raises:
+        DataError: `path` is missing, damaged or incomplete, or holds something else.
+    """
+    wanted = {f"{name}{ending}" for name in (*kind.train, *kind.test) for ending in ("", ".bin")}
+    found: dict[str, Part] = {}
+    for name, content in _files(path, wanted):
+        read = _read_binary if name.endswith(".bin") else _read_python
+        found[name.removesuffix(".bin")] = read(kind, f"{path}: {name}", content)
+    missing = [name for name in (*kind.train, *kind.test) if name not in found]
+    if missing:
+        raise DataError(
+            f"'{path}' lacks {', '.join(missing)} (with or without .bin); give the folder or the archive "
+            f"of {kind.archive} or its python version"
+        )
+    train, test = ([found[name] for name in names] for names in (kind.train, kind.test))
+    return _join(train), _join(test)
+
+
+def _files(path: str, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
+    """The wanted files in a folder, at any depth, or in a tar archive, packed in any way."""
+    if os.path.isdir(path):
+        for folder, _, names in os.walk(path):
+            for name in sorted(wanted.intersection(names)):
+                with open(os.path.join(folder, name), "rb") as file:
+                    yield name, file.read()
+        return
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = os.path.basename(member.name)
+                if name in wanted and (file := archive.extractfile(member)):
+                    yield name, file.read()
+    except FileNotFoundError as error:
+        raise DataError(
+            f"'{path}' does not exist; give --from the folder or archive, or leave it out to download"
+        ) from error
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise DataError(f"'{path}' is no complete tar archive: {error}; fetch it again") from error
+
+
+def _read_binary(kind: Kind, name: str, content: bytes) -> Part:
+    size = kind.label_bytes + _PIXELS
+    if not content or len(content) % size:
+        raise DataError(
+            f"{name} has {len(content)} bytes, which is no whole number of records of {size}; fetch it again"
+        )
+    records = np.frombuffer(content, np.uint8).reshape(-1, size)
+    return _checked(kind, name, records[:, kind.label_bytes :], records[:, kind.label_bytes - 1])
+
+
+def _read_python(kind: Kind, name: str, content: bytes) -> Part:
+    try:
+        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        pixels, labels = np.asarray(batch[b"data"], np.uint8), np.asarray(batch[kind.label_key])
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError(f"{name} is no batch of the python layout: {error}; fetch it again") from error
+    if pixels.shape != (len(labels), _PIXELS):
+        raise DataError(
+            f"{name} has {len(labels)} labels and data of the shape {pixels.shape}; fetch it again"
+        )
+    return _checked(kind, name, pixels, labels)
+
+
+def _checked(kind: Kind, name: str, pixels: np.ndarray, labels: np.ndarray) -> Part:
+    wrong = np.flatnonzero((labels < 0) | (labels >= kind.classes))
+    if wrong.size:
+        raise DataError(
+            f"{name}: record {wrong[0]} has the label {labels[wrong[0]]} and there are {kind.classes} classes; "
+            "is it a file of the other CIFAR, or damaged?"
+        )
+    return pixels.reshape(-1, *_SHAPE), labels.astype(np.uint8)
+
+
+def _join(parts: list[Part]) -> Part:
+    return np.concatenate([p for p, _ in parts]), np.concatenate([l for _, l in parts])
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads arrays, lists and dictionaries and runs nothing else that a pickle may ask for."""
+
+    _ALLOWED = frozenset({("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")})
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return np.empty(0).__reduce__()[0]  # wherever this numpy keeps it
+        if (module, name) not in self._ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
