@@ -62,7 +62,8 @@ def insert_splits(param: Any) -> Any:
 
     A use is a bottom of a later layer, or a non-zero loss_weight. The split of blob b, top t of layer l,
     is named b_l_t_split, its tops b_l_t_split_0 and so on, in the order of use; a loss weight goes first.
-    Raises NetError for a bottom that no earlier layer makes.
+    Raises NetError for a bottom that no earlier layer makes, and for a top that two layers make, unless the
+    second works in place: on the bottom of the same index, which then nobody else may read.
     """
     made_by: dict[str, tuple[int, int]] = {}  # blob: layer and top that made it last
     source: dict[tuple[int, int], tuple[int, int]] = {}  # layer and bottom: the same of the blob it reads
@@ -71,15 +72,16 @@ def insert_splits(param: Any) -> Any:
     for i, layer in enumerate(param.layer):
         for j, blob in enumerate(layer.bottom):
             if blob not in made_by:
+                later = next((other for other in param.layer[i:] if blob in other.top), None)
+                hint = f"; {_where(later)} makes it: move that up" if later else nearest(blob, made_by)
                 raise NetError(
-                    f"{_where(layer)}: bottom {j} '{blob}' is unknown: no layer before this one makes it"
-                    f"{nearest(blob, made_by)}"
+                    f"{_where(layer)}: bottom {j} '{blob}' is unknown: no layer before makes it{hint}"
                 )
             source[i, j] = made_by[blob]
             uses[made_by[blob]] += 1
         for j, blob in enumerate(layer.top):
             made_by[blob] = (i, j)
-        for j, (blob, loss_weight) in enumerate(zip(layer.top, layer.loss_weight, strict=False)):
+        for blob, loss_weight in zip(layer.top, layer.loss_weight, strict=False):
             weight[made_by[blob]] = loss_weight
             uses[made_by[blob]] += loss_weight != 0
 
@@ -106,7 +108,20 @@ def insert_splits(param: Any) -> Any:
                 added.loss_weight.extend([weight[top]] + [0] * (uses[top] - 1))
                 new.ClearField("loss_weight")
                 taken[top] += 1
+    _check_tops(split)
     return split
+
+
+def _check_tops(param: Any) -> None:
+    maker: dict[str, Any] = {}
+    for layer in param.layer:
+        for j, blob in enumerate(layer.top):
+            if blob in maker and blob not in layer.bottom[j : j + 1]:
+                raise NetError(
+                    f"{_where(layer)}: top {j} '{blob}' is produced by multiple sources: {_where(maker[blob])} makes "
+                    "it, too; give it another name (a layer may work in place only on what no other layer reads)"
+                )
+            maker[blob] = layer
 
 
 def _split_name(param: Any, top: tuple[int, int], blob: str) -> str:

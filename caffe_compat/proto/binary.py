@@ -208,7 +208,9 @@ def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 try:
                     _check_top(data, NetParameter)
-                    param = NetParameter.FromString(_take_blobs(data, NetParameter.DESCRIPTOR, 0, len(data), arrays))
+                    param = NetParameter.FromString(
+                        _take_blobs(data, NetParameter.DESCRIPTOR, 0, len(data), arrays)
+                    )
                 except (_Broken, DecodeError, UnicodeDecodeError) as error:
                     raise _complaint(name, data, NetParameter, error) from error
     except OSError as error:
@@ -335,14 +337,15 @@ def _blob_chunks(array: np.ndarray, diff: np.ndarray | None, legacy: bool = Fals
     if dims:
         body = _head(1, len(dims)) + dims
         dims = _head(7, len(body)) + body
-    values = [_packed(number, part, double) for number, part in ((8 if double else 5, array), (9 if double else 6, diff))]
-    return [*chunks, dims, *sum(values, [])] if double else [*chunks, *sum(values, []), dims]
+    if double:
+        return [*chunks, dims, *_packed(8, array, "<f8"), *_packed(9, diff, "<f8")]
+    return [*chunks, *_packed(5, array, "<f4"), *_packed(6, diff, "<f4"), dims]
 
 
-def _packed(number: int, values: np.ndarray | None, double: bool) -> list[Any]:
+def _packed(number: int, values: np.ndarray | None, dtype: str) -> list[Any]:
     if values is None or values.size == 0:
         return []
-    data = memoryview(np.ascontiguousarray(values, "<f8" if double else "<f4").reshape(-1)).cast("B")
+    data = np.ascontiguousarray(values, dtype).reshape(-1).data.cast("B")
     return [_head(number, len(data)), data]
 
 
@@ -366,7 +369,9 @@ def write_caffemodel(
         copy.ClearField("blobs")
         clear_origin(copy)
         data = copy.SerializeToString()
-        middle = next((wire.tag for wire in _wire(data, 0, len(data)) if wire.number > blobs_number), len(data))
+        middle = next(
+            (wire.tag for wire in _wire(data, 0, len(data)) if wire.number > blobs_number), len(data)
+        )
         body: list[Any] = [data[:middle]]
         for j, array in enumerate(arrays):
             blob = _blob_chunks(array, diffs[i][j] if diffs else None)
@@ -404,8 +409,7 @@ def write_atomic(path: Path, chunks: bytes | Iterable[Any]) -> None:
 
     def write(temporary: str) -> None:
         with open(temporary, "wb") as file:
-            for part in parts:
-                file.write(part)
+            file.writelines(parts)
 
     write_aside(path, write, _size(parts))
 
@@ -435,4 +439,6 @@ def write_aside(path: Path, write: Callable[[str], None], size: int = 0) -> None
             errno.ENOSPC: "free some space or write elsewhere",
             errno.EDQUOT: "free some space or write elsewhere",
         }.get(error.errno or 0, "write to a place that you may write to")
-        raise SnapshotError(f"{name}: cannot be written{needed}: {error.strerror or error}; {remedy}") from error
+        raise SnapshotError(
+            f"{name}: cannot be written{needed}: {error.strerror or error}; {remedy}"
+        ) from error

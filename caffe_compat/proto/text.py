@@ -11,7 +11,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -46,7 +46,9 @@ def read_net(path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool
     return param
 
 
-def read_solver(path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False, root: str = "") -> Any:
+def read_solver(
+    path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False, root: str = ""
+) -> Any:
     """The SolverParameter in the prototxt `path` in today's form, its snapshot_prefix filled in.
 
     Arguments as for `read_net`; a snapshot_prefix is looked up below `root`. Raises ParseError.
@@ -68,12 +70,16 @@ def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = Fa
         remedy = "give a prototxt file" if os.path.isdir(path) else "check the path"
         raise ParseError(f"{name}: cannot be read: {error.strerror}; {remedy}") from error
     if b"\0" in data:
-        raise ParseError(f"{name}: this is a binary file, not prototxt; give the text file of the {cls.__name__}")
+        raise ParseError(
+            f"{name}: this is a binary file, not prototxt; give the text file of the {cls.__name__}"
+        )
     # Bytes that are no UTF-8 do no harm in comments; in a string the parser complains of them.
     return parse(data.decode("utf-8-sig", errors="surrogateescape"), cls, name, ignore_unknown, log)
 
 
-def parse(text: str, cls: Any, source: str = "<string>", ignore_unknown: bool = False, log: Any = None) -> Any:
+def parse(
+    text: str, cls: Any, source: str = "<string>", ignore_unknown: bool = False, log: Any = None
+) -> Any:
     """The message of class `cls` (such as NetParameter) that `text` holds; not upgraded.
 
     `source` is the name for errors and origins. With `ignore_unknown`, fields that the message does not
@@ -102,7 +108,7 @@ class _Field(NamedTuple):
     owner: str  # name of the message
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(descriptor: Any) -> dict[str, _Field]:
     return {
         f.name: _Field(f.name, f.type, is_repeated(f), f.message_type, f.enum_type, descriptor.name)
@@ -154,7 +160,9 @@ def _unescape(match: re.Match[bytes]) -> bytes:
         return bytes([int(code[1:], 16)])
     if len(code) > 1:
         return chr(int(code[1:], 16)).encode()
-    raise ValueError(f"unknown escape {match[0].decode('latin-1')!r}; write a backslash as '\\\\', or '/' in a path")
+    raise ValueError(
+        f"unknown escape {match[0].decode('latin-1')!r}; write a backslash as '\\\\', or '/' in a path"
+    )
 
 
 class _Parser:
@@ -231,9 +239,7 @@ class _Parser:
                     seen[field.name] = token.at
                 self.values(message, field)
                 self.take(";", ",")
-            elif token.kind == "end" and not closing:
-                break
-            elif token.kind == "mark" and token.text == closing:
+            elif token.text == closing or (token.kind == "end" and not closing):
                 break
             elif token.kind == "end":
                 self.fail(opened, f"this {descriptor.name} is never closed; put a {closing!r} where it ends")
@@ -253,7 +259,9 @@ class _Parser:
                 self.submessage(message, field)
             return
         if not self.take(":"):
-            self.fail(self.token.at, f"expected ':' after {field.owner}.{field.name}, found {self.token.text!r}")
+            self.fail(
+                self.token.at, f"expected ':' after {field.owner}.{field.name}, found {self.token.text!r}"
+            )
         if not field.repeated:
             setattr(message, field.name, self.scalar(field))
             return
@@ -277,7 +285,8 @@ class _Parser:
         mark = self.take("{", "<")
         if not mark:
             self.fail(
-                opened, f"{field.owner}.{field.name} is a {field.message.name}: expected '{{', found {self.token.text!r}"
+                opened,
+                f"{field.owner}.{field.name} is a {field.message.name}: expected '{{', found {self.token.text!r}",
             )
         inner = getattr(message, field.name)
         if field.repeated:
@@ -342,7 +351,9 @@ class _Parser:
     def string(self, field: _Field) -> Any:
         if self.token.kind != "string":
             token = self.next()
-            self.fail(token.at, f"{field.owner}.{field.name} must be a string in quotes, found {token.text!r}")
+            self.fail(
+                token.at, f"{field.owner}.{field.name} must be a string in quotes, found {token.text!r}"
+            )
         data = b""
         while self.token.kind == "string":
             at = self.token.at
@@ -359,14 +370,17 @@ class _Parser:
             return data.decode()
         except UnicodeDecodeError as error:
             self.fail(
-                at, f"{field.owner}.{field.name} is not valid UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+                at,
+                f"{field.owner}.{field.name} is not valid UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8",
             )
 
     def unknown(self, descriptor: Any, token: _Token) -> None:
         """Complain about a field that the message does not have, or skip it."""
         what = f"{descriptor.name} has no field {token.text!r}"
         if not self.ignore_unknown:
-            holders = [f.name for f in _fields(descriptor).values() if f.message and token.text in _fields(f.message)]
+            holders = [
+                f.name for f in _fields(descriptor).values() if f.message and token.text in _fields(f.message)
+            ]
             hint = nearest(token.text, [name for name in _fields(descriptor) if name != "origin"])
             if holders and not hint:
                 hint = f"; it belongs inside {' or '.join(holders[:4])}"
@@ -384,18 +398,15 @@ class _Parser:
             while self.token.kind == "string":
                 self.next()
         elif opening.text in _CLOSING:
-            open_marks = [opening]
-            while open_marks:
+            unclosed = [opening]
+            while unclosed:
                 token = self.next()
                 if token.kind == "end":
-                    self.fail(open_marks[-1].at, f"this {open_marks[-1].text!r} is never closed")
-                if token.kind != "mark":
-                    continue
+                    self.fail(unclosed[-1].at, f"this {unclosed[-1].text!r} is never closed")
                 if token.text in _CLOSING:
-                    open_marks.append(token)
-                elif token.text in _CLOSING.values():
-                    if token.text != _CLOSING[open_marks.pop().text]:
-                        self.fail(token.at, f"unexpected {token.text!r}")
+                    unclosed.append(token)
+                elif token.text in _CLOSING.values() and token.text != _CLOSING[unclosed.pop().text]:
+                    self.fail(token.at, f"unexpected {token.text!r}")
         elif opening.kind not in ("name", "number"):
             self.fail(opening.at, f"expected a value, found {opening.text!r}")
 

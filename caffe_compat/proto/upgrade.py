@@ -15,21 +15,45 @@ from caffe_compat.proto import LayerParameter, NetParameter, SolverParameter, V1
 
 _V1 = V1LayerParameter
 
-# A V0 type and its V1 type where that is not the same word in capitals.
 _V0_TYPES = {
-    name.lower(): name
-    for name in (
-        "ACCURACY BNLL CONCAT DATA DROPOUT EUCLIDEAN_LOSS FLATTEN HDF5_DATA HDF5_OUTPUT IM2COL INFOGAIN_LOSS LRN "
-        "MULTINOMIAL_LOGISTIC_LOSS RELU SIGMOID SOFTMAX SOFTMAX_LOSS SPLIT TANH WINDOW_DATA"
-    ).split()
-} | {"conv": "CONVOLUTION", "images": "IMAGE_DATA", "innerproduct": "INNER_PRODUCT", "pool": "POOLING"}
+    "accuracy": "ACCURACY",
+    "bnll": "BNLL",
+    "concat": "CONCAT",
+    "conv": "CONVOLUTION",
+    "data": "DATA",
+    "dropout": "DROPOUT",
+    "euclidean_loss": "EUCLIDEAN_LOSS",
+    "flatten": "FLATTEN",
+    "hdf5_data": "HDF5_DATA",
+    "hdf5_output": "HDF5_OUTPUT",
+    "im2col": "IM2COL",
+    "images": "IMAGE_DATA",
+    "infogain_loss": "INFOGAIN_LOSS",
+    "innerproduct": "INNER_PRODUCT",
+    "lrn": "LRN",
+    "multinomial_logistic_loss": "MULTINOMIAL_LOGISTIC_LOSS",
+    "pool": "POOLING",
+    "relu": "RELU",
+    "sigmoid": "SIGMOID",
+    "softmax": "SOFTMAX",
+    "softmax_loss": "SOFTMAX_LOSS",
+    "split": "SPLIT",
+    "tanh": "TANH",
+    "window_data": "WINDOW_DATA",
+}
 
 # A V0 field, and where it goes by V0 type; "*" is any type.
 _V0_FIELDS: dict[str, dict[str, str]] = {
     "num_output": {"conv": "convolution_param.num_output", "innerproduct": "inner_product_param.num_output"},
     "biasterm": {"conv": "convolution_param.bias_term", "innerproduct": "inner_product_param.bias_term"},
-    "weight_filler": {"conv": "convolution_param.weight_filler", "innerproduct": "inner_product_param.weight_filler"},
-    "bias_filler": {"conv": "convolution_param.bias_filler", "innerproduct": "inner_product_param.bias_filler"},
+    "weight_filler": {
+        "conv": "convolution_param.weight_filler",
+        "innerproduct": "inner_product_param.weight_filler",
+    },
+    "bias_filler": {
+        "conv": "convolution_param.bias_filler",
+        "innerproduct": "inner_product_param.bias_filler",
+    },
     "pad": {"conv": "convolution_param.pad", "pool": "pooling_param.pad"},
     "kernelsize": {"conv": "convolution_param.kernel_size", "pool": "pooling_param.kernel_size"},
     "group": {"conv": "convolution_param.group"},
@@ -134,11 +158,18 @@ class Upgrade(NamedTuple):
     apply: Callable[[Any], list[str]]
 
 
-def upgrade_net(param: Any, source: str, log: Any = None, skip: Collection[str] = ()) -> list[str]:
+def upgrade_net(
+    param: Any,
+    source: str,
+    log: Any = None,
+    skip: Collection[str] = (),
+    dropped: list[str] | None = None,
+) -> list[str]:
     """Bring a NetParameter of any age, read from `source`, to today's form, in place.
 
     `log` (a log.write.Log; None sends only warnings, to standard error) gets Caffe's lines; upgrades named
-    in `skip` are left out. Returns the names of those done: V0, data, V1, input, batch_norm.
+    in `skip` are left out; `dropped` gets what could not be carried over, which is logged as an error, too.
+    Returns the names of the upgrades done: V0, data, V1, input, batch_norm.
     Raises ParseError where Caffe aborts: `layer` mixed with `layers`, an unknown V0 type, padding that
     feeds no convolution or pooling, an `input` without its dimensions.
     """
@@ -147,14 +178,16 @@ def upgrade_net(param: Any, source: str, log: Any = None, skip: Collection[str] 
             f"{param.layer[0].origin or source}: the net has {len(param.layer)} 'layer' and {len(param.layers)} "
             "'layers' fields, which cannot be mixed; write all of them as layer { type: \"Type\" ... }"
         )
-    return _run(NET_UPGRADES, param, source, log, skip)
+    return _run(NET_UPGRADES, param, source, log, skip, dropped)
 
 
 def upgrade_solver(param: Any, source: str, log: Any = None, skip: Collection[str] = ()) -> list[str]:
     """Bring a SolverParameter to today's form, in place; as `upgrade_net`. The only name is solver_type."""
     if param.HasField("solver_type") and param.HasField("type"):
-        raise ParseError(f"{source}: solver_type (the old field) and type (the new one) are both given; keep `type`")
-    return _run(SOLVER_UPGRADES, param, source, log, skip)
+        raise ParseError(
+            f"{source}: solver_type (the old field) and type (the new one) are both given; keep `type`"
+        )
+    return _run(SOLVER_UPGRADES, param, source, log, skip, None)
 
 
 def fill_snapshot_prefix(param: Any, source: str, log: Any = None, root: str = "") -> None:
@@ -172,16 +205,26 @@ def fill_snapshot_prefix(param: Any, source: str, log: Any = None, root: str = "
         log.snapshot_prefix(param.snapshot_prefix, True)
 
 
-def _run(upgrades: list[Upgrade], param: Any, source: str, log: Any, skip: Collection[str]) -> list[str]:
+def _run(
+    upgrades: list[Upgrade],
+    param: Any,
+    source: str,
+    log: Any,
+    skip: Collection[str],
+    dropped: list[str] | None,
+) -> list[str]:
     log = log or Log(progress=False, level=WARNING)
     done = []
     for upgrade in upgrades:
-        if upgrade.name not in skip and upgrade.needed(param):
-            problems = upgrade.apply(param)
-            log.upgraded(upgrade.name, source)
-            for problem in problems:
-                log.error(problem)
-            done.append(upgrade.name)
+        if upgrade.name in skip or not upgrade.needed(param):
+            continue
+        losses = upgrade.apply(param)
+        log.upgraded(upgrade.name, source)
+        for loss in losses:
+            log.error(loss)
+        if dropped is not None:
+            dropped += losses
+        done.append(upgrade.name)
     return done
 
 
@@ -226,7 +269,9 @@ def _upgrade_v0(param: Any) -> list[str]:
 
 def _fold_padding(param: Any) -> list[Any]:
     """The layers without those of type padding, whose pad goes to the convolution or pooling that reads it."""
-    made_by: dict[str, Any] = dict.fromkeys(param.input)  # blob: the layer that made it last, None for an input
+    made_by: dict[str, Any] = dict.fromkeys(
+        param.input
+    )  # blob: the layer that made it last, None for an input
     kept = []
     for layer in param.layers:
         new = _V1()
@@ -252,7 +297,9 @@ def _fold_padding(param: Any) -> list[Any]:
                 if count != 1:
                     raise ParseError(f"{what} {count} bottoms; padding needs exactly 1")
             if len(pad.top) != 1:
-                raise ParseError(f"{where}: its padding layer '{pad.layer.name}' has {len(pad.top)} tops; it needs 1")
+                raise ParseError(
+                    f"{where}: its padding layer '{pad.layer.name}' has {len(pad.top)} tops; it needs 1"
+                )
             new.layer.pad = pad.layer.pad
             new.bottom[i] = pad.bottom[0]
         for blob in layer.top:
@@ -289,7 +336,11 @@ def _upgrade_v0_layer(old: Any, new: Any) -> list[str]:
 
 # -- transformation fields of V1 data layers --------------------------------------------------------
 
-_DATA_PARAMS = {_V1.DATA: "data_param", _V1.IMAGE_DATA: "image_data_param", _V1.WINDOW_DATA: "window_data_param"}
+_DATA_PARAMS = {
+    _V1.DATA: "data_param",
+    _V1.IMAGE_DATA: "image_data_param",
+    _V1.WINDOW_DATA: "window_data_param",
+}
 _TRANSFORMS = ("scale", "mean_file", "crop_size", "mirror")
 
 
@@ -331,7 +382,12 @@ def _upgrade_v1(param: Any) -> list[str]:
 
 
 # A list of V1 and the ParamSpec field that its item i becomes.
-_V1_SPECS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
+_V1_SPECS = {
+    "param": "name",
+    "blob_share_mode": "share_mode",
+    "blobs_lr": "lr_mult",
+    "weight_decay": "decay_mult",
+}
 
 
 def _upgrade_v1_layer(old: Any, new: Any) -> list[str]:
