@@ -1,0 +1,37 @@
+"""`caffe-compat upgrade`: old net, solver and caffemodel files written anew in today's form."""
+
+import argparse
+
+HELP = "rewrite an old net, solver or caffemodel in today's form"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "kind", choices=("net", "solver", "binary"), help="a prototxt, or a binary caffemodel"
+    )
+    parser.add_argument("input", metavar="IN", help="the file to read")
+    parser.add_argument("output", metavar="OUT", help="the file to write; may be IN itself")
+
+
+def run(args: argparse.Namespace) -> int:
+    """As Caffe's three upgrade tools: the file is written in any case, and 1 says that something was dropped."""
+    from caffe_compat.log.write import Log
+    from caffe_compat.proto import NetParameter, SolverParameter, binary, text, upgrade
+
+    log = Log()
+    dropped: list[str] = []
+    if args.kind == "solver":
+        message = text.parse_file(args.input, SolverParameter)
+        done = upgrade.upgrade_solver(message, args.input, log)
+    else:
+        message = (binary.read if args.kind == "binary" else text.parse_file)(args.input, NetParameter)
+        done = upgrade.upgrade_net(message, args.input, log, dropped=dropped)
+    if not done:
+        log.error(f"File already in latest proto format: {args.input}")
+    if args.kind == "binary":
+        binary.write_message(args.output, message)
+    else:
+        binary.write_atomic(args.output, text.to_text(message).encode())
+    form = "binary" if args.kind == "binary" else "text"
+    log.info(f"Wrote upgraded {message.DESCRIPTOR.name} {form} proto to {args.output}")
+    return 1 if dropped else 0
