@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the solver, a prototxt or the log of a run, which echoes it",
     )
-    parser.add_argument("--csv", action="store_true", help="print comma-separated values instead of a table")
+    parser.add_argument(
+        "--csv",
+        action="store_true",
+        help="print comma-separated values, in full precision, instead of a table",
+    )
     parser.add_argument("--plot", metavar="FILE", help="also draw the rates, to a .png, .svg or .pdf file")
     common.add_root(parser)
     common.add_set(parser)
@@ -38,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             f"{path}: max_iter is {param.max_iter}; give the number of iterations: --set max_iter=10000"
         )
     table = Schedule(param).table(param.max_iter)
-    columns = [_texts(column) for column in table]
+    columns = [_texts(column, shortest=args.csv) for column in table]
     if args.csv:
         lines = [",".join(table._fields), *map(",".join, zip(*columns, strict=True))]
     else:
@@ -68,9 +72,13 @@ def _read(path: str) -> Any:
     return text.parse(read_log(path).solver, SolverParameter, path) if is_log else text.read_solver(path)
 
 
-def _texts(column: Any) -> list[str]:
-    """The numbers of an array, each as short as it still reads back as the same float32."""
+def _texts(column: Any, shortest: bool) -> list[str]:
+    """The numbers of an array as Caffe logs them, or just so long that they read back as the same float32."""
     import numpy as np
 
     values, where = np.unique(column, return_inverse=True)  # most columns repeat one value or a few
-    return values.astype("U32")[where].tolist()
+    if shortest or values.dtype.kind == "i":
+        texts = values.astype("U32")
+    else:
+        texts = np.array([f"{value:g}" for value in values.tolist()])
+    return texts[where].tolist()
