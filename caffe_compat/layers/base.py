@@ -93,6 +93,9 @@ class Layer(nn.Module):
         """For `is_data` layers: the next batch, one tensor a top, on `device`."""
         raise NotImplementedError(f"{type(self).__name__}.load")
 
+    def verify(self) -> None:
+        """Raise LayerError for what `forward` saw and could not report without waiting for the device."""
+
     def get_state(self) -> dict[str, Any]:
         """For `is_data` layers: where the data stands, as JSON; `set_state` goes back there exactly."""
         return {}

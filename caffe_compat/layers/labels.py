@@ -52,7 +52,7 @@ class Labelled(Layer):
         any_bad = bad.any()
         first = index.flatten()[bad.flatten().to(torch.uint8).argmax()]
         self.bad_label.copy_(torch.where(any_bad, first, self.bad_label))
-        return index.clamp(0, self.classes - 1), ~bad if counted is None else counted & ~bad, any_bad * math.nan
+        return index.clamp(0, self.classes - 1), ~bad if counted is None else counted & ~bad, torch.where(any_bad, math.nan, 0.0)
 
     def verify(self) -> None:
         """Raise LayerError if a label was no class where `forward` could not say so; waits for the device."""

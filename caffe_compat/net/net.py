@@ -356,6 +356,11 @@ class Net:
         """The next batch of every data layer, in the order the graph takes them."""
         return [top for layer in self.data_layers() for top in layer.load(self.device)]
 
+    def verify(self) -> None:
+        """Raise LayerError for faults in the data that the layers saw since the last call; waits for the device."""
+        for layer in self.layers:
+            layer.verify()
+
     def forward(self) -> tuple[Tensor, dict[str, Tensor]]:
         """One batch through the net: the total loss (0-dim) and the output blobs by name."""
         if self.observed or self.debug_info:

@@ -284,6 +284,7 @@ class Solver:
         self.iter += 1
 
     def _display(self, outputs: dict[str, Tensor]) -> None:
+        self.net.verify()
         self._smooth()
         since, began = self._displayed
         now = time.perf_counter()
@@ -359,6 +360,7 @@ class Solver:
             self.log.progress(self.iter, self.iter, self.param.max_iter, f"testing {batch + 1}/{batches}")
         if total is None:
             return
+        net.verify()
         loss, *means = (total / batches).tolist()
         if self.param.test_compute_loss:
             self.log.test_loss(loss)
