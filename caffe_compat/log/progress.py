@@ -20,16 +20,22 @@ class ProgressBar:
         self.facts: dict[str, str] = {}
         self._stream = stream
         self._clock = clock
-        self._iter = self._start = self._stop = 0
+        self._iter = self._stop = 0
+        self._start: int | None = None
         self._note = ""
         self._marks: list[tuple[float, int]] = []  # (when, iteration), oldest first
         self._next_draw = 0.0
         self._shown = False
 
     def update(self, iter: int, start: int, stop: int, note: str = "") -> None:
-        """The run from iteration `start` to `stop` has done `iter`; `note` says what it does just now."""
+        """The run from iteration `start` to `stop` has done `iter`; `note` says what it does just now.
+
+        The first call's `start` holds for the whole bar.
+        """
         now = self._clock()
-        self._iter, self._start, self._stop, self._note = iter, start, stop, note
+        self._iter, self._stop, self._note = iter, stop, note
+        if self._start is None:
+            self._start = start
         if now < self._next_draw:
             return
         self._next_draw = now + _REDRAW_EVERY
@@ -56,7 +62,8 @@ class ProgressBar:
 
     def text(self, width: int) -> str:
         """The bar in at most `width` characters."""
-        share = (self._iter - self._start) / max(1, self._stop - self._start)
+        start = self._start or 0
+        share = (self._iter - start) / max(1, self._stop - start)
         rate = self._rate()
         parts = [f"{rate:.3g} iter/s" if rate >= 1 or not rate else f"{1 / rate:.3g} s/iter"]
         if rate:

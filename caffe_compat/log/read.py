@@ -28,6 +28,7 @@ _BACKWARD = re.compile(r"(.+) (needs|does not need) backward computation\.")
 _SNAPSHOT = re.compile(r"Snapshotting to (?:binary proto file |HDF5 file )?(\S+)")
 _RESUMED = re.compile(r"(?:Resuming from|Restoring previous solver status from) (.*)")
 _SCORE = re.compile(r"([^,]+?) = (\S+)(?: \(\* .*loss\))?$")
+_CUT_NUMBER = re.compile(r"= [-+\d.e]*\Z")
 _DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)  # of the year, by month
 
 
@@ -140,7 +141,7 @@ class RunLog:
 
     @property
     def empty(self) -> bool:
-        return not (self.solver or self.nets or self.train or self.test or self.scores)
+        return not (self.solver or self.nets or self.net_name or self.train or self.test or self.scores)
 
     def table(self, phase: str) -> tuple[list[str], list[list[float]]]:
         """Header and rows as Caffe's parse_log.py has them, for the phase train or test.
@@ -198,7 +199,8 @@ def _join(first: RunLog, second: RunLog) -> RunLog:
     start = min(row.iteration for row in later)
     kept_train = [row for row in first.train if row.iteration < start]
     kept_test = [row for row in first.test if row.iteration < start]
-    spent = max((row.seconds or 0.0 for row in (*kept_train, *kept_test)), default=0.0)
+    kept: list[TrainRow | TestRow] = [*kept_train, *kept_test]
+    spent = max((row.seconds or 0.0 for row in kept), default=0.0)
     for row in later:
         if row.seconds is not None:
             row.seconds += spent
@@ -470,6 +472,6 @@ class _Reader:
 def _whole_lines(lines: Iterable[str]) -> list[str]:
     """The lines without a last one that was cut in the middle of a number."""
     whole = list(lines)
-    if whole and whole[-1][:1].isupper() and whole[-1][-1:].isdigit():
+    if len(whole) > 1 and whole[0].endswith("\n") and _CUT_NUMBER.search(whole[-1]):
         whole.pop()
     return whole

@@ -1,0 +1,102 @@
+"""The progress bar, drawn on a terminal that is a StringIO."""
+
+import io
+import re
+
+import pytest
+
+from caffe_compat.log import Log
+from caffe_compat.log.progress import ProgressBar
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+    def screen(self):
+        """What a terminal shows: a carriage return with an erase takes the line away."""
+        return re.sub(r"[^\n]*\r\x1b\[K", "", self.getvalue())
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_rate_and_time_left(clock):
+    bar = ProgressBar(Terminal(), clock)
+    for done in range(0, 201, 50):
+        bar.update(1000 + done, 1000, 1600)
+        clock.now += 5
+    assert bar.text(200) == " 33% |##########                    | 1200/1600 10 iter/s, ETA 0:40"
+
+
+def test_slow_steps_give_seconds_an_iteration_and_long_runs_hours(clock):
+    bar = ProgressBar(Terminal(), clock)
+    bar.update(0, 0, 1000)
+    clock.now += 10
+    bar.update(1, 0, 1000)
+    assert bar.text(200).endswith("1/1000 10 s/iter, ETA 2:46:30")
+
+
+def test_rate_is_of_the_recent_past(clock):
+    bar = ProgressBar(Terminal(), clock)
+    for done in range(0, 3000, 10):  # 10 iter/s, then 40
+        bar.update(done, 0, 10000)
+        clock.now += 1 if done < 1000 else 0.25
+    assert "40 iter/s" in bar.text(200)
+
+
+def test_facts_and_note_at_the_end_cut_to_the_width(clock):
+    bar = ProgressBar(Terminal(), clock)
+    bar.facts.update(loss="2.3", lr="0.1")
+    bar.update(1, 0, 4, "testing 12/200")
+    assert bar.text(300).endswith("1/4 0 iter/s, loss 2.3, lr 0.1, testing 12/200")
+    assert len(bar.text(30)) == 30
+
+
+def test_redraws_ten_times_a_second(clock):
+    terminal = Terminal()
+    bar = ProgressBar(terminal, clock)
+    for i in range(1000):
+        bar.update(i, 0, 1000)
+        clock.now += 0.001
+    assert 9 <= terminal.getvalue().count("iter/s") <= 11
+
+
+def test_a_start_later_on_does_not_move_the_bar_back(clock):
+    bar = ProgressBar(Terminal(), clock)
+    bar.update(0, 0, 100)
+    clock.now += 1
+    bar.update(50, 50, 100, "testing 1/2")
+    assert bar.text(100).startswith(" 50%")
+
+
+def test_log_lines_stand_above_the_bar():
+    terminal = Terminal()
+    log = Log(terminal)
+    log.progress(1, 0, 10)
+    log.iteration(1, 2.5)
+    log.learning_rate(1, 0.1)
+    first, second, last = terminal.screen().split("\n")
+    assert first.endswith("] Iteration 1, loss = 2.5")
+    assert second.endswith("] Iteration 1, lr = 0.1")
+    assert last.startswith(" 10% ")
+    assert last.endswith("loss 2.5, lr 0.1")
+    log.end_progress()
+    assert terminal.screen() == f"{first}\n{second}\n"
+
+
+def test_no_bar_off_a_terminal_or_when_not_wanted():
+    file, terminal = io.StringIO(), Terminal()
+    for log in (Log(file), Log(terminal, progress=False), Log(terminal, level=1)):
+        log.progress(1, 0, 10)
+        log.end_progress()
+    assert file.getvalue() == terminal.getvalue() == ""
