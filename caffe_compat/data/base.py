@@ -37,6 +37,10 @@ class Source:
         """How many records there are."""
         raise NotImplementedError(f"{type(self).__name__}.__len__")
 
+    def estimate(self) -> int:
+        """About how many records there are, at once; 0 only if there are none."""
+        return len(self)
+
     @property
     def keys(self) -> Sequence[bytes]:
         """The key of every record, by position."""
@@ -109,7 +113,7 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
             f"the folder '{full}' holds no {backend} database; make one with: {command_that_makes(full)}"
         )
     opened = cls(full)
-    if not len(opened):
+    if not opened.estimate():
         opened.close()
         raise DataError(
             f"the {backend} source '{full}' holds no records; make it again with: {command_that_makes(full)}"

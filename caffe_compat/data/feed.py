@@ -66,7 +66,7 @@ class Streamed:
 
     def __init__(self, source: Source, parse: Parse, position: int, order: np.ndarray, step: int, depth: int):
         self._blocks = _blocks(source, position, step)
-        self._length, self._order, self._parse, self._depth = len(source), order, parse, max(1, depth)
+        self._order, self._parse, self._depth = order, parse, max(1, depth)
         self._pool = ThreadPoolExecutor(min(self._depth, os.cpu_count() or 1), thread_name_prefix="prefetch")
         self._queue: deque[Future[tuple[Images, np.ndarray]]] = deque()
 
@@ -77,7 +77,7 @@ class Streamed:
         while len(self._queue) < self._depth:
             start, block = next(self._blocks)
             values = [block[i] for i in self._order]
-            positions = ((start + self._order) % self._length).tolist()
+            positions = (start + self._order).tolist()
             self._queue.append(self._pool.submit(self._parse, values, positions))
         images, labels = self._queue.popleft().result()
         return images if isinstance(images, list) else torch.from_numpy(images), torch.from_numpy(labels)
@@ -90,7 +90,7 @@ class Streamed:
 
 def _blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, list[Any]]]:
     """Endless (position of the first record, `size` records), in order from `position`, wrapping at the end."""
-    walk = source.walk(position % len(source))
+    walk = source.walk(position % len(source) if position else 0)
     while True:
         block: list[Any] = []
         while len(block) < size:

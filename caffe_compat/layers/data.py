@@ -61,7 +61,7 @@ class Data(DataLayer):
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         step = self.batch_size * self.replicas
         if self._feed is None:
-            if len(self.source) * self.first_bytes <= memory_budget():
+            if self.source.estimate() * self.first_bytes <= memory_budget():
                 self._feed = Kept(self.source, self._parse)
                 self.source.close()
             else:
