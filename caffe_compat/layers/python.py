@@ -224,12 +224,12 @@ class Python(Layer):
         # In place, one blob is both, as in Caffe.
         shared = dict(zip(self.param.bottom, self.bottom, strict=True))
         self.top = [shared.get(name) or Blob(self) for name in self.param.top]
-        self.instance.setup(self.bottom, self.top)
+        self._call("setup", self.bottom, self.top)
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         for blob, shape in zip(self.bottom, bottom, strict=True):
             blob.reshape(*shape)
-        self.instance.reshape(self.bottom, self.top)
+        self._call("reshape", self.bottom, self.top)
         return [blob.shape for blob in self.top]
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -245,8 +245,8 @@ class Python(Layer):
         """Reshape, then forward, on the values of `bottom`."""
         for blob, value in zip(self.bottom, bottom, strict=True):
             blob.hold(value.clone() if blob in self.top else value)
-        self.instance.reshape(self.bottom, self.top)
-        self.instance.forward(self.bottom, self.top)
+        self._call("reshape", self.bottom, self.top)
+        self._call("forward", self.bottom, self.top)
         self._write_back()
         return tuple(torch.tensor(blob.data, device=self.anchor.device) for blob in self.top)
 
@@ -266,7 +266,7 @@ class Python(Layer):
             blob.diff[...] = diff.cpu().numpy()
         for learned in self.instance.blobs:
             learned.gradient = torch.zeros(learned.shape, dtype=self.context.dtype, device=self.anchor.device)
-        self.instance.backward(self.top, list(wanted[: len(bottom)]), self.bottom)
+        self._call("backward", self.top, list(wanted[: len(bottom)]), self.bottom)
         self._write_back()
         gradients = [torch.tensor(blob.diff, device=self.anchor.device) for blob in self.bottom]
         for learned in self.instance.blobs:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from caffe_compat.errors import LayerError, NetError
 from caffe_compat.layers.base import Context
+from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
 from caffe_compat.net.net import Net as CoreNet
 from caffe_compat.proto import text
@@ -55,7 +56,9 @@ class Blob:
     def _legacy(self, axis: int) -> int:
         shape = self.shape
         if len(shape) > 4:
-            raise ValueError(f"a blob of {len(shape)} axes {shape} has no num, channels, height and width; use shape")
+            raise ValueError(
+                f"a blob of {len(shape)} axes {shape} has no num, channels, height and width; use shape"
+            )
         return shape[axis] if axis < len(shape) else 1
 
     def reshape(self, *shape: int) -> None:
@@ -164,7 +167,10 @@ class Net:
         core.observed = True
         self.name = core.name
         self.blobs: OrderedDict[str, Blob] = OrderedDict((n, NetBlob(self, n)) for n in core.blob_names)
-        self.layers = [LayerView(layer) for layer in core.layers]
+        # A Python layer is the user's own object, as in pycaffe.
+        self.layers = [
+            layer.instance if isinstance(layer, Python) else LayerView(layer) for layer in core.layers
+        ]
 
     # -- what it is made of -------------------------------------------------------------------
 
@@ -196,11 +202,15 @@ class Net:
 
     @property
     def top_names(self) -> OrderedDict[str, list[str]]:
-        return OrderedDict((n, list(t)) for n, t in zip(self.core.layer_names, self.core.top_names, strict=True))
+        return OrderedDict(
+            (n, list(t)) for n, t in zip(self.core.layer_names, self.core.top_names, strict=True)
+        )
 
     @property
     def bottom_names(self) -> OrderedDict[str, list[str]]:
-        return OrderedDict((n, list(b)) for n, b in zip(self.core.layer_names, self.core.bottom_names, strict=True))
+        return OrderedDict(
+            (n, list(b)) for n, b in zip(self.core.layer_names, self.core.bottom_names, strict=True)
+        )
 
     @property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
@@ -220,7 +230,9 @@ class Net:
         wanted = (self.top_names[end] if end is not None else self.outputs) + list(blobs or [])
         if kwargs:
             if set(kwargs) != set(self.inputs):
-                raise ValueError(f"Input blob arguments {sorted(kwargs)} do not match net inputs {sorted(self.inputs)}.")
+                raise ValueError(
+                    f"Input blob arguments {sorted(kwargs)} do not match net inputs {sorted(self.inputs)}."
+                )
             for name, value in kwargs.items():
                 self._fill(self.blobs[name].data, np.asarray(value), "Input", name)
         self._forward(first, last)
@@ -241,7 +253,9 @@ class Net:
         wanted = (self.bottom_names[end] if end is not None else self.inputs) + list(diffs or [])
         if kwargs:
             if set(kwargs) != set(self.outputs):
-                raise ValueError(f"Top diff arguments {sorted(kwargs)} do not match net outputs {sorted(self.outputs)}.")
+                raise ValueError(
+                    f"Top diff arguments {sorted(kwargs)} do not match net outputs {sorted(self.outputs)}."
+                )
             for name, value in kwargs.items():
                 self._fill(self.blobs[name].diff, np.asarray(value), "Diff", name)
         self._backward(first, last)
@@ -295,11 +309,16 @@ class Net:
             batch = {name: values[start : start + size] for name, values in arrays.items()}
             missing = size - min(size, count - start)
             if missing:
-                batch = {n: np.concatenate([v, np.zeros((missing, *v.shape[1:]), v.dtype)]) for n, v in batch.items()}
+                batch = {
+                    n: np.concatenate([v, np.zeros((missing, *v.shape[1:]), v.dtype)])
+                    for n, v in batch.items()
+                }
             yield batch
 
     @staticmethod
-    def _without_padding(results: dict[str, list[np.ndarray]], given: dict[str, Any]) -> dict[str, np.ndarray]:
+    def _without_padding(
+        results: dict[str, list[np.ndarray]], given: dict[str, Any]
+    ) -> dict[str, np.ndarray]:
         count = len(next(iter(given.values()))) if given else None
         return {name: np.asarray(values)[:count] for name, values in results.items()}
 
