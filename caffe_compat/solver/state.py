@@ -9,23 +9,21 @@ Caffe: src/caffe/solvers/sgd_solver.cpp (SnapshotSolverState..., RestoreSolverSt
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
-from caffe_compat.errors import MissingExtra, SnapshotError
+from caffe_compat.errors import MissingExtra, ParseError, SnapshotError
 from caffe_compat.proto import NetParameter, SolverState
-from caffe_compat.proto.binary import array_to_blob, blob_to_array, write_aside, write_atomic
+from caffe_compat.proto.binary import array_to_blob, blob_to_array, read, write_atomic
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _RESUME = "caffe_compat_resume"  # the HDF5 dataset for what Caffe does not keep
-_HISTORY_TAG = b"\x1a"  # SolverState.history: field 3, length-delimited
 
 
 @dataclass
@@ -136,47 +134,50 @@ def _binary_chunks(state: SolverStateFile) -> Iterator[bytes]:
     """The message in pieces, one a history blob, as C++ serialises it: in the order of field numbers."""
     yield SolverState(iter=state.iter, learned_net=state.learned_net).SerializeToString()
     for array in state.history:
-        blob = array_to_blob(array).SerializeToString()
-        yield _HISTORY_TAG + _varint(len(blob))
-        yield blob
+        yield SolverState(history=[array_to_blob(array)]).SerializeToString()
     tail = SolverState(current_step=state.current_step)
     if state.resume is not None:
         tail.resume = json.dumps(state.resume).encode()
     yield tail.SerializeToString()
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _read_binary(path: str) -> SolverStateFile:
-    data = Path(path).read_bytes()
     try:
-        message = SolverState.FromString(data)
-    except DecodeError:
-        message = SolverState()
+        message = read(path, SolverState)
+        history = [blob_to_array(blob) for blob in message.history]
+    except ParseError as error:
+        _refuse_caffemodel(path, _is_caffemodel(path))
+        where = "" if str(error).startswith(path) else f"{path}: "
+        raise SnapshotError(f"{where}{error}, or resume from an earlier snapshot") from error
     if not message.HasField("iter"):
-        _refuse(path, _is_caffemodel(data))
+        _refuse_caffemodel(path, _is_caffemodel(path))
+        raise SnapshotError(f"{path}: no iteration in it, so no solverstate; give a .solverstate file")
     return SolverStateFile(
         message.iter,
         message.learned_net,
         message.current_step,
-        [blob_to_array(blob) for blob in message.history],
+        history,
         json.loads(message.resume) if message.HasField("resume") else None,
     )
 
 
-def _is_caffemodel(data: bytes) -> bool:
+def _is_caffemodel(path: str) -> bool:
     try:
-        net = NetParameter.FromString(data)
-    except DecodeError:
+        net = read(path, NetParameter)
+    except ParseError:
         return False
     return len(net.layer) + len(net.layers) > 0
+
+
+def _refuse_caffemodel(path: str, is_caffemodel: bool) -> None:
+    if not is_caffemodel:
+        return
+    state = path.replace(".caffemodel", ".solverstate")
+    beside = f"give {state} beside it" if state != path and os.path.exists(state) else "give the .solverstate"
+    raise SnapshotError(
+        f"{path}: a caffemodel (weights only), not a solverstate; {beside} to --snapshot, or this file to "
+        "--weights to start anew from its weights"
+    )
 
 
 # -- HDF5 -----------------------------------------------------------------------------------------
@@ -192,32 +193,29 @@ def _h5py() -> Any:
 
 def _write_hdf5(path: str, state: SolverStateFile) -> None:
     h5py = _h5py()
-
-    def write(temporary: str) -> None:
-        with h5py.File(temporary, "w") as file:
-            file["iter"] = np.array([state.iter], np.int32)
-            # A C string, terminated where numpy's would be padded.
-            text = state.learned_net.encode()
-            kind = h5py.h5t.C_S1.copy()
-            kind.set_size(len(text) + 1)
-            file.create_dataset("learned_net", (), h5py.Datatype(kind), np.array(text, f"S{len(text) + 1}"))
-            file["current_step"] = np.array([state.current_step], np.int32)
-            for index, array in enumerate(state.history):
-                file[f"history/{index}"] = array
-            if state.resume is not None:
-                file[_RESUME] = np.frombuffer(json.dumps(state.resume).encode(), np.uint8)
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-
-    write_aside(path, write)
+    # In memory first: on a full disk the HDF5 library ends the program with a crash, not with an error.
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        file["iter"] = np.array([state.iter], np.int32)
+        # A C string, terminated where numpy's would be padded.
+        text = state.learned_net.encode()
+        kind = h5py.h5t.C_S1.copy()
+        kind.set_size(len(text) + 1)
+        file.create_dataset("learned_net", (), h5py.Datatype(kind), np.array(text, f"S{len(text) + 1}"))
+        file["current_step"] = np.array([state.current_step], np.int32)
+        history = file.create_group("history")
+        for index, array in enumerate(state.history):
+            history[str(index)] = array
+        if state.resume is not None:
+            file[_RESUME] = np.frombuffer(json.dumps(state.resume).encode(), np.uint8)
+    write_atomic(path, image.getvalue())
 
 
 def _read_hdf5(path: str) -> SolverStateFile:
     h5py = _h5py()
     try:
         with h5py.File(path, "r") as file:
-            if "iter" not in file or "history" not in file:
-                _refuse(path, "data" in file)
+            _refuse_caffemodel(path, "data" in file and "iter" not in file)
             history = file["history"]
             return SolverStateFile(
                 int(file["iter"][0]),
@@ -227,21 +225,10 @@ def _read_hdf5(path: str) -> SolverStateFile:
                 json.loads(file[_RESUME][()].tobytes()) if _RESUME in file else None,
             )
     except (OSError, KeyError) as error:
-        raise SnapshotError(f"{path}: {_BROKEN} ({error})") from error
-
-
-_BROKEN = "the file is cut short or damaged; resume from an earlier snapshot"
-
-
-def _refuse(path: str, is_caffemodel: bool) -> NoReturn:
-    if not is_caffemodel:
-        raise SnapshotError(f"{path}: not a solverstate, or {_BROKEN}")
-    state = path.replace(".caffemodel", ".solverstate")
-    beside = f"give {state} beside it" if state != path and os.path.exists(state) else "give the .solverstate"
-    raise SnapshotError(
-        f"{path}: a caffemodel (weights only), not a solverstate; {beside} to --snapshot, or this file to "
-        "--weights to start anew from its weights"
-    )
+        raise SnapshotError(
+            f"{path}: the file is cut short, damaged or no solverstate ({error}); copy it again, or resume "
+            "from an earlier snapshot"
+        ) from error
 
 
 def _without_leading_ones(shape: Sequence[int]) -> tuple[int, ...]:

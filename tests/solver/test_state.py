@@ -172,7 +172,7 @@ def test_a_truncated_file(name, size, tmp_path):
     path = tmp_path / Path(name).name
     path.write_bytes((SOLVERS / name).read_bytes()[:size])
     with pytest.raises(
-        SnapshotError, match=r"the file is cut short or damaged; resume from an earlier snapshot"
+        SnapshotError, match=r"(cut short|is empty).*copy .* again, or resume from an earlier snapshot"
     ):
         read_state(str(path))
 
@@ -180,7 +180,30 @@ def test_a_truncated_file(name, size, tmp_path):
 def test_a_file_of_something_else(tmp_path):
     path = tmp_path / "s.solverstate"
     path.write_text('net: "x.prototxt"\n')
-    with pytest.raises(SnapshotError, match=r"s.solverstate: not a solverstate, or the file is cut short"):
+    with pytest.raises(SnapshotError, match=r"s.solverstate: this is a text file, not a binary SolverState"):
+        read_state(str(path))
+    path.write_bytes(SolverState(current_step=3).SerializeToString())
+    with pytest.raises(
+        SnapshotError, match=r"s.solverstate: no iteration in it, so no solverstate; give a .solv"
+    ):
+        read_state(str(path))
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        file["label"] = [1, 2, 3]
+    with pytest.raises(
+        SnapshotError, match=r"s.solverstate: the file is cut short, damaged or no solverstate"
+    ):
+        read_state(str(path))
+
+
+def test_a_history_blob_with_too_few_values(tmp_path):
+    path = tmp_path / "s.solverstate"
+    state = SolverState(iter=3)
+    state.history.add(data=[1, 2, 3]).shape.dim.extend([2, 5])
+    path.write_bytes(state.SerializeToString())
+    with pytest.raises(
+        SnapshotError, match=r"s.solverstate: a blob of shape \(2, 5\) holds 3 values, not 10"
+    ):
         read_state(str(path))
 
 
