@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except CaffeError as error:
-        print(f"{PROG}: error: {error}", file=sys.stderr)
+        clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # there may be a progress bar on this line
+        print(f"{clear}{PROG}: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"\n{PROG}: interrupted", file=sys.stderr)

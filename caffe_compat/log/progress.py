@@ -63,7 +63,7 @@ class ProgressBar:
     def text(self, width: int) -> str:
         """The bar in at most `width` characters."""
         start = self._start or 0
-        share = (self._iter - start) / max(1, self._stop - start)
+        share = (self._iter - start) / (self._stop - start) if self._stop > start else 1.0
         rate = self._rate()
         parts = [f"{rate:.3g} iter/s" if rate >= 1 or not rate else f"{1 / rate:.3g} s/iter"]
         if rate:

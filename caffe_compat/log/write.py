@@ -429,9 +429,11 @@ class Log:
         self._line(INFO, f"solver.cpp:{line}", f"Snapshotting to {kind} file {path}")
 
     def optimization_done(self) -> None:
+        self.end_progress()
         self._line(INFO, "solver.cpp:332", "Optimization Done.")
 
     def stopped_early(self) -> None:
+        self.end_progress()
         self._line(INFO, "solver.cpp:311", "Optimization stopped early.")
 
     # -- src/caffe/solvers/sgd_solver.cpp -----------------------------------------------------

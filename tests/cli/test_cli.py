@@ -174,6 +174,13 @@ def test_exit_codes(fake, outcome, code, message, capsys):
     assert capsys.readouterr().err == message
 
 
+def test_an_error_takes_the_progress_bar_away(fake, monkeypatch, capsys):
+    fake.outcome = CaffeError("bad")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert cli.main(["fake", "--solver", "x"]) == 1
+    assert capsys.readouterr().err == "\r\x1b[Kcaffe-compat: error: bad\n"
+
+
 def test_a_bug_keeps_its_traceback(fake):
     fake.outcome = ZeroDivisionError("a bug")
     with pytest.raises(ZeroDivisionError, match="a bug"):

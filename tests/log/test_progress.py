@@ -94,6 +94,22 @@ def test_log_lines_stand_above_the_bar():
     assert terminal.screen() == f"{first}\n{second}\n"
 
 
+@pytest.mark.parametrize("last", [Log.optimization_done, Log.stopped_early, Log.end_progress])
+def test_the_bar_goes_when_the_run_is_over(last):
+    terminal = Terminal()
+    log = Log(terminal)
+    log.progress(10, 0, 10)
+    last(log)
+    log.command_done()
+    assert "iter/s" not in terminal.screen()
+
+
+def test_nothing_left_to_do_is_all_done(clock):
+    bar = ProgressBar(Terminal(), clock)
+    bar.update(10, 10, 10)
+    assert bar.text(80).startswith("100%")
+
+
 def test_no_bar_off_a_terminal_or_when_not_wanted():
     file, terminal = io.StringIO(), Terminal()
     for log in (Log(file), Log(terminal, progress=False), Log(terminal, level=1)):
