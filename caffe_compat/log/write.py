@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import TextIO
+from typing import SupportsFloat, TextIO
 
 from caffe_compat.log.progress import ProgressBar
 
@@ -62,8 +62,9 @@ _UPGRADES: dict[str, tuple[int, str, int, str, int, str]] = {
 Outputs = Iterable[tuple[str, Iterable[float], float]]
 
 
-def cpp_float(value: float) -> str:
-    """`value` rounded to float32, as `std::cout << value` prints it: 1e-05, 87.3366, -nan."""
+def cpp_float(number: SupportsFloat) -> str:
+    """A number rounded to float32, as `std::cout << number` prints it: 1e-05, 87.3366, -nan."""
+    value = float(number)
     try:
         value = struct.unpack("f", struct.pack("f", value))[0]
     except OverflowError:  # beyond float32 and not infinite yet
