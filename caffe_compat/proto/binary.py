@@ -48,6 +48,10 @@ class _Broken(Exception):
         self.at, self.what, self.number, self.start = at, what, number, start
 
 
+class _OtherClass(_Broken):
+    """The file is sound so far, but what stands at `at` is no field of the wanted message."""
+
+
 class _Wire(NamedTuple):
     """A field: its number, its wire type, and the offsets of its tag, its value and what follows."""
 
@@ -149,7 +153,7 @@ def _check_top(data: Any, cls: Any) -> None:
         if field is None or wire.type == _WIRE_TYPES.get(field.type, _VARINT):
             continue
         if wire.type != _BYTES or not is_repeated(field):  # a repeated number may be packed
-            raise _Broken(wire.tag, f"field {wire.number} is not the {field.name} of a {cls.__name__}")
+            raise _OtherClass(wire.tag, f"field {wire.number} is not the {field.name} of a {cls.__name__}")
 
 
 def _complaint(path: str, data: Any, cls: Any, error: Exception) -> ParseError:
@@ -158,7 +162,7 @@ def _complaint(path: str, data: Any, cls: Any, error: Exception) -> ParseError:
         return ParseError(f"{path}: this is an HDF5 file, not a binary {cls.__name__}; end its name in .h5")
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return ParseError(f"{path}: this is a text file, not a binary {cls.__name__}; give the binary file")
-    fault = _fault(data, cls.DESCRIPTOR, 0, len(data))
+    fault = None if isinstance(error, _OtherClass) else _fault(data, cls.DESCRIPTOR, 0, len(data))
     if fault is None:
         fault = (error.at, error.what) if isinstance(error, _Broken) else (0, str(error))
     return ParseError(

@@ -74,7 +74,7 @@ def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = Fa
             f"{name}: this is a binary file, not prototxt; give the text file of the {cls.__name__}"
         )
     # Bytes that are no UTF-8 do no harm in comments; in a string the parser complains of them.
-    return parse(data.decode("utf-8-sig", errors="surrogateescape"), cls, name, ignore_unknown, log)
+    return parse(data.decode(errors="surrogateescape"), cls, name, ignore_unknown, log)
 
 
 def parse(
@@ -88,7 +88,7 @@ def parse(
     Raises:
         ParseError: "source:line:column: what is wrong, and what would be right".
     """
-    parser = _Parser(text, source, ignore_unknown)
+    parser = _Parser(text.removeprefix("\ufeff"), source, ignore_unknown)
     message = parser.parse(cls)
     if parser.ignored:
         log = log or Log(progress=False, level=WARNING)
@@ -378,12 +378,16 @@ class _Parser:
         """Complain about a field that the message does not have, or skip it."""
         what = f"{descriptor.name} has no field {token.text!r}"
         if not self.ignore_unknown:
+            fields = {name: field for name, field in _fields(descriptor).items() if name != "origin"}
             holders = [
-                f.name for f in _fields(descriptor).values() if f.message and token.text in _fields(f.message)
+                name
+                for name, field in fields.items()
+                if field.message and token.text in _fields(field.message)
             ]
-            hint = nearest(token.text, [name for name in _fields(descriptor) if name != "origin"])
-            if holders and not hint:
+            if holders and token.text != "origin":
                 hint = f"; it belongs inside {' or '.join(holders[:4])}"
+            else:
+                hint = nearest(token.text, fields)
             self.fail(token.at, what + hint)
         self.ignored.append(f"{self.where(token.at)}: {what}; ignored")
         self.take(":")

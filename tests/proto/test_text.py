@@ -1,0 +1,352 @@
+"""Prototxt read and written: against google.protobuf.text_format, Caffe's own logs, and bad files."""
+
+import re
+
+import pytest
+from google.protobuf import text_format
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caffe_compat.errors import ParseError
+from caffe_compat.log.write import Log
+from caffe_compat.proto import LayerParameter, NetParameter, SolverParameter, is_repeated
+from caffe_compat.proto.text import messages_equal, parse, parse_file, read_net, read_solver, to_text
+
+
+def complaint(text: str, cls=NetParameter, **kwargs) -> str:
+    with pytest.raises(ParseError) as caught:
+        parse(text, cls, "n.prototxt", **kwargs)
+    return str(caught.value)
+
+
+# -- the grammar -----------------------------------------------------------------------------------
+
+GRAMMAR = [
+    'name: "a" # a comment with "quotes" and { braces',
+    "layer { name: 'a' type: 'b\"c' }",
+    'layer: < name: "a"; type: "b", top: "t" >',
+    'layer [ { name: "a" }, < name: "b" > ]',
+    'layer { name: "a" "b" \'c\'\n  "d" }',
+    r'name: "tab\t nl\n quote\" apostrophe\' oct\101\60 hex\x41\x7 back\\slash \303\251"',
+    "name: 'caf\u00e9 \u65e5'",
+    "layer { top: ['a', 'b'] top: 'c' bottom: [] }",
+    "layer { lrn_param { alpha: 1e-4 beta: .75 k: 2. local_size: 0x5 } }",
+    "layer { lrn_param { alpha: 1.5f beta: -3 k: 4f } }",
+    "layer { lrn_param { alpha: inf beta: -Infinity k: 12345678901234567890 } }",
+    "layer { loss_weight: 1 loss_weight: 3.4028235e38 loss_weight: 1e-45 loss_weight: 1e39 }",
+    "layer { propagate_down: true propagate_down: f propagate_down: 1 propagate_down: False }",
+    "layer { pooling_param { pool: AVE engine: 2 } }",
+    "layer { reshape_param { shape { dim: 0 dim: -1 dim: 9223372036854775807 dim: -0x10 } } }",
+    "force_backward: true, debug_info: false; state { phase: TEST stage: '' }",
+    "\r\nlayer\r\n{\r\n\tname\t:\r\n\t'a' # x\r\n}\r\n",
+    "",
+    "# nothing",
+]
+
+
+@pytest.mark.parametrize("text", GRAMMAR)
+def test_reads_what_text_format_reads(text):
+    assert messages_equal(parse(text, NetParameter), text_format.Parse(text, NetParameter()))
+
+
+def test_reads_what_only_cpps_text_format_reads():
+    assert parse("input_dim: 010 input_dim: - 4", NetParameter).input_dim == [8, -4]
+
+
+def test_byte_order_mark():
+    assert parse('\ufeffname: "a"', NetParameter).name == "a"
+
+
+def messages(descriptor_class, depth=0):
+    """Messages of a class with any fields set, down to the third level."""
+
+    def build(draw):
+        message = descriptor_class()
+        for field in draw(
+            st.lists(st.sampled_from(list(message.DESCRIPTOR.fields)), max_size=6, unique=True)
+        ):
+            if field.name == "origin" or (field.message_type and depth == 2):
+                continue
+            for _ in range(draw(st.integers(1, 2)) if is_repeated(field) else 1):
+                if field.message_type:
+                    value = getattr(message, field.name)
+                    value = value.add() if is_repeated(field) else value
+                    value.CopyFrom(draw(messages(type(value), depth + 1)))
+                else:
+                    value = draw(scalars(field))
+                    if is_repeated(field):
+                        getattr(message, field.name).append(value)
+                    else:
+                        setattr(message, field.name, value)
+        return message
+
+    return st.composite(build)()
+
+
+def scalars(field):
+    if field.enum_type:
+        return st.sampled_from([value.number for value in field.enum_type.values])
+    return {
+        field.CPPTYPE_FLOAT: st.floats(allow_nan=False, width=32),
+        field.CPPTYPE_DOUBLE: st.floats(allow_nan=False),
+        field.CPPTYPE_INT32: st.integers(-(2**31), 2**31 - 1),
+        field.CPPTYPE_INT64: st.integers(-(2**63), 2**63 - 1),
+        field.CPPTYPE_UINT32: st.integers(0, 2**32 - 1),
+        field.CPPTYPE_BOOL: st.booleans(),
+        field.CPPTYPE_STRING: st.binary(max_size=9)
+        if field.type == field.TYPE_BYTES
+        else st.text(st.characters(exclude_categories=["Cs"]), max_size=9),
+    }[field.cpp_type]
+
+
+@given(st.one_of(messages(NetParameter), messages(SolverParameter)))
+def test_any_message_comes_back(message):
+    if not message.IsInitialized():
+        return
+    cls = type(message)
+    assert messages_equal(parse(to_text(message), cls), message)
+    assert messages_equal(text_format.Parse(to_text(message), cls()), message)
+    assert messages_equal(parse(text_format.MessageToString(message), cls), message)
+
+
+def test_every_reference_prototxt_reads_as_text_format_reads_it(reference):
+    files = sorted(reference.rglob("*.prototxt"))
+    assert len(files) > 300
+    for file in files:
+        cls = SolverParameter if "solver" in file.name else NetParameter
+        expected = text_format.Parse(file.read_text(), cls())
+        read = parse_file(file, cls)
+        assert messages_equal(read, expected), file
+        assert messages_equal(parse(to_text(read), cls), expected), file
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def test_writes_what_caffes_log_echoes(reference):
+    echoed = 0
+    for log in sorted(reference.glob("solvers/cli/*.log")):
+        for kind, text in re.findall(
+            r"Initializing (solver|net) from parameters: \n((?:(?![IWEF]\d{4}).*\n)+)", log.read_text()
+        ):
+            cls = SolverParameter if kind == "solver" else NetParameter
+            assert to_text(parse(text, cls)) == text, log
+            echoed += 1
+    assert echoed == 7  # train and resume: a solver and two nets each; test: a net
+
+
+def test_max_lr_follows_weights():
+    solver = SolverParameter(max_lr=3, weights=["w"], type="Adam")
+    assert to_text(solver) == 'type: "Adam"\nweights: "w"\nmax_lr: 3\n'
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.1, "0.1"),
+        (1e-05, "1e-05"),
+        (0.0001, "0.0001"),
+        (1 / 255, "0.00392156886"),  # 6 digits are not enough, so 9
+        (123456.0, "123456"),
+        (1234567.0, "1234567"),
+        (16777216.0, "16777216"),
+        (1e10, "1e+10"),
+        (0.5, "0.5"),
+        (-0.0, "-0"),
+        (float("inf"), "inf"),
+        (float("-inf"), "-inf"),
+        (float("nan"), "nan"),
+        (3.4028234663852886e38, "3.40282347e+38"),
+    ],
+)
+def test_floats_print_as_in_cpp(value, text):
+    assert to_text(SolverParameter(base_lr=value)) == f"base_lr: {text}\n"
+
+
+def test_strings_print_as_in_cpp():
+    net = NetParameter(name="a\"b'c\\d\n\t\r\x01\x7f\u00e9")
+    assert to_text(net) == r'name: "a\"b\'c\\d\n\t\r\001\177\303\251"' + "\n"
+
+
+def test_doubles_and_unset_messages_print():
+    layer = LayerParameter(blobs=[{"double_data": [0.1, 1 / 3]}])
+    layer.relu_param.SetInParent()
+    expected = "blobs {\n  double_data: 0.1\n  double_data: 0.33333333333333331\n}\nrelu_param {\n}\n"
+    assert to_text(layer) == expected
+
+
+# -- origins ---------------------------------------------------------------------------------------
+
+
+def test_origins(tmp_path):
+    path = tmp_path / "n.prototxt"
+    path.write_text('name: "n"\nlayer { name: "a" }\n\n# x\nlayer\n{\n  name: "b"\n} layer { name: "c" }\n')
+    net = read_net(path)
+    assert net.origin == str(path)
+    assert [layer.origin for layer in net.layer] == [f"{path}:2", f"{path}:6", f"{path}:8"]
+    assert "origin" not in to_text(net)
+    assert messages_equal(net, parse(to_text(net), NetParameter))
+    assert not messages_equal(net, NetParameter(name="n"))
+
+
+def test_origins_inside_a_solver():
+    solver = parse('net_param {\n layer { name: "a" }\n layer { name: "b" } }', SolverParameter, "s.prototxt")
+    assert [layer.origin for layer in solver.net_param.layer] == ["s.prototxt:2", "s.prototxt:3"]
+
+
+def test_origin_survives_upgrades():
+    text = 'layers { layer { name: "a" type: "relu" } bottom: "x" top: "x" }\nlayers { layer { type: "data" } top: "y" }'
+    net = parse(text, NetParameter, "old.prototxt")
+    net.input.append("x")
+    from caffe_compat.proto.upgrade import upgrade_net
+
+    upgrade_net(net, "old.prototxt")
+    assert [layer.origin for layer in net.layer] == ["old.prototxt:1", "old.prototxt:2"]
+
+
+# -- bad files -------------------------------------------------------------------------------------
+
+BAD = [
+    ('layer { name: "a"\n  typ: "X" }', "n.prototxt:2:3: LayerParameter has no field 'typ'; did you mean 'type' or 'top'?"),
+    ("layer { num_output: 3 }", "n.prototxt:1:9: LayerParameter has no field 'num_output'; it belongs inside convolution_param or "),
+    ("layer { zzzzzz: 3 }", "n.prototxt:1:9: LayerParameter has no field 'zzzzzz'"),
+    ("origin: 'x'", "n.prototxt:1:1: NetParameter has no field 'origin'"),
+    ("layer { origin: 'x' }", "n.prototxt:1:9: LayerParameter has no field 'origin'"),
+    ("layer { pooling_param { pool: MEAN } }", "n.prototxt:1:31: PoolingParameter.pool cannot be 'MEAN'; use MAX, AVE or STOCHASTIC"),
+    ("layer { pooling_param { pool: 7 } }", "PoolingParameter.pool cannot be '7'; use MAX, AVE or STOCHASTIC"),
+    ("layer { pooling_param { pool: 'MAX' } }", "'MAX' is in quotes, but PoolingParameter.pool is one of these words; use MAX, AVE or"),
+    ("layers { type: CONVOLUTON }", "did you mean 'CONVOLUTION' or 'DECONVOLUTION'?"),
+    ("layer { type: CONVOLUTION }", "1:15: LayerParameter.type must be a string in quotes, found 'CONVOLUTION'"),
+    ("layer { name: 'a'\nname: 'b' }", "n.prototxt:2:1: LayerParameter.name is given twice, first in line 1; give it once"),
+    ("layer { relu_param { }\n relu_param { } }", "2:2: LayerParameter.relu_param is given twice, first in line 1"),
+    ("layer { name: 'a'\n  relu_param {\n\n}\n", "n.prototxt:1:7: this LayerParameter is never closed; put a '}' where it ends"),
+    ("layer < name: 'a' }", "n.prototxt:1:19: expected '>' or a field of LayerParameter, found '}'"),
+    ("layer { name: 'a' } }", "n.prototxt:1:21: expected a field of NetParameter, found '}'"),
+    ("layer { [x.y] { } }", "1:9: expected '}' or a field of LayerParameter, found '['"),
+    ("layer { crop_param { offset: 'x' } }", "1:30: CropParameter.offset must be a whole number, found \"'x'\""),
+    ("layer { crop_param { offset: -1 } }", "CropParameter.offset must be from 0 to 4294967295, found -1"),
+    ("input_dim: 3000000000", "NetParameter.input_dim must be from -2147483648 to 2147483647, found 3000000000"),
+    ("input_dim: 64.0", "NetParameter.input_dim must be a whole number, found '64.0'"),
+    ("input_dim: [3, 4", "1:17: expected ',' or ']', found 'the end of the file'"),
+    ("input_dim: 3, 4", "n.prototxt:1:15: expected a field of NetParameter, found '4'"),
+    ("debug_info: yes", "NetParameter.debug_info must be true or false, found 'yes'"),
+    ("layer { lrn_param { alpha: 1e } }", "LRNParameter has no field 'e'"),
+    ("layer { lrn_param { alpha: high } }", "LRNParameter.alpha must be a number, found 'high'"),
+    ("layer { lrn_param { alpha: 0x10 } }", "LRNParameter.alpha must be a number, found '0x10'"),
+    ("layer { lrn_param 3 }", "LayerParameter.lrn_param is a LRNParameter: expected '{', found '3'"),
+    ("name 'x'", "n.prototxt:1:6: expected ':' after NetParameter.name, found \"'x'\""),
+    ("name:", "n.prototxt:1:6: NetParameter.name must be a string in quotes, found 'the end of the file'"),
+    ("name: 'x\n'", "n.prototxt:1:7: this string has no closing ' on its line"),
+    ("name: 'x' @", "n.prototxt:1:11: unexpected character '@'"),
+    ("name: 'C:\\data'", "NetParameter.name: unknown escape '\\\\d'; write a backslash as '\\\\', or '/' in a path"),
+    ("name: '\\351'", "n.prototxt:1:7: NetParameter.name is not valid UTF-8 (byte 0xe9); save the file as UTF-8"),
+    ("layer { clip_param { min: 3 } }", "n.prototxt:1:20: ClipParameter lacks max, which must be given"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, message", BAD, ids=[text for text, _ in BAD])
+def test_bad_text(text, message):
+    assert message in complaint(text)
+
+
+def test_a_net_given_as_solver():
+    assert "SolverParameter has no field 'layer'; it belongs inside train_net_param or" in complaint(
+        "layer { }", SolverParameter
+    )
+    assert "no field 'lr_polcy'; did you mean 'lr_policy'" in complaint("lr_polcy: 'x'", SolverParameter)
+
+
+UNKNOWN = """name: "a"
+fore_backward: true
+layer {
+  name: "x" novel_param { deep < a: [1, 2] b: "}" > }  # }
+  pooling_param { pool: MAX blend: "a" 'b' , kernel_size: 3 sign: -inf; list: [ { }, { } ] }
+}
+"""
+
+
+def test_unknown_fields_are_told_of_when_ignored(capsys, monkeypatch):
+    with pytest.raises(
+        ParseError,
+        match="n.prototxt:2:1: NetParameter has no field 'fore_backward'; did you mean 'force_backward'",
+    ):
+        parse(UNKNOWN, NetParameter, "n.prototxt")
+
+    log, told = Log(progress=False), []
+    monkeypatch.setattr(log, "warning", told.append)
+    net = parse(UNKNOWN, NetParameter, "n.prototxt", ignore_unknown=True, log=log)
+    assert messages_equal(
+        net, parse('name: "a" layer { name: "x" pooling_param { pool: MAX kernel_size: 3 } }', NetParameter)
+    )
+    assert told == [
+        "n.prototxt:2:1: NetParameter has no field 'fore_backward'; ignored",
+        "n.prototxt:4:13: LayerParameter has no field 'novel_param'; ignored",
+        "n.prototxt:5:29: PoolingParameter has no field 'blend'; ignored",
+        "n.prototxt:5:61: PoolingParameter has no field 'sign'; ignored",
+        "n.prototxt:5:73: PoolingParameter has no field 'list'; ignored",
+    ]
+    parse(UNKNOWN, NetParameter, "n.prototxt", ignore_unknown=True)
+    assert "n.prototxt:4:13: LayerParameter has no field 'novel_param'; ignored" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("novel { a: ] }", "n.prototxt:1:12: unexpected ']'"),
+        ("novel {\n x {\n", "n.prototxt:2:4: this '{' is never closed"),
+        ("novel: ;", "n.prototxt:1:8: expected a value, found ';'"),
+    ],
+)
+def test_bad_text_inside_what_is_ignored(text, message):
+    assert message in complaint(text, ignore_unknown=True)
+
+
+def test_bytes_that_are_no_utf8(tmp_path):
+    path = tmp_path / "n.prototxt"
+    path.write_bytes(b'# caf\xe9\nname: "a"  # \xff\n')
+    assert read_net(path).name == "a"
+    path.write_bytes(b'name: "caf\xe9"')
+    with pytest.raises(
+        ParseError, match=r"n.prototxt:1:7: NetParameter.name is not valid UTF-8 \(byte 0xe9\)"
+    ):
+        read_net(path)
+
+
+def test_files_that_are_none(tmp_path, reference):
+    with pytest.raises(
+        ParseError, match="nowhere.prototxt: cannot be read: No such file or directory; check the path"
+    ):
+        read_net(tmp_path / "nowhere.prototxt")
+    with pytest.raises(ParseError, match="cannot be read: Is a directory; give a prototxt file"):
+        read_net(tmp_path)
+    model = reference / "solvers/cli/trained_iter_10.caffemodel"
+    with pytest.raises(
+        ParseError,
+        match="caffemodel: this is a binary file, not prototxt; give the text file of the NetParameter",
+    ):
+        read_net(model)
+
+
+def test_read_solver_fills_the_snapshot_prefix(tmp_path, capsys):
+    path = tmp_path / "my.solver.prototxt"
+    path.write_text("net: 'n' solver_type: NESTEROV")
+    solver = read_solver(path, Log(progress=False))
+    assert solver.type == "Nesterov" and not solver.HasField("solver_type")
+    assert solver.snapshot_prefix == str(tmp_path / "my.solver")
+    log = capsys.readouterr().err
+    assert (
+        f"Attempting to upgrade input file specified using deprecated 'solver_type' field (enum)': {path}"
+        in log
+    )
+    assert f"snapshot_prefix was not specified and is set to {tmp_path / 'my.solver'}" in log
+
+
+def test_a_folder_as_snapshot_prefix_gets_the_solvers_name(tmp_path):
+    (tmp_path / "snaps").mkdir()
+    path = tmp_path / "s.prototxt"
+    path.write_text(f"snapshot_prefix: '{tmp_path}/snaps'")
+    assert read_solver(path).snapshot_prefix == f"{tmp_path}/snaps/s"
+    path.write_text("snapshot_prefix: 'snaps/'")
+    assert read_solver(path, root=str(tmp_path)).snapshot_prefix == "snaps/s"
+    path.write_text("snapshot_prefix: 'other'")
+    assert read_solver(path, root=str(tmp_path)).snapshot_prefix == "other"
