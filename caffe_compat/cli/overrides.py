@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from caffe_compat import proto
 from caffe_compat.errors import ParseError, UsageError, nearest
 from caffe_compat.log.write import NULL, Log, cpp_float
 from caffe_compat.proto import NetParameter, SolverParameter, is_repeated
@@ -249,7 +250,7 @@ def _message(what: str, field: Any, text: str) -> Any:
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
     try:
-        return parse(text, field.message_type._concrete_class, source=what)
+        return parse(text, getattr(proto, field.message_type.name), source=what)
     except ParseError as error:
         raise UsageError(str(error)) from None
 
