@@ -114,17 +114,20 @@ class RowLoss(Labelled, Loss):
 
     def forward(self, data: Tensor, label: Tensor) -> Tensor:
         self.refuse_gradient(label, "label inputs")
-        data = rows(data)
-        index, counted, nan = self.read_labels(label.reshape(-1)[: data.shape[0]], None)
-        loss = self.terms(data, index[..., 0])
-        if counted is not None:
-            loss = loss.where(counted[..., 0], 0)
+        loss, nan = self.terms(data, label)
         loss = loss.sum() / data.shape[0]
         return loss if nan is None else loss + nan
 
+    def terms(self, data: Tensor, label: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is summed, a matrix with a row an item, and a NaN to add if a label is no class."""
+        data = rows(data)
+        index, counted, nan = self.read_labels(label.reshape(-1)[: data.shape[0]], None)
+        terms = self.term(data, index[..., 0])
+        return terms if counted is None else terms.where(counted[..., 0], 0), nan
+
     @abstractmethod
-    def terms(self, data: Tensor, index: Tensor) -> Tensor:
-        """What is summed: a matrix with a row an item, from data (N, classes) and class numbers (N, 1)."""
+    def term(self, data: Tensor, index: Tensor) -> Tensor:
+        """The terms of data (N, classes) and class numbers (N, 1)."""
 
 
 @layer("HingeLoss")
@@ -134,10 +137,18 @@ class HingeLoss(RowLoss):
     Caffe: src/caffe/layers/hinge_loss_layer.cpp
     """
 
-    def terms(self, data: Tensor, index: Tensor) -> Tensor:
+    def setup(self, *bottom: Shape) -> None:
+        self.squared = self.param.hinge_loss_param.norm == HingeLossParameter.L2
+
+    def term(self, data: Tensor, index: Tensor) -> Tensor:
         sign = torch.ones_like(data).scatter(1, index, -1.0)
         margin = F.relu(1 + sign * data)
-        return margin.square() if self.param.hinge_loss_param.norm == HingeLossParameter.L2 else margin
+        return margin.square() if self.squared else margin
+
+    def leftover_diffs(self, *bottom: Tensor) -> dict[int, Tensor]:
+        # Caffe's forward works out the margins in bottom 0's diff.
+        terms = self.terms(*(b.detach() for b in bottom))[0].view(bottom[0].shape)
+        return {0: terms.sqrt() if self.squared else terms}
 
 
 class _Hadsell(torch.autograd.Function):
@@ -209,5 +220,5 @@ class MultinomialLogisticLoss(RowLoss):
             self.fail(f"bottom 1 of shape {bottom[1]} must hold one label an item, {bottom[0][0]} in all")
         return top
 
-    def terms(self, data: Tensor, index: Tensor) -> Tensor:
+    def term(self, data: Tensor, index: Tensor) -> Tensor:
         return -Floor.apply(data.gather(1, index), LOG_THRESHOLD).log()

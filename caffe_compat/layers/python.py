@@ -209,15 +209,17 @@ class Python(Layer):
         cls = getattr(found, name, None)
         if not (isinstance(cls, type) and issubclass(cls, PythonLayer)):
             self.fail(
-                f"python_param.layer '{name}' is not a class in {found.__file__} that derives from caffe.Layer; "
+                f"python_param.layer '{name}' is not a class in module '{module}' that derives from caffe.Layer; "
                 "correct the name or the class"
             )
-        missing = [
-            method for method in ("setup", "reshape", "forward") if not callable(getattr(cls, method, None))
-        ]
-        if missing:
-            self.fail(f"class {name} in {found.__file__} does not define {', '.join(missing)}; add it")
         return cls(self.param)
+
+    def _call(self, method: str, *args: Any) -> None:
+        if not hasattr(self.instance, method):
+            self.fail(
+                f"must run {method}, which class {type(self.instance).__name__} does not define; add it"
+            )
+        getattr(self.instance, method)(*args)
 
     def setup(self, *bottom: Shape) -> None:
         self.bottom = [Blob(self, shape) for shape in bottom]
@@ -254,10 +256,6 @@ class Python(Layer):
         self, bottom: Sequence[Tensor], top: Sequence[Tensor], diffs: Sequence[Tensor], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
         """The gradients of the bottoms, then of the blobs; None for those not `wanted`."""
-        if not hasattr(self.instance, "backward"):
-            self.fail(
-                "must run backward, and its class defines none; define it or set `propagate_down: false`"
-            )
         for blob, value in zip(self.bottom, bottom, strict=True):
             blob.hold(value)
             blob.diff[...] = 0

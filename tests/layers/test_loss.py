@@ -200,3 +200,13 @@ def test_force_backward(kind, shapes, forced):
     layer = make(f'type: "{kind}"', *shapes)
     assert layer.is_loss
     assert [layer.allow_force_backward(i) for i in range(len(shapes))] == forced
+
+
+@pytest.mark.parametrize("norm", ["L1", "L2"])
+def test_hinge_leaves_its_margins_in_the_diff(norm):
+    layer = make(f'type: "HingeLoss" hinge_loss_param {{ norm: {norm} }}', (2, 3, 1), (2,))
+    x = draws((2, 3, 1))
+    ((index, left),) = layer.leftover_diffs(torch.from_numpy(x), torch.tensor([2, 0])).items()
+    sign = np.array([[1, 1, -1], [-1, 1, 1]]).reshape(2, 3, 1)
+    assert index == 0
+    np.testing.assert_allclose(left, np.maximum(0, 1 + sign * x), rtol=1e-12)

@@ -69,8 +69,6 @@ test_error = errors(ERRORS)
 
 
 def test_an_image_smaller_than_the_bins_fails_in_the_name_of_the_layer():
-    import pytest
-
     with pytest.raises(LayerError, match=r"test.prototxt:1: layer 'l' .*pad .* must be below kernel"):
         make('type: "SPP" spp_param { pyramid_height: 2 }', (2, 3, 1, 1))
 
