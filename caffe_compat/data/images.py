@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.errors import MissingExtra
+from caffe_compat.errors import DataError, MissingExtra
 
 
 def opencv() -> Any:
@@ -55,3 +55,18 @@ def read(path: str, height: int = 0, width: int = 0, colour: bool = True) -> np.
     if picture is not None and height > 0 and width > 0:
         picture = cv2.resize(picture, (width, height))
     return picture
+
+
+def encode(picture: np.ndarray, encoding: str) -> bytes:
+    """OpenCV's (H, W) or (H, W, 3) array as the bytes of a file with this extension ("png", "jpg").
+
+    Raises DataError for an extension that OpenCV does not write.
+    """
+    cv2 = opencv()
+    try:
+        done, data = cv2.imencode(f".{encoding}", picture)
+    except cv2.error:
+        done = False
+    if not done:
+        raise DataError(f"OpenCV does not write pictures of type '{encoding}'; give an --encode_type such as png or jpg")
+    return data.tobytes()

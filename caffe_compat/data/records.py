@@ -5,19 +5,22 @@ Caffe: src/caffe/util/io.cpp (decoding), src/caffe/data_transformer.cpp (which b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from math import prod
 from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from caffe_compat.data.base import Source
 from caffe_compat.data.images import decode
 from caffe_compat.errors import DataError
 from caffe_compat.proto import Datum
 
 Images = np.ndarray | list[np.ndarray]  # one array (n, C, H, W), or n arrays (C, H, W) where sizes differ
 
+_CHUNK = 1000  # records looked at together
 _DATA, _LABEL = 4, 5  # Datum's field numbers
 _VARINT, _BYTES = 0, 2  # wire types
 
@@ -54,6 +57,15 @@ def parse(
     if all(image.shape == images[0].shape and image.dtype == images[0].dtype for image in images):
         return np.stack(images), labels
     return images, labels
+
+
+def pictures(source: Source) -> Iterator[np.ndarray]:
+    """Every picture of a source in order, (C, H, W), encoded ones as they are stored."""
+    walk, start = source.walk(), 0
+    while values := list(islice(walk, _CHUNK)):
+        images, _ = parse(values, None, lambda i, start=start: f"record {start + i} of '{source.path}'")
+        yield from images
+        start += len(values)
 
 
 def is_encoded(value: Any) -> bool:

@@ -1,0 +1,39 @@
+"""Lists of pictures: one `path label` a line.
+
+Caffe: src/caffe/layers/image_data_layer.cpp, tools/convert_imageset.cpp.
+"""
+
+from __future__ import annotations
+
+import re
+
+from caffe_compat.errors import DataError
+
+_INTEGER = re.compile(r"\s*([+-]?\d+)")
+
+
+def read_list(path: str) -> list[tuple[str, int]]:
+    """(path, label) of every line: the label follows the last space, so paths may have spaces.
+
+    As with Caffe's atoi, a label that does not start with digits is 0.
+
+    Raises:
+        DataError: the list is missing or empty.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            lines = file.read().split("\n")
+    except OSError as error:
+        raise DataError(f"the list '{path}' cannot be read: {error.strerror}; give a file of `path label` lines") from error
+    if not lines[-1]:
+        lines.pop()
+    if not lines:
+        raise DataError(f"the list '{path}' is empty; it needs one `path label` a line")
+    return [_entry(line) for line in lines]
+
+
+def _entry(line: str) -> tuple[str, int]:
+    name, _, label = line.rpartition(" ")
+    number = _INTEGER.match(label)
+    # Without a space the whole line is both, as in Caffe.
+    return name or line, int(number[1]) if number else 0
