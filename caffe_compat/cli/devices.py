@@ -17,7 +17,12 @@ def choose_device(gpu: str, param: Any, log: Any, command: str = "train") -> tor
     """
     count = torch.cuda.device_count()
     ids = common.gpu_ids(gpu, lambda: count)
-    if not gpu and param is not None and param.HasField("solver_mode") and param.solver_mode == SolverParameter.GPU:
+    if (
+        not gpu
+        and param is not None
+        and param.HasField("solver_mode")
+        and param.solver_mode == SolverParameter.GPU
+    ):
         if count:
             ids = [param.device_id]
         else:

@@ -11,7 +11,9 @@ HELP = "score a model: the mean of every output over some batches"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_model(parser)
     common.add_weights(parser, required=True)
-    parser.add_argument("--iterations", type=int, default=50, metavar="N", help="batches to average (default: 50)")
+    parser.add_argument(
+        "--iterations", type=int, default=50, metavar="N", help="batches to average (default: 50)"
+    )
     common.add_gpu(parser)
     common.add_state(parser)
     common.add_root(parser)
@@ -53,9 +55,14 @@ def run(args: argparse.Namespace) -> int:
                 scores = values.reshape(-1).tolist()
                 for score in scores:
                     log.batch(batch, name, score)
-                totals[name] = [a + b for a, b in zip(totals.get(name, [0.0] * len(scores)), scores, strict=True)]
+                totals[name] = [
+                    a + b for a, b in zip(totals.get(name, [0.0] * len(scores)), scores, strict=True)
+                ]
     log.scores(
         loss / args.iterations,
-        [(name, [v / args.iterations for v in values], net.output_weights[name]) for name, values in totals.items()],
+        [
+            (name, [v / args.iterations for v in values], net.output_weights[name])
+            for name, values in totals.items()
+        ],
     )
     return 0

@@ -18,13 +18,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--snapshot", metavar="FILE", help="a solverstate to resume from")
     start.add_argument("--weights", metavar="FILES", help="caffemodels to finetune from, separated by commas")
     parser.add_argument(
-        "--iterations", type=int, metavar="N", help="stop after N iterations of this run, on the solver's own schedule"
+        "--iterations",
+        type=int,
+        metavar="N",
+        help="stop after N iterations of this run, on the solver's own schedule",
     )
     parser.add_argument(
-        "--sigint_effect", choices=_EFFECTS, default="stop", help="what Ctrl-C does (default: stop, with a snapshot)"
+        "--sigint_effect",
+        choices=_EFFECTS,
+        default="stop",
+        help="what Ctrl-C does (default: stop, with a snapshot)",
     )
     parser.add_argument(
-        "--sighup_effect", choices=_EFFECTS, default="snapshot", help="what a hang-up does (default: snapshot)"
+        "--sighup_effect",
+        choices=_EFFECTS,
+        default="snapshot",
+        help="what a hang-up does (default: snapshot)",
     )
     parser.add_argument(
         "--resume-data",
@@ -47,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     from caffe_compat.solver.solver import Solver
 
     if args.phase == "TEST":
-        raise UsageError("train runs the TRAIN phase; to score a net use: caffe-compat test --model NET --weights FILE")
+        raise UsageError(
+            "train runs the TRAIN phase; to score a net use: caffe-compat test --model NET --weights FILE"
+        )
     if args.iterations is not None and args.iterations < 0:
         raise UsageError(f"--iterations {args.iterations} is below 0")
     log = Log()
@@ -102,7 +113,9 @@ class _Nets:
         """Every net the solver names, parsed; nets inside the solver are themselves."""
         param = self._param
         names = [getattr(param, field) for field in ("net", "train_net") if param.HasField(field)]
-        inside = [getattr(param, field) for field in ("net_param", "train_net_param") if param.HasField(field)]
+        inside = [
+            getattr(param, field) for field in ("net_param", "train_net_param") if param.HasField(field)
+        ]
         return [self._file(name) for name in [*names, *param.test_net]] + inside + list(param.test_net_param)
 
     def _file(self, name: str) -> Any:
@@ -129,7 +142,9 @@ class _Signals:
 
     def __enter__(self) -> None:
         for number, effect in self._effects.items():
-            self._before[number] = signal.signal(number, lambda _n, _f, effect=effect: self._asked.append(effect))
+            self._before[number] = signal.signal(
+                number, lambda _n, _f, effect=effect: self._asked.append(effect)
+            )
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -24,13 +24,13 @@ class Accuracy(Labelled):
     def setup(self, *bottom: Shape) -> None:
         p = self.param.accuracy_param
         self.ignore = p.ignore_label if p.HasField("ignore_label") else None
-        self.top_k = p.top_k
+        self.top_k, self.by_class = p.top_k, len(self.param.top) > 1
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         self.fold(*bottom, self.axis(self.param.accuracy_param.axis, bottom[0]))
         if self.top_k > self.classes:
             self.fail(f"top_k is {self.top_k}, it must be at most the number of classes, {self.classes}")
-        return [(), (self.classes,)][: len(self.param.top)]
+        return [(), (self.classes,)] if self.by_class else [()]
 
     @torch.no_grad()
     def forward(self, scores: Tensor, label: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -42,7 +42,7 @@ class Accuracy(Labelled):
         counted = counted.to(scores.dtype)
         top = right.sum() / counted.sum().clamp(min=1)
         top = top if nan is None else top + nan
-        if len(self.param.top) == 1:
+        if not self.by_class:
             return top
         index, zeros = index.flatten(), scores.new_zeros(self.classes)
         of_class = zeros.scatter_add(0, index, counted.flatten())

@@ -16,6 +16,9 @@ class Elementwise(Layer):
     def reshape(self, bottom):
         return [bottom]
 
+    def per_record(self) -> bool:
+        return True
+
 
 @layer("Sigmoid")
 class Sigmoid(Elementwise):
@@ -71,8 +74,11 @@ class ELU(Elementwise):
     Caffe: src/caffe/layers/elu_layer.cpp
     """
 
+    def setup(self, bottom):
+        self.alpha = self.param.elu_param.alpha
+
     def forward(self, bottom):
-        return F.elu(bottom, self.param.elu_param.alpha)
+        return F.elu(bottom, self.alpha)
 
 
 def _log_base(layer: Layer, base: float) -> float:
@@ -149,8 +155,11 @@ class Swish(Elementwise):
     Caffe: src/caffe/layers/swish_layer.cpp
     """
 
+    def setup(self, bottom):
+        self.beta = self.param.swish_param.beta
+
     def forward(self, bottom):
-        return bottom * torch.sigmoid(bottom * self.param.swish_param.beta)
+        return bottom * torch.sigmoid(bottom * self.beta)
 
 
 @layer("Clip")
@@ -162,11 +171,9 @@ class Clip(Elementwise):
     """
 
     def setup(self, bottom):
-        p = self.param.clip_param
-        for bound in ("min", "max"):
-            if not p.HasField(bound):
-                self.fail(f"clip_param.{bound} is not set; give both min and max")
-        self.low, self.high = p.min, p.max
+        if not self.param.HasField("clip_param"):
+            self.fail("clip_param is not set; give its min and max")
+        self.low, self.high = self.param.clip_param.min, self.param.clip_param.max
 
     def forward(self, bottom):
         # Two steps, because min above max must give min.
@@ -180,5 +187,8 @@ class Threshold(Elementwise):
     Caffe: src/caffe/layers/threshold_layer.cpp
     """
 
+    def setup(self, bottom):
+        self.threshold = self.param.threshold_param.threshold
+
     def forward(self, bottom):
-        return (bottom > self.param.threshold_param.threshold).to(bottom.dtype)
+        return (bottom > self.threshold).to(bottom.dtype)

@@ -52,6 +52,9 @@ class ArgMax(Layer):
             return [(*shape[: self.along], p.top_k, *shape[self.along + 1 :])]
         return [(shape[0], 2 if p.out_max_val else 1, p.top_k, *(1,) * (len(shape) - 3))]
 
+    def per_record(self) -> bool:
+        return self.along is None or self.along > 0
+
     def forward(self, bottom: Tensor) -> Tensor:
         return _NoGradient.apply(bottom, self) if bottom.requires_grad else self.largest(bottom)
 

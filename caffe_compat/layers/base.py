@@ -34,15 +34,22 @@ class Context:
     generator  the CPU random generator that fillers and data layers draw from
     root       relative paths inside the net start here ("" is the working directory)
     replicas   how many data-parallel replicas share the data (Caffe's solver_count)
-    rank       which of them this process is (Caffe's solver_rank)
+    rank       which of them this process is (Caffe's solver_rank), None for all of them at once
     dtype      of blobs and tops
+    grouped    whether layers keep virtual replicas apart inside one batch; False where the net runs them in turn
     """
 
     generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(torch.seed()))
     root: str = ""
     replicas: int = 1
-    rank: int = 0
+    rank: int | None = 0
     dtype: torch.dtype = torch.float32
+    grouped: bool = True
+
+    @property
+    def virtual_replicas(self) -> int:
+        """How many replicas the bottoms of a layer hold: record i of them belongs to replica i mod N."""
+        return self.replicas if self.rank is None and self.grouped else 1
 
 
 class Layer(nn.Module):
@@ -88,6 +95,17 @@ class Layer(nn.Module):
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Compute the tops (one tensor, or a tuple in the tops' order) without changing the bottoms."""
         raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def leftover_diffs(self, *bottom: Tensor) -> dict[int, Tensor]:
+        """What Caffe's forward leaves in the diffs of bottoms, by their index, where backward does not run."""
+        return {}
+
+    def per_record(self) -> bool:
+        """Whether record i (axis 0) of every top depends on record i of the bottoms and on nothing else.
+
+        Such a layer runs once for the records of all virtual replicas; others run replica by replica.
+        """
+        return False
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         """For `is_data` layers: the next batch, one tensor a top, on `device`."""
@@ -202,7 +220,7 @@ def create_layer(param: Any, phase: int, context: Context | None = None) -> Laye
     cls = _REGISTRY.get(param.type) or registry().get(param.type)
     if cls is None:
         raise LayerError(
-            f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY)} "
+            f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY) or ";"} "
             f"known types: {', '.join(sorted(_REGISTRY))}"
         )
     return cls(param, phase, context)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Layer, Shape, where
 
@@ -15,10 +18,10 @@ from caffe_compat.layers.base import TRAIN, Layer, Shape, where
 class DataLayer(Layer):
     """A layer that makes its tops by itself. A type defines `open`, `reshape` and `load`.
 
-    Data parallelism is Caffe's: in TRAIN, replica r of N gets the records whose index % N is r. With
-    `context.rank` None this process is all replicas: `load` then gives N times the rows that `reshape`
-    says, replica 0's first. Every rank draws the random numbers of all replicas and uses its own, so N
-    processes and one process with N replicas see the same batches, and one state fits all of them.
+    Data parallelism is Caffe's: in TRAIN each of N replicas serves its own records. With `context.rank` None
+    this process is all of them: `load` then gives N times the rows that `reshape` says, replica 0's first.
+    Every rank draws the random numbers of all replicas and uses its own, so N processes and one process
+    with N replicas see the same batches, and one state fits all of them.
 
     position   records that all replicas together have been served
     generator  where all draws of this layer come from
@@ -27,7 +30,6 @@ class DataLayer(Layer):
 
     num_bottom = 0
     is_data = True
-    batch_size = 0  # records a replica gets from one load; 0 where there are no records
 
     def setup(self, *bottom: Shape) -> None:
         self.position = 0
@@ -38,13 +40,6 @@ class DataLayer(Layer):
 
     def open(self) -> None:
         """Check the parameters and look at the source; its first record says the top shapes."""
-
-    def served(self, batch_size: int) -> np.ndarray:
-        """Which of a step's batch_size * replicas records are served here, in serving order (int64)."""
-        order = np.arange(batch_size * self.replicas).reshape(batch_size, self.replicas).T
-        return (
-            order if self.context.rank is None or self.replicas == 1 else order[self.context.rank]
-        ).ravel()
 
     def get_state(self) -> dict[str, Any]:
         """Where this layer stands, as JSON-able values: records served so far, and the random state."""
@@ -57,10 +52,54 @@ class DataLayer(Layer):
         random = bytearray(base64.b64decode(state["rng"]))
         self.generator.set_state(torch.frombuffer(random, dtype=torch.uint8))
 
-    def skip_batches(self, count: int) -> None:
-        """Stand where `count` loads from the first record lead; the random state stays as it is."""
-        self.set_state({**self.get_state(), "position": count * self.batch_size * self.replicas})
+    def mine(self, batch_size: int, interleaved: bool = True) -> np.ndarray:
+        """Which of a step's batch_size * replicas records are served here, in serving order (int64).
+
+        Interleaved, record i is replica i % N's, as Caffe deals out a database; else replica 0's come first.
+        """
+        order = np.arange(batch_size * self.replicas)
+        order = order.reshape(batch_size, -1).T if interleaved else order.reshape(-1, batch_size)
+        return (order if self.context.rank is None or self.replicas == 1 else order[self.context.rank]).ravel()
 
     def bad_data(self, what: str) -> NoReturn:
         """Raise DataError, naming this layer."""
         raise DataError(f"{where(self.param)}: {what}")
+
+
+class PictureLayer(DataLayer):
+    """A data layer whose first top is pictures, cut and scaled by transform_param."""
+
+    def open(self) -> None:
+        self.transform = Transformer(
+            self.param.transform_param,
+            self.phase,
+            self.generator,
+            self.fail,
+            self.context.root,
+            self.context.dtype,
+        )
+
+    def transformed(
+        self, images: Tensor | Sequence[np.ndarray], draws: Tensor, device: torch.device, name: Callable[[int], str]
+    ) -> Tensor:
+        """The top of a batch of pictures, which may differ in size only if they are cropped.
+
+        Args:
+            images: (n, C, H, W), or n arrays (C, H, W).
+            draws: the random numbers of each, from `self.transform.draw`.
+            name: says which picture images[i] is, for messages.
+        """
+        draws = draws.to(device, non_blocking=True)
+        if isinstance(images, Tensor):
+            self.transform.top_shape(tuple(images.shape[1:]), lambda: name(0))
+            return self.transform(images.to(device), draws)
+        tops = []
+        for i, image in enumerate(images):
+            top = self.transform.top_shape(image.shape, lambda i=i: name(i))
+            if i and top != tops[0].shape[1:]:
+                self.bad_data(
+                    f"{name(i)} has the shape {image.shape} and the first of its batch, {name(0)}, {images[0].shape}; "
+                    "make them of one size, set crop_size, or use batch_size 1"
+                )
+            tops.append(self.transform(torch.from_numpy(image)[None].to(device), draws[i : i + 1]))
+        return torch.cat(tops)

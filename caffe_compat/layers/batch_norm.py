@@ -50,22 +50,30 @@ class BatchNorm(Layer):
             )
         return [bottom]
 
+    def per_record(self):
+        return True  # not across a replica's batch, but `forward_scaled` itself keeps replicas apart
+
     def forward(self, bottom):
         return self.forward_scaled(bottom, None, None)
 
     def forward_scaled(self, bottom: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
         """The layer followed by a per-channel `gamma * top + beta` (None: 1 and 0), as one normalisation."""
         x = bottom if bottom.dim() > 1 else bottom.unsqueeze(1)
+        replicas = self.context.virtual_replicas
         if self.global_stats:
             mean, variance = self.statistics()
             top = F.batch_norm(x, mean, variance, gamma, beta, eps=self.eps)
-        elif prod(x.shape) == self.channels:
+        elif prod(x.shape) == self.channels * replicas:
             top = self._single(x, gamma, beta)
         else:
+            if replicas > 1:
+                # Row i is replica i % N's, so folding N into the channels gives each replica statistics of its own.
+                x = x.reshape(-1, replicas * self.channels, *x.shape[2:])
+                gamma, beta = (None if blob is None else blob.repeat(replicas) for blob in (gamma, beta))
             # Zeroed and with momentum 1 these hold exactly this batch's mean and m / (m - 1) variance afterwards.
-            mean, variance = torch.zeros_like(self.blobs[0]), torch.zeros_like(self.blobs[1])
+            mean, variance = self.blobs[0].new_zeros(x.shape[1]), self.blobs[1].new_zeros(x.shape[1])
             top = F.batch_norm(x, mean, variance, gamma, beta, training=True, momentum=1.0, eps=self.eps)
-            self._add(mean, variance)
+            self._add(mean[: self.channels], variance[: self.channels])  # replica 0's are the ones kept
         return top.view(bottom.shape)
 
     @torch.no_grad()
@@ -77,10 +85,11 @@ class BatchNorm(Layer):
 
     def _single(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
         """A batch of one value a channel, which torch refuses: the variance is 0, and so is the top."""
-        mean = x.detach().reshape(self.channels)
+        mean = x.detach().reshape(-1, self.channels)[0]
         self._add(mean, torch.zeros_like(mean))
-        top = (x - x) if gamma is None else (x - x) * gamma.view(x.shape)
-        return top if beta is None else top + beta.view(x.shape)
+        spread = (1, -1, *[1] * (x.dim() - 2))
+        top = (x - x) if gamma is None else (x - x) * gamma.view(spread)
+        return top if beta is None else top + beta.view(spread)
 
     @torch.no_grad()
     def _add(self, mean: Tensor, variance: Tensor) -> None:

@@ -11,7 +11,9 @@ def broadcast_shape(layer: Layer, bottom: Shape, axis: int, num_axes: int) -> Sh
     if num_axes < -1:
         layer.fail(f"num_axes is {num_axes}; use 0 or more, or -1 for all axes from `axis` on")
     if start + num_axes > len(bottom):
-        layer.fail(f"axis {start} + num_axes {num_axes} is past the {len(bottom)} axes of bottom 0, {tuple(bottom)}")
+        layer.fail(
+            f"axis {start} + num_axes {num_axes} is past the {len(bottom)} axes of bottom 0, {tuple(bottom)}"
+        )
     return bottom[start:] if num_axes == -1 else bottom[start : start + num_axes]
 
 
@@ -24,6 +26,12 @@ def check_broadcast(layer: Layer, bottom: Shape, axis: int, blob: Shape, what: s
             f"they must agree in the {len(blob)} axes they share"
         )
     return start
+
+
+def keeps_records_apart(start: int, blob: Shape, given: bool) -> bool:
+    """Whether a blob broadcast from axis `start` on leaves records apart: a given one has to have the record axis
+    itself, a learned one must not."""
+    return (start == 0 and bool(blob)) == given
 
 
 def spread(blob: Tensor, start: int, axes: int) -> Tensor:
@@ -51,7 +59,11 @@ class Bias(Layer):
         blob = bottom[1] if len(bottom) > 1 else tuple(self.blobs[0].shape)
         what = "bottom 1" if len(bottom) > 1 else "the bias"
         self.start = check_broadcast(self, bottom[0], self.param.bias_param.axis, blob, what)
+        self.apart = keeps_records_apart(self.start, blob, len(bottom) > 1)
         return [bottom[0]]
+
+    def per_record(self) -> bool:
+        return self.apart
 
     def forward(self, bottom, bias=None):
         bias = self.blobs[0] if bias is None else bias

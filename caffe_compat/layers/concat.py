@@ -37,5 +37,8 @@ class Concat(Layer):
         joined = sum(shape[self.start] for shape in bottom)
         return [(*first[: self.start], joined, *first[self.start + 1 :])]
 
+    def per_record(self) -> bool:
+        return self.start > 0
+
     def forward(self, *bottom):
         return bottom[0] if len(bottom) == 1 else torch.cat(bottom, self.start)

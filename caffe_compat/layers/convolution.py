@@ -44,7 +44,9 @@ def read_window(layer: Layer, axes: int) -> Window:
         elif given == 1:
             values *= axes
         elif given != axes or default is None and not given:
-            layer.fail(f"{name} is given {given} times for {axes} spatial axes; give it once, or once an axis")
+            layer.fail(
+                f"{name} is given {given} times for {axes} spatial axes; give it once, or once an axis"
+            )
         if any(value < least for value in values):
             layer.fail(f"{name} is {values}, every number of it must be at least {least}; set all of them")
         return values
@@ -97,7 +99,9 @@ class _Convolving(Layer):
             )
         for i, other in enumerate(bottom):
             if other != shape:
-                self.fail(f"bottom {i} has shape {tuple(other)} and bottom 0 has {tuple(shape)}; they must be equal")
+                self.fail(
+                    f"bottom {i} has shape {tuple(other)} and bottom 0 has {tuple(shape)}; they must be equal"
+                )
         sizes = self.sizes(shape[self.start + 1 :])
         if any(size < 1 for size in sizes):
             self.fail(
@@ -113,6 +117,9 @@ class _Convolving(Layer):
     def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
         """The layer on x (batch, channels, *spatial) with at least one spatial axis."""
         raise NotImplementedError(type(self).__name__)
+
+    def per_record(self) -> bool:
+        return self.start > 0
 
     def forward(self, *bottom):
         tops = tuple(self._one(x) for x in bottom)
@@ -165,7 +172,9 @@ class Deconvolution(_Convolving):
 
     def sizes(self, spatial):
         w = self.window
-        return tuple(s * (n - 1) + e - 2 * p for n, p, e, s in zip(spatial, w.pad, w.extent, w.stride, strict=True))
+        return tuple(
+            s * (n - 1) + e - 2 * p for n, p, e, s in zip(spatial, w.pad, w.extent, w.stride, strict=True)
+        )
 
     def compute(self, x, weight, bias, stride, pad, dilation):
         return deconvolve(x, weight, bias, stride, pad, dilation, self.group)

@@ -41,6 +41,9 @@ class Crop(Layer):
                 )
         return [(*data[:start], *like[start : len(data)])]
 
+    def per_record(self) -> bool:
+        return self.start > 0
+
     def forward(self, data: Tensor, like: Tensor) -> Tensor:
         sizes = (*data.shape[: self.start], *like.shape[self.start : data.dim()])
         return data[tuple(slice(o, o + size) for o, size in zip(self.offsets, sizes, strict=True))]

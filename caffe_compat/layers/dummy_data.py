@@ -55,7 +55,8 @@ class DummyData(DataLayer):
         tops = [torch.empty(self.shapes[index], dtype=self.context.dtype) for _ in range(copies)]
         for top in tops:
             fill(top, self.fillers[index], self.generator, self.fail)
-        top = torch.cat(tops).to(device) if copies > 1 else tops[0].to(device)
+        top = torch.stack(tops, 1).flatten(0, 1) if copies > 1 else tops[0]  # row i is replica i % copies'
+        top = top.to(device)
         if self.fillers[index].type == "constant":
             self._constants[index] = top
         return top

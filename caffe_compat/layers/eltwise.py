@@ -21,10 +21,11 @@ class Eltwise(Layer):
 
     def setup(self, *bottom):
         p = self.param.eltwise_param
-        self.operation = p.operation
+        self.is_product, self.is_maximum = p.operation == EltwiseParameter.PROD, p.operation == EltwiseParameter.MAX
+        self.stable = p.stable_prod_grad
         if p.coeff and len(p.coeff) != len(bottom):
             self.fail(f"{len(p.coeff)} coeff for {len(bottom)} bottoms; give one a bottom or none")
-        if p.coeff and p.operation == EltwiseParameter.PROD:
+        if p.coeff and self.is_product:
             self.fail(f"{len(p.coeff)} coeff with operation PROD; coeff is for SUM")
         self.coeff = list(p.coeff) or [1.0] * len(bottom)
 
@@ -37,10 +38,13 @@ class Eltwise(Layer):
                 )
         return [bottom[0]]
 
+    def per_record(self) -> bool:
+        return True
+
     def forward(self, *bottom):
-        if self.operation == EltwiseParameter.PROD:
+        if self.is_product:
             return self._product(bottom)
-        if self.operation == EltwiseParameter.MAX:
+        if self.is_maximum:
             return self._greatest(bottom)
         top = bottom[0] if self.coeff[0] == 1 else bottom[0] * self.coeff[0]
         for coeff, other in zip(self.coeff[1:], bottom[1:], strict=True):
@@ -48,7 +52,7 @@ class Eltwise(Layer):
         return top
 
     def _product(self, bottom):
-        if not self.param.eltwise_param.stable_prod_grad:
+        if not self.stable:
             return _UnstableProduct.apply(*bottom)
         top = bottom[0]
         for other in bottom[1:]:
@@ -77,5 +81,6 @@ class _UnstableProduct(Function):
     def backward(ctx, diff):
         top, *bottom = ctx.saved_tensors
         return tuple(
-            diff * (top / x) if needed else None for x, needed in zip(bottom, ctx.needs_input_grad, strict=True)
+            diff * (top / x) if needed else None
+            for x, needed in zip(bottom, ctx.needs_input_grad, strict=True)
         )

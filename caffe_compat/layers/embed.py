@@ -34,6 +34,9 @@ class Embed(Layer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(*bottom[0], self.param.embed_param.num_output)]
 
+    def per_record(self) -> bool:
+        return True
+
     def forward(self, bottom: Tensor) -> Tensor:
         if bottom.requires_grad:
             self.fail(

@@ -18,10 +18,19 @@ class Flatten(Layer):
 
     def reshape(self, bottom):
         p = self.param.flatten_param
-        start, end = self.axis(p.axis, bottom), self.axis(p.end_axis, bottom, "end_axis") + 1
-        if start > end:
-            self.fail(f"axis {start} comes after end_axis {end - 1} of bottom shape {tuple(bottom)}; swap them")
-        return [(*bottom[:start], prod(bottom[start:end]), *bottom[end:])]
+        self.start = self.axis(p.axis, bottom)
+        self.end = self.axis(p.end_axis, bottom, "end_axis") + 1
+        if self.start > self.end:
+            self.fail(
+                f"axis {self.start} comes after end_axis {self.end - 1} of bottom shape {tuple(bottom)}; swap them"
+            )
+        return [self._flat(bottom)]
+
+    def _flat(self, shape):
+        return (*shape[: self.start], prod(shape[self.start : self.end]), *shape[self.end :])
+
+    def per_record(self) -> bool:
+        return self.start > 0
 
     def forward(self, bottom):
-        return bottom.reshape(self.reshape(tuple(bottom.shape))[0])
+        return bottom.reshape(self._flat(bottom.shape))

@@ -22,7 +22,9 @@ class Im2col(Layer):
         self.start = self.axis(self.param.convolution_param.axis, bottom)
         self.spatial = len(bottom) - self.start - 1
         if self.spatial < 1:
-            self.fail(f"axis {self.start} leaves {self.spatial} spatial axes of bottom {tuple(bottom)}, 1 is needed")
+            self.fail(
+                f"axis {self.start} leaves {self.spatial} spatial axes of bottom {tuple(bottom)}, 1 is needed"
+            )
         self.window = read_window(self, self.spatial)
 
     def reshape(self, bottom):
@@ -42,6 +44,9 @@ class Im2col(Layer):
                 f"pad {w.pad} and dilation {w.dilation}; enlarge the input or the pad"
             )
         return [(*bottom[: self.start], bottom[self.start] * prod(w.kernel), *sizes)]
+
+    def per_record(self) -> bool:
+        return self.start > 0
 
     def forward(self, bottom):
         w, first = self.window, self.start + 1

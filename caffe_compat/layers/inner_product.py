@@ -37,6 +37,9 @@ class InnerProduct(Layer):
             )
         return [(*bottom[: self.start], self.n)]
 
+    def per_record(self) -> bool:
+        return self.start > 0
+
     def forward(self, bottom):
         weight = self.blobs[0].T if self.transpose else self.blobs[0]
         bias = self.blobs[1] if len(self.blobs) > 1 else None

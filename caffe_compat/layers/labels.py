@@ -50,9 +50,13 @@ class Labelled(Layer):
                 self._refuse(int(index[bad][0]))
             return index if counted is None else index.clamp(0, self.classes - 1), counted, None
         any_bad = bad.any()
-        first = index.flatten()[bad.flatten().to(torch.uint8).argmax()]
+        first = index.flatten().gather(0, bad.flatten().to(torch.uint8).argmax(0, keepdim=True)).squeeze(0)
         self.bad_label.copy_(torch.where(any_bad, first, self.bad_label))
-        return index.clamp(0, self.classes - 1), ~bad if counted is None else counted & ~bad, torch.where(any_bad, math.nan, 0.0)
+        return (
+            index.clamp(0, self.classes - 1),
+            ~bad if counted is None else counted & ~bad,
+            torch.where(any_bad, math.nan, 0.0),
+        )
 
     def verify(self) -> None:
         """Raise LayerError if a label was no class where `forward` could not say so; waits for the device."""

@@ -25,7 +25,9 @@ class LRN(Elementwise):
 
     def reshape(self, bottom):
         if len(bottom) != 4:
-            self.fail(f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width")
+            self.fail(
+                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
+            )
         return [bottom]
 
     def forward(self, bottom):

@@ -47,6 +47,9 @@ class MVN(Layer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [legacy_shape(self, bottom[0])]
 
+    def per_record(self) -> bool:
+        return True
+
     def forward(self, bottom: Tensor) -> Tensor:
         p = self.param.mvn_param
         shape = legacy_shape(self, tuple(bottom.shape))

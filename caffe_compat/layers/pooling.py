@@ -30,11 +30,13 @@ class Pooling(Layer):
 
     def setup(self, bottom):
         p = self.param.pooling_param
-        self.method, self.is_global = p.pool, p.global_pooling
+        self.method, self.is_global, self.has_mask = p.pool, p.global_pooling, len(self.param.top) > 1
         self._check_axes(bottom)
         if self.is_global:
             if p.HasField("kernel_size") or p.HasField("kernel_h") or p.HasField("kernel_w"):
-                self.fail("global_pooling takes the whole image as kernel; remove kernel_size, kernel_h and kernel_w")
+                self.fail(
+                    "global_pooling takes the whole image as kernel; remove kernel_size, kernel_h and kernel_w"
+                )
         elif p.HasField("kernel_size") == (p.HasField("kernel_h") and p.HasField("kernel_w")):
             self.fail("the kernel is kernel_size, or both kernel_h and kernel_w; set one of the two forms")
         for name in ("pad", "stride"):
@@ -43,11 +45,15 @@ class Pooling(Layer):
                 self.fail(f"{name} is {name}, or both {name}_h and {name}_w; set one of the two forms")
         self.pad = (p.pad_h, p.pad_w) if p.HasField("pad_h") else (p.pad, p.pad)
         self.stride = (p.stride_h, p.stride_w) if p.HasField("stride_h") else (p.stride, p.stride)
-        self.kernel = (p.kernel_size, p.kernel_size) if p.HasField("kernel_size") else (p.kernel_h, p.kernel_w)
+        self.kernel = (
+            (p.kernel_size, p.kernel_size) if p.HasField("kernel_size") else (p.kernel_h, p.kernel_w)
+        )
         if self.is_global:
             self.kernel = bottom[2:]
             if self.pad != (0, 0) or self.stride != (1, 1):
-                self.fail(f"global_pooling goes with pad 0 and stride 1, not {self.pad} and {self.stride}; remove them")
+                self.fail(
+                    f"global_pooling goes with pad 0 and stride 1, not {self.pad} and {self.stride}; remove them"
+                )
         if min(self.kernel) < 1 or min(self.stride) < 1:
             self.fail(f"kernel {self.kernel} and stride {self.stride} must be above 0 on both axes")
         if self.pad != (0, 0):
@@ -55,30 +61,32 @@ class Pooling(Layer):
                 self.fail(f"pad is {self.pad}, but STOCHASTIC pooling has none; use MAX or AVE, or pad 0")
             if any(pad >= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
                 self.fail(f"pad {self.pad} must be below kernel {self.kernel} on both axes; lower the pad")
-        if len(self.param.top) > 1 and self.method != PoolingParameter.MAX:
-            self.fail(f"{len(self.param.top)} tops, but only MAX pooling has a second one (the mask); remove it")
-        self.round = math.floor if self._floors(p) else math.ceil
-
-    def _floors(self, p) -> bool:
-        floor = p.round_mode == PoolingParameter.FLOOR
-        if "ceil_mode" not in p.DESCRIPTOR.fields_by_name or not p.HasField("ceil_mode"):
-            return floor
-        if p.HasField("round_mode") and floor == p.ceil_mode:
-            self.fail(f"round_mode and ceil_mode: {str(p.ceil_mode).lower()} contradict each other; keep round_mode")
-        return not p.ceil_mode
+        if self.has_mask and self.method != PoolingParameter.MAX:
+            self.fail(
+                f"{len(self.param.top)} tops, but only MAX pooling has a second one (the mask); remove it"
+            )
+        self.ceil = p.round_mode == PoolingParameter.CEIL
+        if p.HasField("ceil_mode"):
+            if p.HasField("round_mode") and p.ceil_mode != self.ceil:
+                given = str(p.ceil_mode).lower()
+                self.fail(f"round_mode and ceil_mode: {given} contradict each other; keep round_mode")
+            self.ceil = p.ceil_mode
 
     def _check_axes(self, bottom):
         if len(bottom) != 4:
-            self.fail(f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width")
+            self.fail(
+                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
+            )
 
     def reshape(self, bottom):
         self._check_axes(bottom)
         if self.is_global:
             self.kernel = bottom[2:]
         steps = [
-            (size + 2 * p - k) / s for size, p, k, s in zip(bottom[2:], self.pad, self.kernel, self.stride, strict=True)
+            (size + 2 * p - k) / s
+            for size, p, k, s in zip(bottom[2:], self.pad, self.kernel, self.stride, strict=True)
         ]
-        sizes = [self.round(step) + 1 for step in steps]
+        sizes = [(math.ceil(step) if self.ceil else math.floor(step)) + 1 for step in steps]
         if self.pad != (0, 0):
             for i, (size, pad, stride) in enumerate(zip(bottom[2:], self.pad, self.stride, strict=True)):
                 sizes[i] -= (sizes[i] - 1) * stride >= size + pad
@@ -92,15 +100,22 @@ class Pooling(Layer):
         # Fill up or cut the far side, so that the windows cover exactly what they should: (near, far) an axis.
         height, width = (
             (p, (out - 1) * s + k - size - p)
-            for size, p, out, s, k in zip(bottom[2:], self.pad, self.sizes, self.stride, self.kernel, strict=True)
+            for size, p, out, s, k in zip(
+                bottom[2:], self.pad, self.sizes, self.stride, self.kernel, strict=True
+            )
         )
         self.edges = (*width, *height)
         # torch drops the last window by the same rule, always, and takes pads up to half a kernel.
         self.native = all(
             2 * p <= k and (out - 1) * s < size + p
-            for size, p, out, s, k in zip(bottom[2:], self.pad, self.sizes, self.stride, self.kernel, strict=True)
+            for size, p, out, s, k in zip(
+                bottom[2:], self.pad, self.sizes, self.stride, self.kernel, strict=True
+            )
         )
-        return [top] * len(self.param.top)
+        return [top] * (1 + self.has_mask)
+
+    def per_record(self) -> bool:
+        return True
 
     def forward(self, bottom):
         if self.method == PoolingParameter.MAX:
@@ -115,7 +130,7 @@ class Pooling(Layer):
         top = self._pool_maximum(x if eager else _finite(x))
         if eager and not top[0].detach().amin() >= LOWEST:
             top = self._pool_maximum(_finite(x))
-        if len(self.param.top) == 1:
+        if not self.has_mask:
             return top[0]
         value, place = top
         if not self.native:  # from places in the padded plane
@@ -125,10 +140,9 @@ class Pooling(Layer):
         return value, torch.where(value == LOWEST, -1, place).to(x.dtype)
 
     def _pool_maximum(self, x: Tensor) -> tuple[Tensor, ...]:
-        mask = len(self.param.top) > 1
+        mask = self.has_mask
         if self.native:
-            ceil = self.round is math.ceil
-            top = F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=ceil, return_indices=mask)
+            top = F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.ceil, return_indices=mask)
         else:
             x = F.pad(x, self.edges, value=LOWEST)
             top = F.max_pool2d(x, self.kernel, self.stride, return_indices=mask)
@@ -136,11 +150,13 @@ class Pooling(Layer):
 
     def _mean(self, x: Tensor) -> Tensor:
         if self.native:
-            return F.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.round is math.ceil)
+            return F.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.ceil)
         total = F.avg_pool2d(F.pad(x, self.edges), self.kernel, self.stride, divisor_override=1)
         height, width = (
             (start + k).clamp(max=size + p) - start
-            for size, p, out, s, k in zip(x.shape[2:], self.pad, self.sizes, self.stride, self.kernel, strict=True)
+            for size, p, out, s, k in zip(
+                x.shape[2:], self.pad, self.sizes, self.stride, self.kernel, strict=True
+            )
             for start in [torch.arange(out, device=x.device) * s - p]
         )
         return total / (height.unsqueeze(1) * width).to(x.dtype)

@@ -31,6 +31,9 @@ class Reduction(Layer):
         self.start = self.axis(self.param.reduction_param.axis, shape)
         return [shape[: self.start]]
 
+    def per_record(self) -> bool:
+        return self.start > 0
+
     def forward(self, bottom: Tensor) -> Tensor:
         p = self.param.reduction_param
         kept = bottom.shape[: self.start]

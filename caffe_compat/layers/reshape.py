@@ -18,26 +18,36 @@ class Reshape(Layer):
     in_place = False
 
     def setup(self, bottom):
-        self.dims = list(self.param.reshape_param.shape.dim)
+        p = self.param.reshape_param
+        self.dims, self.first, self.replaced = list(p.shape.dim), p.axis, p.num_axes
         if self.dims.count(-1) > 1:
-            self.fail(f"shape {self.dims} has {self.dims.count(-1)} dims of -1; at most one can be worked out")
+            self.fail(
+                f"shape {self.dims} has {self.dims.count(-1)} dims of -1; at most one can be worked out"
+            )
         if self.dims and min(self.dims) < -1:
             self.fail(f"shape has dim {min(self.dims)}; a dim is above 0, or 0 (copy) or -1 (work out)")
+        if self.replaced < -1:
+            self.fail(f"num_axes is {self.replaced}; use 0 or more, or -1 for all")
 
     def reshape(self, bottom):
-        p, axes = self.param.reshape_param, len(bottom)
-        start = p.axis if p.axis >= 0 else axes + p.axis + 1
+        self.start = self._start(len(bottom))
+        return [self._top(tuple(bottom))]
+
+    def _start(self, axes):
+        return self.first if self.first >= 0 else axes + self.first + 1
+
+    def _top(self, bottom):
+        axes = len(bottom)
+        start = self._start(axes)
         if not 0 <= start <= axes:
-            self.fail(f"axis {p.axis} is out of range for bottom shape {tuple(bottom)}; use {-axes - 1} to {axes}")
-        if p.num_axes < -1:
-            self.fail(f"num_axes is {p.num_axes}; use 0 or more, or -1 for all")
-        end = axes if p.num_axes == -1 else start + p.num_axes
+            self.fail(f"axis {self.first} is out of range for bottom shape {bottom}; use {-axes - 1} to {axes}")
+        end = axes if self.replaced == -1 else start + self.replaced
         if end > axes:
-            self.fail(f"axis {start} + num_axes {p.num_axes} = {end} is past the {axes} axes of {tuple(bottom)}")
+            self.fail(f"axis {start} + num_axes {self.replaced} = {end} is past the {axes} axes of {bottom}")
         dims = []
         for i, dim in enumerate(self.dims):
             if dim == 0 and start + i >= axes:
-                self.fail(f"dim {i} of shape is 0, but bottom {tuple(bottom)} has no axis {start + i} to copy")
+                self.fail(f"dim {i} of shape is 0, but bottom {bottom} has no axis {start + i} to copy")
             dims.append(bottom[start + i] if dim == 0 else dim)
         top = [*bottom[:start], *dims, *bottom[end:]]
         count = prod(bottom)
@@ -45,16 +55,19 @@ class Reshape(Layer):
             rest = -prod(top)
             if rest == 0 or count % rest:
                 self.fail(
-                    f"bottom {tuple(bottom)} has {count} values, which the other dims of {tuple(top)}, "
+                    f"bottom {bottom} has {count} values, which the other dims of {tuple(top)}, "
                     f"{rest} together, do not divide; change shape"
                 )
             top[top.index(-1)] = count // rest
         if prod(top) != count:
             self.fail(
-                f"bottom {tuple(bottom)} has {count} values and top {tuple(top)} has {prod(top)}; "
+                f"bottom {bottom} has {count} values and top {tuple(top)} has {prod(top)}; "
                 "make them equal, or give one dim as -1"
             )
-        return [tuple(top)]
+        return tuple(top)
+
+    def per_record(self) -> bool:
+        return self.start > 0 or self.dims[:1] == [0]
 
     def forward(self, bottom):
-        return bottom.reshape(self.reshape(tuple(bottom.shape))[0])
+        return bottom.reshape(self._top(bottom.shape))

@@ -3,7 +3,7 @@
 import torch
 
 from caffe_compat.layers.base import Layer, layer
-from caffe_compat.layers.bias import broadcast_shape, check_broadcast, spread
+from caffe_compat.layers.bias import broadcast_shape, check_broadcast, keeps_records_apart, spread
 from caffe_compat.proto import FillerParameter
 
 
@@ -25,23 +25,28 @@ class Scale(Layer):
         if len(bottom) == 1:
             shape = broadcast_shape(self, bottom[0], p.axis, p.num_axes)
             self.add_blob(shape, p.filler if p.HasField("filler") else FillerParameter(value=1))
-        else:
-            shape = broadcast_shape(self, bottom[0], p.axis, len(bottom[1]))
+        self.bias_term = p.bias_term
         if p.bias_term:
-            self.add_blob(shape, p.bias_filler)
+            num_axes = p.num_axes if len(bottom) == 1 else len(bottom[1])
+            self.add_blob(broadcast_shape(self, bottom[0], p.axis, num_axes), p.bias_filler)
 
     def reshape(self, *bottom):
         p = self.param.scale_param
         blob = bottom[1] if len(bottom) > 1 else tuple(self.blobs[0].shape)
         what = "bottom 1" if len(bottom) > 1 else "the scale"
         self.start = check_broadcast(self, bottom[0], p.axis, blob, what)
+        self.apart = keeps_records_apart(self.start, blob, len(bottom) > 1)
         if p.bias_term:
             check_broadcast(self, bottom[0], p.axis, tuple(self.blobs[-1].shape), "the bias")
         self.per_channel = len(bottom) == 1 and self.start == 1 and len(blob) == 1
         return [bottom[0]]
 
+    def per_record(self) -> bool:
+        return self.apart
+
     def forward(self, bottom, scale=None):
         scale = spread(self.blobs[0] if scale is None else scale, self.start, bottom.dim())
-        if not self.param.scale_param.bias_term:
+        if not self.bias_term:
             return bottom * scale
-        return torch.addcmul(spread(self.blobs[-1], self.start, bottom.dim()), bottom, scale)
+        bias = spread(self.blobs[len(self.blobs) - 1], self.start, bottom.dim())
+        return torch.addcmul(bias, bottom, scale)

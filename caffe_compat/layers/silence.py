@@ -16,5 +16,8 @@ class Silence(Layer):
     def reshape(self, *bottom):
         return []
 
+    def per_record(self) -> bool:
+        return True
+
     def forward(self, *bottom):
         return ()

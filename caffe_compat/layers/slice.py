@@ -35,13 +35,20 @@ class Slice(Layer):
                 self.fail(f"{len(points)} slice_point for {tops} tops; give one fewer than tops, {tops - 1}")
             cuts = [0, *points, size]
             if any(a >= b for a, b in pairwise(cuts)):
-                self.fail(f"slice_point {points} must rise from above 0 to below {size}, the size of axis {self.start}")
+                self.fail(
+                    f"slice_point {points} must rise from above 0 to below {size}, the size of axis {self.start}"
+                )
             self.sizes = [b - a for a, b in pairwise(cuts)]
         elif size % tops:
-            self.fail(f"{tops} tops do not divide axis {self.start} of size {size}; give slice_point or change the tops")
+            self.fail(
+                f"{tops} tops do not divide axis {self.start} of size {size}; give slice_point or change the tops"
+            )
         else:
             self.sizes = [size // tops] * tops
         return [(*bottom[: self.start], n, *bottom[self.start + 1 :]) for n in self.sizes]
+
+    def per_record(self) -> bool:
+        return self.start > 0
 
     def forward(self, bottom):
         return bottom if len(self.sizes) == 1 else torch.split(bottom, self.sizes, self.start)

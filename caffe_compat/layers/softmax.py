@@ -17,5 +17,8 @@ class Softmax(Elementwise):
         self.start = self.axis(self.param.softmax_param.axis, bottom)
         return [bottom]
 
+    def per_record(self) -> bool:
+        return self.start > 0
+
     def forward(self, bottom):
         return torch.softmax(bottom, self.start)

@@ -32,16 +32,18 @@ class SoftmaxWithLoss(Labelled, Loss):
     def setup(self, *bottom: Shape) -> None:
         p = self.param.loss_param
         self.ignore = p.ignore_label if p.HasField("ignore_label") else None
-        self.normalization = p.normalization
+        self.normalization, self.has_probability = p.normalization, len(self.param.top) > 1
         if p.HasField("normalize") and not p.HasField("normalization"):
             self.normalization = LossParameter.VALID if p.normalize else LossParameter.BATCH_SIZE
         if self.phase == TRAIN and list(self.param.propagate_down[1:]) == [True]:
-            self.fail("propagate_down is true for the labels, bottom 1, which have no gradient; set it to false")
+            self.fail(
+                "propagate_down is true for the labels, bottom 1, which have no gradient; set it to false"
+            )
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         tops = super().reshape(*bottom)
         self.fold(*bottom, self.axis(self.param.softmax_param.axis, bottom[0]))
-        return tops if len(self.param.top) < 2 else [*tops, bottom[0]]
+        return [*tops, bottom[0]] if self.has_probability else tops
 
     def forward(self, scores: Tensor, label: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         self.refuse_gradient(label, "label inputs")
@@ -53,7 +55,7 @@ class SoftmaxWithLoss(Labelled, Loss):
         folded = folded.to(torch.promote_types(folded.dtype, torch.float32))
         loss, probability = _CrossEntropy.apply(folded, index, counted, divisor)
         loss = loss if nan is None else loss + nan
-        return loss if len(self.param.top) < 2 else (loss, probability.view(scores.shape))
+        return (loss, probability.view(scores.shape)) if self.has_probability else loss
 
 
 class _CrossEntropy(Function):

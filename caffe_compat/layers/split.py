@@ -14,8 +14,11 @@ class Split(Layer):
     num_top = (1, None)
     in_place = False
 
+    def setup(self, bottom):
+        self.count = len(self.param.top)
+
     def reshape(self, bottom):
-        return [bottom] * len(self.param.top)
+        return [bottom] * self.count
 
     def forward(self, bottom):
-        return bottom if len(self.param.top) == 1 else (bottom,) * len(self.param.top)
+        return bottom if self.count == 1 else (bottom,) * self.count

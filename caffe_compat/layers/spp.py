@@ -68,6 +68,9 @@ class SPP(Layer):
         pool.pool = _METHOD[self.param.spp_param.pool]
         return Pooling(param, self.phase, self.context)
 
+    def per_record(self) -> bool:
+        return True
+
     def forward(self, bottom: Tensor) -> Tensor:
         tops = [pooling(bottom) for pooling in self.levels]
         return tops[0] if len(tops) == 1 else torch.cat([top.flatten(1) for top in tops], 1)

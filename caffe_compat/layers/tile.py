@@ -24,6 +24,9 @@ class Tile(Layer):
         self.along = self.axis(p.axis, shape)
         return [(*shape[: self.along], shape[self.along] * p.tiles, *shape[self.along + 1 :])]
 
+    def per_record(self) -> bool:
+        return self.along > 0
+
     def forward(self, bottom: Tensor) -> Tensor:
         copies = [1] * bottom.dim()
         copies[self.along] = self.param.tile_param.tiles

@@ -72,6 +72,11 @@ class Layerwise:
         self._data[name] = new
         self.net.blob_shapes[name] = shape
 
+    def store(self, values: dict[str, Tensor]) -> None:
+        """Put values that were computed elsewhere into the blobs."""
+        for name, value in values.items():
+            self._store(name, value)
+
     def _zeros(self, name: str) -> Tensor:
         return torch.zeros(self.net.blob_shapes[name], dtype=self.net.context.dtype, device=self.net.device)
 
@@ -130,6 +135,8 @@ class Layerwise:
         with torch.set_grad_enabled(needs):
             tops = layer(*bottoms)
         tops = list(tops) if isinstance(tops, tuple) else [tops]
+        for index, diff in layer.leftover_diffs(*bottoms).items():
+            self._store_diff(net.bottom_names[i][index], diff)
         self._tape[i] = (bottoms, tops)
         return tops
 
@@ -153,16 +160,24 @@ class Layerwise:
     def _backward_layer(self, i: int) -> None:
         net, layer = self.net, self.net.layers[i]
         if i not in self._tape:
-            raise NetError(f"layer '{layer.name}' has not run forward, so it cannot run backward; call forward first")
+            self._run(i)
         bottoms, tops = self._tape[i]
         blobs = [blob for blob in layer.owned_blobs() if blob.requires_grad]
         wanted = [b for b in bottoms if b.requires_grad]
-        roots = [(top, self.diff(name)) for top, name in zip(tops, net.top_names[i], strict=True) if top.requires_grad]
+        roots = [
+            (top, self.diff(name))
+            for top, name in zip(tops, net.top_names[i], strict=True)
+            if top.requires_grad
+        ]
         sources = wanted + blobs
         gradients: tuple[Tensor | None, ...] = (None,) * len(sources)
         if roots and sources:
             gradients = torch.autograd.grad(
-                [top for top, _ in roots], sources, [diff for _, diff in roots], retain_graph=True, allow_unused=True
+                [top for top, _ in roots],
+                sources,
+                [diff for _, diff in roots],
+                retain_graph=True,
+                allow_unused=True,
             )
         by_bottom = iter(gradients)
         for name, bottom in zip(net.bottom_names[i], bottoms, strict=True):
@@ -181,7 +196,9 @@ class Layerwise:
 
     def _check(self, first: int, last: int) -> None:
         if not 0 <= first <= last < len(self.net.layers):
-            raise NetError(f"layers {first} to {last} asked for, but the net has layers 0 to {len(self.net.layers) - 1}")
+            raise NetError(
+                f"layers {first} to {last} asked for, but the net has layers 0 to {len(self.net.layers) - 1}"
+            )
 
     # -- debug_info ---------------------------------------------------------------------------
 

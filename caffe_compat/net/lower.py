@@ -3,6 +3,10 @@
 The graph takes the data layers' tops and returns (loss, outputs). In-place tops rebind the
 blob's name, so nothing runs in place; a Split is an alias; a bottom that must pass no gradient
 on (propagate_down, or no loss above) is a detach node.
+
+With N virtual replicas the inputs hold N times the records, row i being replica i mod N's. Layers that
+treat records one by one (and BatchNorm, which groups them) run once; the losses and scores at the end run
+for each replica on its rows, the total loss is their mean, and outputs are replica 0's.
 """
 
 from __future__ import annotations
@@ -22,39 +26,119 @@ class Lowered(fx.GraphModule):
 
 
 def lower(net: Net) -> Lowered:
-    """Emit one node a layer, in file order, and the sum of the weighted losses."""
-    root = nn.Module()
-    graph = fx.Graph()
-    values: dict[str, fx.Node] = {}
-    losses: list[fx.Node] = []
-    for i, layer in enumerate(net.layers):
-        tops = net.top_names[i]
-        if layer.is_data:
-            for top in tops:
-                values[top] = graph.placeholder(_identifier(top))
-            results = [values[top] for top in tops]
-        elif layer.type == "Split":
-            results = [values[net.bottom_names[i][0]]] * len(tops)
-        else:
-            bottoms = [
-                values[name] if need or not needs_cut(net, i, name) else graph.call_method("detach", (values[name],))
-                for name, need in zip(net.bottom_names[i], net.bottom_need_backward[i], strict=True)
-            ]
-            target = _unique(root, _identifier(layer.name))
-            root.add_module(target, layer)
-            node = graph.call_module(target, tuple(bottoms))
-            results = [node] if len(tops) == 1 else [graph.call_function(_item, (node, k)) for k in range(len(tops))]
-        for top, result, weight in zip(tops, results, net.loss_weights[i], strict=True):
-            values[top] = result
+    """Emit one node a layer, in file order, and the sum of the weighted losses.
+
+    With virtual replicas the graph returns (mean loss of the replicas, outputs, loss of replica 0).
+    """
+    return _Lowering(net).run()
+
+
+class _Lowering:
+    def __init__(self, net: Net):
+        self.net = net
+        self.replicas = net.context.virtual_replicas
+        self.root = nn.Module()
+        self.graph = fx.Graph()
+        self.values: dict[str, fx.Node] = {}
+        self.losses: list[fx.Node] = []
+        self.first_losses: list[fx.Node] = []  # replica 0's own
+        self.first_only: set[str] = set()  # blobs of which only replica 0's part is computed
+
+    def run(self) -> Lowered:
+        net, values = self.net, self.values
+        for i, layer in enumerate(net.layers):
+            tops = net.top_names[i]
+            if layer.is_data:
+                results = [self.graph.placeholder(_identifier(top)) for top in tops]
+            elif layer.type == "Split":
+                results = [values[net.bottom_names[i][0]]] * len(tops)
+            else:
+                target = _unique(self.root, _identifier(layer.name))
+                self.root.add_module(target, layer)
+                if self.replicas > 1 and not layer.per_record():
+                    self._each_replica(i, target)
+                    continue
+                results = self._call(i, target, self._bottoms(i))
+            values.update(zip(tops, results, strict=True))
+            self._add_losses(i, results)
+        shown = (self._total(self.first_losses),) if self.replicas > 1 else ()
+        outputs = {name: self._output(name) for name in net.outputs}
+        self.graph.output((self._total(self.losses), outputs, *shown))
+        self.graph.lint()
+        return Lowered(self.root, self.graph)
+
+    def _bottoms(self, i: int) -> list[fx.Node]:
+        names, needs = self.net.bottom_names[i], self.net.bottom_need_backward[i]
+        return [
+            self.values[name]
+            if need or not needs_cut(self.net, i)
+            else self._node("detach", self.values[name])
+            for name, need in zip(names, needs, strict=True)
+        ]
+
+    def _node(self, method: str, value: fx.Node) -> fx.Node:
+        return self.graph.call_method(method, (value,))
+
+    def _call(self, i: int, target: str, bottoms: list[fx.Node]) -> list[fx.Node]:
+        node = self.graph.call_module(target, tuple(bottoms))
+        tops = len(self.net.top_names[i])
+        return [node] if tops == 1 else [self.graph.call_function(_item, (node, k)) for k in range(tops)]
+
+    def _rows_of(self, value: fx.Node, replica: int) -> fx.Node:
+        return self.graph.call_function(_rows, (value, replica, self.replicas))
+
+    def _each_replica(self, i: int, target: str) -> None:
+        """Layer i on the rows of every replica that counts: all where there is a loss, else only replica 0."""
+        weights = self.net.loss_weights[i]
+        bottoms = self._bottoms(i)
+        for replica in range(self.replicas if any(weights) else 1):
+            results = self._call(i, target, [self._rows_of(bottom, replica) for bottom in bottoms])
+            if replica == 0:
+                self.values.update(zip(self.net.top_names[i], results, strict=True))
+                self.first_only.update(self.net.top_names[i])
+            for result, weight in zip(results, weights, strict=True):
+                if weight:
+                    self.losses.append(self._weighted(result, weight / self.replicas))
+                    if replica == 0:
+                        self.first_losses.append(self._weighted(result, weight))
+
+    def _add_losses(self, i: int, results: list[fx.Node]) -> None:
+        for result, weight in zip(results, self.net.loss_weights[i], strict=True):
             if weight:
-                losses.append(graph.call_function(weighted, (result, weight)))
-    graph.output((_total(graph, losses), {name: values[name] for name in net.outputs}))
-    graph.lint()
-    return Lowered(root, graph)
+                self.losses.append(self._weighted(result, weight / self.replicas))
+                if self.replicas > 1:
+                    self.first_losses.append(self._weighted(self._rows_of(result, 0), weight))
+
+    def _weighted(self, value: fx.Node, weight: float) -> fx.Node:
+        return self.graph.call_function(weighted, (value, weight))
+
+    def _output(self, name: str) -> fx.Node:
+        value = self.values[name]
+        return value if self.replicas == 1 or name in self.first_only else self._rows_of(value, 0)
+
+    def _total(self, losses: list[fx.Node]) -> fx.Node:
+        if not losses:
+            return self.graph.call_function(torch.zeros, ((),))
+        total = losses[0]
+        for loss in losses[1:]:
+            total = self.graph.call_function(torch.add, (total, loss))
+        return total
 
 
-def needs_cut(net: Net, index: int, bottom: str) -> bool:
-    """Whether a gradient would flow into this bottom although Caffe stops it there."""
+def mixing_layer(net: Net) -> str | None:
+    """The first layer that keeps `net` from running virtual replicas in one batch, as `'name' (Type)`; or None.
+
+    A layer that does not treat records one by one is harmless only where nothing reads its tops.
+    """
+    read = {name for names in net.bottom_names for name in names}
+    for layer, tops in zip(net.layers, net.top_names, strict=True):
+        if not (layer.is_data or layer.type == "Split" or layer.per_record() or read.isdisjoint(tops)):
+            return f"'{layer.name}' ({layer.type})"
+    return None
+
+
+def needs_cut(net: Net, index: int) -> bool:
+    """Whether a gradient could flow into layer `index`'s bottoms although Caffe stops it there."""
     return bool(net.layers[index].param.propagate_down) or not net.layer_need_backward[index]
 
 
@@ -64,13 +148,8 @@ def weighted(top: Tensor, weight: float) -> Tensor:
     return total if weight == 1 else total * weight
 
 
-def _total(graph: fx.Graph, losses: list[fx.Node]) -> Any:
-    if not losses:
-        return graph.call_function(torch.zeros, ((),))
-    total = losses[0]
-    for loss in losses[1:]:
-        total = graph.call_function(torch.add, (total, loss))
-    return total
+def _rows(value: Tensor, replica: int, replicas: int) -> Tensor:
+    return value[replica::replicas]
 
 
 def _item(values: tuple[Tensor, ...], index: int) -> Tensor:

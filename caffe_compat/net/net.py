@@ -19,7 +19,7 @@ from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
 from caffe_compat.log.write import NULL
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
-from caffe_compat.net.lower import Lowered, lower
+from caffe_compat.net.lower import Lowered, lower, mixing_layer
 from caffe_compat.net.resolve import filter_net, insert_splits
 from caffe_compat.proto import TRAIN, ParamSpec
 from caffe_compat.proto.text import to_text
@@ -61,6 +61,7 @@ class Net:
         learned: the blobs the solver updates, in Caffe's learnable_params order.
         inputs, outputs: names of Input tops, and of blobs nobody reads (alphabetical).
         loss_weights: per layer, one weight a top.
+        mixing_layer: the layer that forces virtual replicas to run one after the other, or None.
         memory: bytes that Caffe reports as "Memory required for data".
     """
 
@@ -105,6 +106,9 @@ class Net:
         self.observed = False  # run layer by layer, so that every blob can be read
         self._graph: Lowered | None = None
         self._layerwise: Layerwise | None = None
+        self.mixing_layer = mixing_layer(self) if self.context.virtual_replicas > 1 else None
+        if self.mixing_layer:
+            self.context.grouped = False
         self.to(self.device)
         log.net_initialized()
 
@@ -138,7 +142,9 @@ class Net:
         for index, name in enumerate(top):
             in_place = index < len(bottom) and bottom[index] == name
             if in_place and not layer.in_place:
-                layer.fail(f"top '{name}' is in place, which this layer does not allow; give the top another name")
+                layer.fail(
+                    f"top '{name}' is in place, which this layer does not allow; give the top another name"
+                )
             if not in_place and name in self.blob_shapes:
                 layer.fail(f"top '{name}' is produced by multiple sources; give one of them another name")
             self._add_top(param.name, name, in_place)
@@ -172,7 +178,9 @@ class Net:
         self.loss_weights.append(weights)
         self.bottom_need_backward.append(bottom_needs)
         if len(given_lr_mults) > len(layer.blobs):
-            layer.fail(f"{len(given_lr_mults)} `param` blocks for {len(layer.blobs)} blobs; remove the surplus")
+            layer.fail(
+                f"{len(given_lr_mults)} `param` blocks for {len(layer.blobs)} blobs; remove the surplus"
+            )
         needs |= any(given_lr_mults) or len(given_lr_mults) < len(layer.blobs)
         self._append_blobs(layer)
         self.layer_need_backward.append(needs)
@@ -192,7 +200,13 @@ class Net:
                 continue
             least, most = (rule, rule) if isinstance(rule, int) else rule
             if count < least or (most is not None and count > most):
-                wanted = f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+                wanted = (
+                    f"{least}"
+                    if most == least
+                    else f"{least} or more"
+                    if most is None
+                    else f"{least} to {most}"
+                )
                 layer.fail(f"takes {wanted} {kind} blob(s) and has {count}; add or remove `{kind}:` lines")
         if layer.equal_num_bottom_top and bottoms != tops:
             layer.fail(f"needs as many tops as bottoms and has {bottoms} bottom(s) and {tops} top(s)")
@@ -271,7 +285,8 @@ class Net:
             for i, layer in enumerate(self.layers):
                 self.layer_need_backward[i] = True
                 self.bottom_need_backward[i] = [
-                    need or layer.allow_force_backward(j) for j, need in enumerate(self.bottom_need_backward[i])
+                    need or layer.allow_force_backward(j)
+                    for j, need in enumerate(self.bottom_need_backward[i])
                 ]
                 for index, blob in enumerate(layer.owned_blobs()):
                     blob.requires_grad_(index not in layer.fixed_blobs)
@@ -362,18 +377,59 @@ class Net:
             layer.verify()
 
     def forward(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """One batch through the net: the total loss (0-dim) and the output blobs by name."""
-        if self.observed or self.debug_info:
+        """One batch through the net: the total loss (0-dim) and the output blobs by name.
+
+        With virtual replicas both are replica 0's, as in Caffe's log.
+        """
+        if self._by_layer:
             loss = self.layerwise.forward()
             return loss, {name: self.layerwise.data(name) for name in self.outputs}
-        with torch.set_grad_enabled(self.phase == TRAIN and torch.is_grad_enabled()):
-            return self.graph(*self.load())
+        _, outputs, shown = self._run()
+        return shown, outputs
 
     def forward_backward(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """`forward`, then add the loss's gradients to the blobs' `.grad`; all returned values are detached."""
-        if self.observed or self.debug_info:
+        """`forward`, then add the loss's gradients to the blobs' `.grad`; all returned values are detached.
+
+        With virtual replicas the gradients are the mean of the replicas'.
+        """
+        if self._by_layer:
             return self.layerwise.forward_backward()
-        loss, outputs = self.forward()
-        if loss.requires_grad:
-            loss.backward()
-        return loss.detach(), {name: value.detach() for name, value in outputs.items()}
+        loss, outputs, shown = self._run(backward=True)
+        if self.observed:
+            self.layerwise.store(outputs)
+        return shown.detach(), {name: value.detach() for name, value in outputs.items()}
+
+    @property
+    def _by_layer(self) -> bool:
+        return (self.observed or self.debug_info) and self.context.replicas == 1
+
+    def _run(self, backward: bool = False) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """(loss to train on, outputs, loss to show); with `backward` the gradients are added too."""
+        with torch.set_grad_enabled(self.phase == TRAIN and torch.is_grad_enabled()):
+            batch = self.load()
+            if self.mixing_layer:
+                return self._run_in_turn(batch, backward)
+            loss, outputs, *first = self.graph(*batch)
+            if backward and loss.requires_grad:
+                loss.backward()
+        return loss, outputs, first[0] if first else loss
+
+    def _run_in_turn(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """The virtual replicas one after the other, for nets whose layers mix records."""
+        replicas = self.context.replicas
+        losses, results = [], []
+        for replica in range(replicas):
+            loss, outputs = self.graph(*(top[replica::replicas] for top in batch))
+            if backward and loss.requires_grad:
+                (loss / replicas).backward()
+            losses.append(loss.detach())
+            results.append(outputs)
+            if replica == 0:  # BatchNorm's sums and the like are kept as replica 0 leaves them
+                kept = [(blob, blob.detach().clone()) for blob in self._fixed_blobs()]
+        with torch.no_grad():
+            for blob, value in kept:
+                blob.copy_(value)
+        return torch.stack(losses).mean(), results[0], losses[0]
+
+    def _fixed_blobs(self) -> list[nn.Parameter]:
+        return [layer.owned_blobs()[index] for layer in self.layers for index in sorted(layer.fixed_blobs)]

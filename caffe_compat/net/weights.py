@@ -7,6 +7,7 @@ counts and shapes must agree. Nothing is copied before everything has been check
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from caffe_compat.errors import MissingExtra, WeightsError
 from caffe_compat.layers.base import Layer, where
 from caffe_compat.net.net import Net
-from caffe_compat.proto.binary import read_caffemodel, write_aside, write_caffemodel
+from caffe_compat.proto.binary import read_caffemodel, write_atomic, write_caffemodel
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -59,19 +60,19 @@ def save_hdf5(net: Net, path: str, diff: bool = False) -> None:
     h5py = _h5py("an HDF5 caffemodel")
     owners = {(blob.layer, blob.index) for blob in net.learned}
 
-    def write(temporary: str) -> None:
-        with h5py.File(temporary, "w") as file:
-            data = file.create_group("data")
-            diffs = file.create_group("diff") if diff else None
-            for number, layer in enumerate(net.layers):
-                group = data.require_group(layer.name)
-                for index, blob in enumerate(layer.owned_blobs()):
-                    if (number, index) in owners:
-                        group.create_dataset(str(index), data=_array(blob))
-                    if diffs is not None:
-                        diffs.require_group(layer.name).create_dataset(str(index), data=_gradient(blob))
-
-    write_aside(path, write)
+    # In memory first: on a full disk the HDF5 library ends the program with a crash, not with an error.
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        data = file.create_group("data")
+        diffs = file.create_group("diff") if diff else None
+        for number, layer in enumerate(net.layers):
+            group = data.require_group(layer.name)
+            for index, blob in enumerate(layer.owned_blobs()):
+                if (number, index) in owners:
+                    group.create_dataset(str(index), data=_array(blob))
+                if diffs is not None:
+                    diffs.require_group(layer.name).create_dataset(str(index), data=_gradient(blob))
+    write_atomic(path, image.getvalue())
 
 
 def _match_binary(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
@@ -85,7 +86,11 @@ def _match_binary(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
         net.log.copying_source_layer(name)
         blobs = layer.owned_blobs()
         if len(blobs) != len(arrays):
-            _misfit(path, layer, f"incompatible number of blobs: {len(arrays)} in the file, {len(blobs)} in the net")
+            _misfit(
+                path,
+                layer,
+                f"incompatible number of blobs: {len(arrays)} in the file, {len(blobs)} in the net",
+            )
         for index, (blob, array) in enumerate(zip(layer.blobs, arrays, strict=True)):
             if not _fits(array.shape, tuple(blob.shape)):
                 _misfit(
@@ -103,7 +108,9 @@ def _match_hdf5(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
     try:
         with h5py.File(path, "r") as file:
             if "data" not in file:
-                raise WeightsError(f"{path}: no group 'data', so this is not a caffemodel; is it a solverstate?")
+                raise WeightsError(
+                    f"{path}: no group 'data', so this is not a caffemodel; is it a solverstate?"
+                )
             for name in _layer_groups(h5py, file["data"]):
                 layer = net.layer(name)
                 if layer is None:
@@ -113,13 +120,21 @@ def _match_hdf5(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
                 group, blobs = file["data"][name], layer.owned_blobs()
                 datasets = [key for key in group if isinstance(group[key], h5py.Dataset)]
                 if len(datasets) > len(blobs):
-                    _misfit(path, layer, f"incompatible number of blobs: {len(datasets)} in the file, {len(blobs)} here")
+                    _misfit(
+                        path,
+                        layer,
+                        f"incompatible number of blobs: {len(datasets)} in the file, {len(blobs)} here",
+                    )
                 number = net.layer_names.index(name)
                 for index, blob in enumerate(layer.blobs):
                     if str(index) not in group:
                         if (number, index) not in owners:
                             continue  # a shared blob: its owner's layer has it
-                        _misfit(path, layer, f"incompatible number of blobs: no blob {index} of {len(blobs)} in the file")
+                        _misfit(
+                            path,
+                            layer,
+                            f"incompatible number of blobs: no blob {index} of {len(blobs)} in the file",
+                        )
                     array = group[str(index)][()]
                     if array.shape != tuple(blob.shape):
                         _misfit(
@@ -129,7 +144,9 @@ def _match_hdf5(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
                         )  # fmt: skip
                     pairs.append((blobs[index], array))
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read as HDF5: {error}; the file is cut short or damaged") from error
+        raise WeightsError(
+            f"{path}: cannot be read as HDF5: {error}; the file is cut short or damaged"
+        ) from error
     return pairs
 
 
@@ -154,7 +171,9 @@ def _misfit(path: str, layer: Layer, what: str) -> None:
 
 def _fits(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Equal, or equal from the end with the four legacy dimensions filled up by ones (Blob::ShapeEquals)."""
-    return source == target or (len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target)
+    return source == target or (
+        len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target
+    )
 
 
 def _array(blob: torch.Tensor) -> np.ndarray:
@@ -170,7 +189,9 @@ def _is_hdf5(path: str) -> bool:
         with open(path, "rb") as file:
             return file.read(len(_HDF5_MAGIC)) == _HDF5_MAGIC
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}; check the path") from error
+        raise WeightsError(
+            f"{path}: cannot be read: {os.strerror(error.errno or 0)}; check the path"
+        ) from error
 
 
 def _h5py(purpose: str) -> Any:

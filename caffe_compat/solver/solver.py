@@ -16,15 +16,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import SnapshotError, SolverError
+from caffe_compat.errors import SolverError
 from caffe_compat.layers.base import Context
 from caffe_compat.log.write import NULL
 from caffe_compat.net import weights
-from caffe_compat.net.net import Net
+from caffe_compat.net.net import LearnedBlob, Net
 from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, text
 from caffe_compat.solver import update_rules
 from caffe_compat.solver.lr_policy import Schedule
-from caffe_compat.solver.state import SolverStateFile, read_state, write_state
+from caffe_compat.solver.state import (
+    SolverStateFile,
+    check_history,
+    find_learned_net,
+    read_state,
+    write_state,
+)
 
 NONE, STOP, SNAPSHOT = "none", "stop", "snapshot"  # what a signal may ask for
 
@@ -41,6 +47,8 @@ class Solver:
         device: where to train ("cpu", "cuda:0" ...).
         log: where Caffe's lines go.
         read_net: reads a net file given its resolved path and the log; the command line passes one that applies --set.
+        replicas: how many data-parallel replicas to run on this device, with the numbers that so many GPUs give:
+            batch_size is each replica's, gradients are averaged, BatchNorm is each replica's own.
         resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
             "restart" starts at record 0 as Caffe does.
         action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
@@ -63,6 +71,7 @@ class Solver:
         device: Any = "cpu",
         log: Any = NULL,
         read_net: Callable[[str, Any], Any] = text.read_net,
+        replicas: int = 1,
         resume_data: str = "continue",
         action: Callable[[], str] = lambda: NONE,
     ):
@@ -71,6 +80,7 @@ class Solver:
         self.device = torch.device(device)
         self.log = log
         self.read_net = read_net
+        self.replicas = replicas
         self.resume_data = resume_data
         self.action = action
         self.iter = 0
@@ -101,6 +111,8 @@ class Solver:
             [blob.decay_mult for blob in self.net.learned],
             keep_diff=param.snapshot_diff,
         )
+        if replicas > 1:
+            self._say_replicas()
         self._forget_losses()
         self._displayed = (0, time.perf_counter())
         log.scaffolding_done()
@@ -112,6 +124,18 @@ class Solver:
     def path(self, path: str) -> str:
         """A path of the solver file, seen from `root`."""
         return os.path.join(self.root, path)
+
+    def _say_replicas(self) -> None:
+        sizes = {shape[0] for layer in self.net.data_layers() for shape in layer.reshape()[:1] if shape}
+        size = max(sizes, default=0)
+        self.log.info(
+            f"{self.replicas} replicas on one device: batch_size {size} each, {size * self.replicas} records a "
+            "forward pass, gradients averaged, replica 0's BatchNorm statistics kept"
+        )
+        if self.net.mixing_layer:
+            self.log.info(
+                f"layer {self.net.mixing_layer} mixes records, so the replicas run one after the other"
+            )
 
     # -- building -----------------------------------------------------------------------------
 
@@ -139,9 +163,13 @@ class Solver:
         if generic is not None:
             sources += [(generic, getattr(param, generic))] * (len(param.test_iter) - len(sources))
         if param.test_state and len(param.test_state) != len(sources):
-            self.fail(f"{len(param.test_state)} test_state for {len(sources)} test nets; give none or one for each")
+            self.fail(
+                f"{len(param.test_state)} test_state for {len(sources)} test nets; give none or one for each"
+            )
         if sources and param.test_interval <= 0:
-            self.fail(f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0")
+            self.fail(
+                f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0"
+            )
         nets = []
         for index, (field, value, net_param) in enumerate([(f, v, self._net_param(v)) for f, v in sources]):
             self.log.test_net(index, field, value if isinstance(value, str) else "")
@@ -165,7 +193,12 @@ class Solver:
         net_param.state.CopyFrom(merged)
         net = Net(
             net_param,
-            context=Context(generator=self.generator, root=self.root),
+            context=Context(
+                generator=self.generator,
+                root=self.root,
+                replicas=self.replicas if phase == TRAIN else 1,
+                rank=None if self.replicas > 1 and phase == TRAIN else 0,
+            ),
             log=self.log,
             device=self.device,
         )
@@ -291,7 +324,8 @@ class Solver:
         self.log.iteration(self.iter, self.smoothed_loss, self.iter - since, now - began, self.param.display)
         self._displayed = (self.iter, now)
         self.log.train_outputs(
-            (name, value.reshape(-1).tolist(), self.net.output_weights[name]) for name, value in outputs.items()
+            (name, value.reshape(-1).tolist(), self.net.output_weights[name])
+            for name, value in outputs.items()
         )
 
     # -- the smoothed loss --------------------------------------------------------------------
@@ -407,21 +441,16 @@ class Solver:
         Raises:
             SnapshotError: the file is broken, of another net or solver type, or its caffemodel is gone.
         """
-        state = read_state(self.path(state_file))
-        history = self.rule.history
-        if len(state.history) != len(history):
-            raise SnapshotError(
-                f"{state_file}: incorrect length of history blobs: {len(state.history)} in the file, "
-                f"{len(history)} in this solver; it is of another net or solver type"
-            )
-        for index, (mine, theirs) in enumerate(zip(history, state.history, strict=True)):
-            if mine.numel() != theirs.size:
-                raise SnapshotError(
-                    f"{state_file}: history blob {index} has shape {theirs.shape} and this solver's has "
-                    f"{tuple(mine.shape)}; it is of another net"
-                )
+        path = self.path(state_file)
+        state = read_state(path)
+        check_history(
+            state, path, [blob.shape for blob in self.rule.history], [self._blob_name(b) for b in self.net.learned]
+        )
         if state.learned_net:
-            weights.copy_trained_layers_from(self.net, self._learned_net(state.learned_net, state_file))
+            model, note = find_learned_net(state, path, self.root)
+            if note:
+                self.log.info(note)
+            weights.copy_trained_layers_from(self.net, model)
         if not state_file.endswith(".h5"):
             self.log.restoring_history()
         self.rule.load_history(state.history)
@@ -435,18 +464,8 @@ class Solver:
         else:
             self._skip_records()
 
-    def _learned_net(self, stored: str, state_file: str) -> str:
-        """The caffemodel of a solverstate: where it says, or beside the solverstate."""
-        beside = os.path.join(os.path.dirname(self.path(state_file)), os.path.basename(stored))
-        if os.path.exists(self.path(stored)):
-            return self.path(stored)
-        if os.path.exists(beside):
-            self.log.info(f"{stored} is gone; taking {beside}, which lies beside {state_file}")
-            return beside
-        raise SnapshotError(
-            f"{state_file}: its weights are in {stored}, which does not exist, nor does {beside}; "
-            "put the .caffemodel there, or start in the folder where the run was started (--root)"
-        )
+    def _blob_name(self, blob: LearnedBlob) -> str:
+        return f"{self.net.layer_names[blob.layer]}[{blob.index}]"
 
     def _nets(self) -> list[Net]:
         return [self.net, *self.test_nets]

@@ -14,7 +14,13 @@ REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
 _PREFIX = re.compile(r"^[IWE]\d{4,8} [\d:.]+ +\d+ (\w+\.[ch]pp:\d+)\] (.*)$")
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?$")
 # What may differ: the registry's and the data layer's chatter.
-_CHATTER = ("layer_factory.hpp", "data_layer.cpp", "db_lmdb.cpp", "data_transformer.cpp", "base_data_layer.cpp")
+_CHATTER = (
+    "layer_factory.hpp",
+    "data_layer.cpp",
+    "db_lmdb.cpp",
+    "data_transformer.cpp",
+    "base_data_layer.cpp",
+)
 
 
 @pytest.fixture
@@ -45,7 +51,9 @@ def assert_same_log(ours, theirs):
         for a, b in zip(words, expected, strict=True):
             if a != b:
                 assert _NUMBER.match(a) and _NUMBER.match(b), f"line {number}: {mine!r} for {wanted!r}"
-                assert float(a) == pytest.approx(float(b), rel=2e-3, abs=2e-6), f"line {number}: {mine!r} for {wanted!r}"
+                assert float(a) == pytest.approx(float(b), rel=2e-3, abs=2e-6), (
+                    f"line {number}: {mine!r} for {wanted!r}"
+                )
     assert len(ours) == len(theirs)
 
 
@@ -68,7 +76,9 @@ def assert_same_state(ours, theirs):
         a, b = binary.blob_to_array(a), binary.blob_to_array(b)
         assert a.shape == b.shape
         if index != 1:
-            np.testing.assert_allclose(a, b, atol=2e-3 * max(1e-3, np.abs(b).max()), err_msg=f"history {index}")
+            np.testing.assert_allclose(
+                a, b, atol=2e-3 * max(1e-3, np.abs(b).max()), err_msg=f"history {index}"
+            )
 
 
 def test_train_log_and_files(solvers, capsys):
@@ -85,7 +95,12 @@ def test_train_log_and_files(solvers, capsys):
 
 def test_resume_log_and_files(solvers, capsys):
     theirs = Path("cli/resume.log").read_text()
-    arguments = ["--solver=cli/solver.prototxt", "--snapshot=cli/snap_iter_5.solverstate", "--resume-data", "restart"]
+    arguments = [
+        "--solver=cli/solver.prototxt",
+        "--snapshot=cli/snap_iter_5.solverstate",
+        "--resume-data",
+        "restart",
+    ]
     assert main(["train", *arguments]) == 0
     assert_same_log(capsys.readouterr().err, theirs)
     assert_same_model("cli/snap_iter_10.caffemodel", "cli/resumed_iter_10.caffemodel")
@@ -94,5 +109,8 @@ def test_resume_log_and_files(solvers, capsys):
 
 def test_test_log(solvers, capsys):
     theirs = Path("cli/test.log").read_text()
-    assert main(["test", "--model=net.prototxt", "--weights=cli/trained_iter_10.caffemodel", "--iterations=4"]) == 0
+    assert (
+        main(["test", "--model=net.prototxt", "--weights=cli/trained_iter_10.caffemodel", "--iterations=4"])
+        == 0
+    )
     assert_same_log(capsys.readouterr().err, theirs)

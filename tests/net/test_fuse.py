@@ -37,7 +37,9 @@ def make(phase=TRAIN):
 
 def batch():
     draw = torch.Generator().manual_seed(5)
-    return torch.randn(6, 3, 9, 8, generator=draw, dtype=torch.float64), torch.tensor([0.0, 4, 2, 1, 3, 2]).double()
+    return torch.randn(6, 3, 9, 8, generator=draw, dtype=torch.float64), torch.tensor(
+        [0.0, 4, 2, 1, 3, 2]
+    ).double()
 
 
 def state(net):
@@ -85,5 +87,9 @@ def test_the_graph_exports_and_compiles_without_breaks():
     graph = make(TEST).graph
     with torch.no_grad():
         exported = torch.export.export(graph, batch()).module()
-        for a, b in zip(torch.utils._pytree.tree_leaves(exported(*batch())), torch.utils._pytree.tree_leaves(graph(*batch())), strict=True):
+        for a, b in zip(
+            torch.utils._pytree.tree_leaves(exported(*batch())),
+            torch.utils._pytree.tree_leaves(graph(*batch())),
+            strict=True,
+        ):
             torch.testing.assert_close(a, b)

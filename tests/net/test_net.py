@@ -66,7 +66,14 @@ def test_phase_comes_from_the_net_unless_the_layer_says_otherwise():
 
 def test_only_what_lies_under_a_loss_needs_a_gradient():
     made = net(INPUT + LABEL + ip() + ip("side", "x", "z") + LOSS)
-    assert needs(made) == {"in": False, "x_in_0_split": False, "lab": False, "ip": True, "side": False, "loss": True}
+    assert needs(made) == {
+        "in": False,
+        "x_in_0_split": False,
+        "lab": False,
+        "ip": True,
+        "side": False,
+        "loss": True,
+    }
 
 
 def test_lr_mult_0_stops_the_gradient_below():
@@ -93,14 +100,20 @@ def test_force_backward_wants_everything_but_labels():
 
 def test_shared_params_are_one_tensor_with_one_update():
     shared = 'param { name: "w" lr_mult: 2 } param { name: "b" }'
-    made = net(INPUT + ip("one", "x", "h", shared) + ip("two", "x", "y", 'param { name: "w" } param { name: "b" }'))
+    made = net(
+        INPUT + ip("one", "x", "h", shared) + ip("two", "x", "y", 'param { name: "w" } param { name: "b" }')
+    )
     one, two = made.layer("one"), made.layer("two")
     assert one.blobs[0] is two.blobs[0] and one.blobs[1] is two.blobs[1]
     assert [(blob.name, blob.lr_mult) for blob in made.learned] == [("w", 2.0), ("b", 1.0)]
 
 
 def test_a_later_sharer_may_give_the_lr_mult():
-    made = net(INPUT + ip("one", extra='param { name: "w" }') + ip("two", top="z", extra='param { name: "w" lr_mult: 3 }'))
+    made = net(
+        INPUT
+        + ip("one", extra='param { name: "w" }')
+        + ip("two", top="z", extra='param { name: "w" lr_mult: 3 }')
+    )
     assert [blob.lr_mult for blob in made.learned] == [3.0, 1.0, 1.0]
 
 
@@ -117,7 +130,10 @@ def test_permissive_sharing_views_the_owner_in_its_own_shape():
 
 
 def test_test_net_shares_blobs_by_layer_name():
-    train, test = net(INPUT + LABEL + ip() + LOSS), net(INPUT + LABEL + ip() + ip("new", "x", "z") + LOSS, TEST)
+    train, test = (
+        net(INPUT + LABEL + ip() + LOSS),
+        net(INPUT + LABEL + ip() + ip("new", "x", "z") + LOSS, TEST),
+    )
     test.share_trained_layers_with(train)
     assert test.layer("ip").blobs[0] is train.layer("ip").blobs[0]
 
@@ -139,7 +155,7 @@ def test_log_has_caffes_lines():
     ("prototxt", "match"),
     [
         (INPUT + ip(bottom="xx"), r"net.prototxt:2: layer 'ip' \(InnerProduct\): bottom 0 'xx' is unknown.*'x'"),
-        (INPUT + ip(top="y") + ip("ip2", top="y"), r"net.prototxt:4: layer 'ip2'.*top 'y' is produced by multiple sources"),
+        (INPUT + ip(top="y") + ip("ip2", top="y"), r"net.prototxt:4: layer 'ip2'.*top 0 'y' is produced by multiple sources"),
         (INPUT + 'layer { name: "a" type: "Concatt" bottom: "x" top: "y" }', r"net.prototxt:2: .*unknown layer type 'Concatt'.*'Concat'"),
         (INPUT + ip(extra="propagate_down: true propagate_down: true"), "2 propagate_down for 1 bottoms"),
         (INPUT + ip(extra="param { } param { } param { }"), "3 `param` blocks for 2 blobs"),

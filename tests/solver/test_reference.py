@@ -70,7 +70,9 @@ def test_trajectory(case, solvers):
         close(ours[: len(theirs)], theirs, key)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if (REFERENCE / case / "snap_iter_6.solverstate").exists()])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if (REFERENCE / case / "snap_iter_6.solverstate").exists()]
+)
 def test_snapshot_files(case, solvers):
     """What we write at iteration 6 has the fields, shapes and names of what Caffe wrote there."""
     theirs_net, theirs = binary.read_caffemodel(f"{case}/snap_iter_6.caffemodel")
