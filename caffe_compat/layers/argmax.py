@@ -39,6 +39,7 @@ class ArgMax(Layer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         (shape,) = bottom
         p = self.param.argmax_param
+        self.top_k, self.out_max_val = p.top_k, p.out_max_val
         if p.top_k < 1:
             self.fail(f"argmax_param.top_k is {p.top_k} and must be at least 1")
         self.along = self.axis(p.axis, shape) if p.HasField("axis") else None
@@ -60,19 +61,18 @@ class ArgMax(Layer):
 
     def largest(self, bottom: Tensor) -> Tensor:
         """The top, outside the autograd graph."""
-        p = self.param.argmax_param
         axis = 1 if self.along is None else self.along
         x = bottom.detach()
         if self.along is None:
             x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
         # torch finds the first of equal values, so look from the end.
         x = x.flip(axis)
-        if p.top_k == 1:
+        if self.top_k == 1:
             index = x.argmax(axis, keepdim=True)
         else:
-            index = x.sort(dim=axis, descending=True, stable=True).indices.narrow(axis, 0, p.top_k)
+            index = x.sort(dim=axis, descending=True, stable=True).indices.narrow(axis, 0, self.top_k)
         position = (x.shape[axis] - 1 - index).to(x.dtype)
         if self.along is not None:
-            return x.gather(axis, index) if p.out_max_val else position
-        top = torch.stack((position, x.gather(axis, index)), 1) if p.out_max_val else position[:, None]
+            return x.gather(axis, index) if self.out_max_val else position
+        top = torch.stack((position, x.gather(axis, index)), 1) if self.out_max_val else position[:, None]
         return top.reshape(*top.shape, *(1,) * (bottom.dim() - 3))

@@ -24,6 +24,7 @@ class Embed(Layer):
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.embed_param
+        self.rows, self.bias_term = p.input_dim, p.bias_term
         for name in ("num_output", "input_dim"):
             if getattr(p, name) < 1:
                 self.fail(f"embed_param.{name} is {getattr(p, name)} and must be at least 1")
@@ -42,13 +43,13 @@ class Embed(Layer):
             self.fail(
                 "cannot backpropagate to its input, which is numbers of rows; set `propagate_down: false`"
             )
-        index, rows = bottom.long(), self.param.embed_param.input_dim
+        index = bottom.long()
         if not index.is_cuda and not torch.compiler.is_compiling():
-            bad = (index < 0) | (index >= rows)
+            bad = (index < 0) | (index >= self.rows)
             if bad.any():
                 self.fail(
-                    f"input {int(index[bad][0])} is outside 0 to {rows - 1}; "
-                    f"correct the data or raise embed_param.input_dim from {rows}"
+                    f"input {int(index[bad][0])} is outside 0 to {self.rows - 1}; "
+                    f"correct the data or raise embed_param.input_dim from {self.rows}"
                 )
         top = F.embedding(index, self.blobs[0])
-        return top + self.blobs[1] if self.param.embed_param.bias_term else top
+        return top + self.blobs[1] if self.bias_term else top

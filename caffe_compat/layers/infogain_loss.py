@@ -38,6 +38,7 @@ class InfogainLoss(Labelled, Loss):
                 f"loss_param.normalize ({str(loss.normalize).lower()}) is not used here; "
                 f"write `normalization: {'VALID' if loss.normalize else 'BATCH_SIZE'}`"
             )
+        self.normalization, self.has_probability = loss.normalization, len(self.param.top) > 1
         self.ignore = loss.ignore_label if loss.HasField("ignore_label") else None
         if len(bottom) == 3:
             return
@@ -57,7 +58,7 @@ class InfogainLoss(Labelled, Loss):
                 f"the infogain matrix of shape {shape} has {math.prod(shape)} values and must have "
                 f"{self.classes} x {self.classes} = {self.classes**2}, one a pair of classes"
             )
-        return top if len(self.param.top) < 2 else [*top, bottom[0]]
+        return [*top, bottom[0]] if self.has_probability else top
 
     def forward(
         self, data: Tensor, label: Tensor, matrix: Tensor | None = None
@@ -74,7 +75,6 @@ class InfogainLoss(Labelled, Loss):
         if counted is not None:
             terms = terms.where(counted, 0)
         valid = None if self.ignore is None else counted
-        mode = self.param.loss_param.normalization
-        loss = terms.sum() / self.normalizer(mode, self.outer, self.outer * self.inner, valid)
+        loss = terms.sum() / self.normalizer(self.normalization, self.outer, self.outer * self.inner, valid)
         loss = loss if nan is None else loss + nan
-        return loss if len(self.param.top) < 2 else (loss, logarithm.detach().exp().view(data.shape))
+        return (loss, logarithm.detach().exp().view(data.shape)) if self.has_probability else loss

@@ -184,6 +184,8 @@ class ContrastiveLoss(Loss):
         return index != 2
 
     def setup(self, *bottom: Shape) -> None:
+        p = self.param.contrastive_loss_param
+        self.margin, self.legacy = p.margin, p.legacy_version
         a, b, similar = (legacy_shape(self, shape) for shape in bottom)
         if a[1] != b[1]:
             self.fail(f"bottom 0 has {a[1]} channels and bottom 1 has {b[1]}; pairs must be of one size")
@@ -199,10 +201,9 @@ class ContrastiveLoss(Loss):
 
     def forward(self, a: Tensor, b: Tensor, similar: Tensor) -> Tensor:
         self.refuse_gradient(similar, "the similarity labels")
-        p = self.param.contrastive_loss_param
         count = a.shape[0]
         squared = (rows(a) - rows(b)).square().sum(1)
-        apart = F.relu(p.margin - squared) if p.legacy_version else _Hadsell.apply(squared, p.margin)
+        apart = F.relu(self.margin - squared) if self.legacy else _Hadsell.apply(squared, self.margin)
         return torch.where(similar.reshape(-1)[:count].long() != 0, squared, apart).sum() / (2 * count)
 
 

@@ -45,14 +45,16 @@ class MVN(Layer):
     num_bottom = num_top = 1
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
+        p = self.param.mvn_param
+        self.first = 1 if p.across_channels else 2  # the first of the axes that are normalised together
+        self.normalize_variance, self.eps = p.normalize_variance, p.eps
         return [legacy_shape(self, bottom[0])]
 
     def per_record(self) -> bool:
         return True
 
     def forward(self, bottom: Tensor) -> Tensor:
-        p = self.param.mvn_param
         shape = legacy_shape(self, tuple(bottom.shape))
-        x = bottom.reshape(shape).flatten(1 if p.across_channels else 2)
-        top = _Normalize.apply(x, p.eps) if p.normalize_variance else x - x.mean(-1, keepdim=True)
+        x = bottom.reshape(shape).flatten(self.first)
+        top = _Normalize.apply(x, self.eps) if self.normalize_variance else x - x.mean(-1, keepdim=True)
         return top.reshape(shape)

@@ -28,14 +28,15 @@ class Reduction(Layer):
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         (shape,) = bottom
-        self.start = self.axis(self.param.reduction_param.axis, shape)
+        p = self.param.reduction_param
+        self.fold, self.coeff = _FOLD[p.operation], p.coeff
+        self.start = self.axis(p.axis, shape)
         return [shape[: self.start]]
 
     def per_record(self) -> bool:
         return self.start > 0
 
     def forward(self, bottom: Tensor) -> Tensor:
-        p = self.param.reduction_param
         kept = bottom.shape[: self.start]
-        top = _FOLD[p.operation](bottom.reshape(*kept, math.prod(bottom.shape[self.start :])))
-        return top if p.coeff == 1 else top * p.coeff
+        top = self.fold(bottom.reshape(*kept, math.prod(bottom.shape[self.start :])))
+        return top if self.coeff == 1 else top * self.coeff

@@ -21,6 +21,7 @@ class Tile(Layer):
         p = self.param.tile_param
         if p.tiles < 1:
             self.fail(f"tile_param.tiles is {p.tiles} and must be given, at least 1")
+        self.tiles = p.tiles
         self.along = self.axis(p.axis, shape)
         return [(*shape[: self.along], shape[self.along] * p.tiles, *shape[self.along + 1 :])]
 
@@ -29,5 +30,5 @@ class Tile(Layer):
 
     def forward(self, bottom: Tensor) -> Tensor:
         copies = [1] * bottom.dim()
-        copies[self.along] = self.param.tile_param.tiles
+        copies[self.along] = self.tiles
         return bottom.repeat(copies)
