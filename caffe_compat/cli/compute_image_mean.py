@@ -6,7 +6,9 @@ HELP = "compute the mean picture of an LMDB or LevelDB, for mean_file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--backend", choices=("lmdb", "leveldb"), default="lmdb", help="what INPUT_DB is (default: lmdb)")
+    parser.add_argument(
+        "--backend", choices=("lmdb", "leveldb"), default="lmdb", help="what INPUT_DB is (default: lmdb)"
+    )
     parser.add_argument("input_db", metavar="INPUT_DB", help="the folder of the database")
     parser.add_argument("output_file", metavar="OUTPUT_FILE", nargs="?", help="the binaryproto to write")
 

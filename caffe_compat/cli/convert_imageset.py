@@ -10,14 +10,25 @@ HELP = "put the pictures of a list into an LMDB or LevelDB"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--gray", action=argparse.BooleanOptionalAction, default=False, help="read pictures as gray")
     parser.add_argument(
-        "--shuffle", action=argparse.BooleanOptionalAction, default=False, help="put the pictures in random order"
+        "--gray", action=argparse.BooleanOptionalAction, default=False, help="read pictures as gray"
     )
-    parser.add_argument("--backend", choices=("lmdb", "leveldb"), default="lmdb", help="what to write (default: lmdb)")
+    parser.add_argument(
+        "--shuffle",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="put the pictures in random order",
+    )
+    parser.add_argument(
+        "--backend", choices=("lmdb", "leveldb"), default="lmdb", help="what to write (default: lmdb)"
+    )
     for side in ("width", "height"):
         parser.add_argument(
-            f"--resize_{side}", type=int, default=0, metavar="N", help=f"{side} to resize to; both sides are needed"
+            f"--resize_{side}",
+            type=int,
+            default=0,
+            metavar="N",
+            help=f"{side} to resize to; both sides are needed",
         )
     parser.add_argument(
         "--check_size",
@@ -31,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=False,
         help="store PNG, JPEG ... instead of pixels; a file that needs no change is stored as it is",
     )
-    parser.add_argument("--encode_type", default="", metavar="TYPE", help="png, jpg ... (default: as each file's name)")
+    parser.add_argument(
+        "--encode_type", default="", metavar="TYPE", help="png, jpg ... (default: as each file's name)"
+    )
     parser.add_argument("--force", action="store_true", help="replace what is there already")
     parser.add_argument("rootfolder", metavar="ROOTFOLDER/", help="goes before every path of the list")
     parser.add_argument("listfile", metavar="LISTFILE", help="one `path label` a line")
@@ -50,7 +63,12 @@ def run(args: argparse.Namespace) -> int:
         random.shuffle(lines)
     print(f"A total of {len(lines)} images.")
     options = Options(
-        args.gray, max(0, args.resize_height), max(0, args.resize_width), args.check_size, args.encoded, args.encode_type
+        args.gray,
+        max(0, args.resize_height),
+        max(0, args.resize_width),
+        args.check_size,
+        args.encoded,
+        args.encode_type,
     )
     skipped: list[str] = []
 
@@ -76,5 +94,7 @@ def run(args: argparse.Namespace) -> int:
     if count % 1000:
         print(f"Processed {count} files.")
     if skipped:
-        print(f"{len(skipped)} of {len(lines)} files were skipped, the first is {skipped[0]}", file=sys.stderr)
+        print(
+            f"{len(skipped)} of {len(lines)} files were skipped, the first is {skipped[0]}", file=sys.stderr
+        )
     return 0

@@ -46,7 +46,11 @@ def _tables() -> tuple[list[int], np.ndarray, list[list[int]]]:
         return states
 
     places = np.arange(256, dtype=np.uint32) << np.arange(0, 32, 8, dtype=np.uint32)[:, None]
-    return one.tolist(), after_zeros(np.arange(65536, dtype=np.uint32), 2), after_zeros(places, _LANE).tolist()
+    return (
+        one.tolist(),
+        after_zeros(np.arange(65536, dtype=np.uint32), 2),
+        after_zeros(places, _LANE).tolist(),
+    )
 
 
 def snappy_decompress(data: bytes) -> bytes:

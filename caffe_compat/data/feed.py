@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from torch import Tensor
 from caffe_compat.data.base import Source
 from caffe_compat.data.records import Images, is_encoded
 
-# (records, position of each) -> pictures and labels
+# (records, the position of each) -> pictures and labels
 Parse = Callable[[Sequence[Any], Sequence[int]], tuple[Images, np.ndarray]]
+T = TypeVar("T")
 _CHUNK = 512  # records a thread decodes at a time
 
 
@@ -26,22 +27,20 @@ class Kept:
     def __init__(self, source: Source, parse: Parse):
         values = list(source.walk())
         if is_encoded(values[0]):
-            chunks = [
-                range(start, min(start + _CHUNK, len(values))) for start in range(0, len(values), _CHUNK)
-            ]
+            starts = range(0, len(values), _CHUNK)
             with ThreadPoolExecutor() as pool:
-                parts = list(pool.map(lambda chunk: parse([values[i] for i in chunk], chunk), chunks))
+                parts = list(
+                    pool.map(lambda at: parse(values[at : at + _CHUNK], range(at, at + _CHUNK)), starts)
+                )
             self.images = _join([images for images, _ in parts])
             self.labels = np.concatenate([labels for _, labels in parts])
         else:
             self.images, self.labels = parse(values, range(len(values)))
         self._tensor: Tensor | None = None
 
-    def take(
-        self, position: int, order: np.ndarray, device: torch.device
-    ) -> tuple[Tensor | list[np.ndarray], Tensor]:
-        """The pictures and labels at position + order, which wraps at the end."""
-        index = (position + order) % len(self.labels)
+    def take(self, positions: np.ndarray, device: torch.device) -> tuple[Tensor | list[np.ndarray], Tensor]:
+        """The pictures, on the device if they are kept there, and the labels; positions wrap at the end."""
+        index = positions % len(self.labels)
         labels = torch.from_numpy(self.labels[index])
         if isinstance(self.images, list):
             return [self.images[i] for i in index], labels
@@ -50,45 +49,35 @@ class Kept:
             if device.type == "cuda" and self.images.nbytes <= torch.cuda.mem_get_info(device)[0] // 4:
                 self._tensor = self._tensor.to(device)
         first, last = int(index[0]), int(index[-1])
-        if last - first + 1 == len(index) and (len(index) < 3 or index[1] == first + 1):
+        if np.array_equal(index, np.arange(first, last + 1)):  # no copy is needed
             return self._tensor[first : last + 1], labels
         return self._tensor[torch.from_numpy(index).to(self._tensor.device)], labels
 
-    def close(self) -> None:
-        """Nothing runs in the background."""
 
-
-class Streamed:
-    """A source read in order, some batches ahead of their use.
+class Ahead(Generic[T]):
+    """The results of `work` on the items of an endless iterator, in order, made `depth` ahead of their use.
 
     OpenCV and large copies release the interpreter lock, so threads are enough and nothing is pickled.
     """
 
-    def __init__(self, source: Source, parse: Parse, position: int, order: np.ndarray, step: int, depth: int):
-        self._blocks = _blocks(source, position, step)
-        self._order, self._parse, self._depth = order, parse, max(1, depth)
-        self._pool = ThreadPoolExecutor(min(self._depth, os.cpu_count() or 1), thread_name_prefix="prefetch")
-        self._queue: deque[Future[tuple[Images, np.ndarray]]] = deque()
+    def __init__(self, items: Iterator[Any], work: Callable[[Any], T], depth: int):
+        self._items, self._work, self._depth = items, work, max(1, depth)
+        self._pool = ThreadPoolExecutor(min(self._depth, os.cpu_count() or 1), thread_name_prefix="ahead")
+        self._queue: deque[Future[T]] = deque()
 
-    def take(
-        self, position: int, order: np.ndarray, device: torch.device
-    ) -> tuple[Tensor | list[np.ndarray], Tensor]:
-        """The next pictures and labels; batches come in order, so the arguments only say what is expected."""
+    def next(self) -> T:
+        """The next result; what its work raised is raised here."""
         while len(self._queue) < self._depth:
-            start, block = next(self._blocks)
-            values = [block[i] for i in self._order]
-            positions = (start + self._order).tolist()
-            self._queue.append(self._pool.submit(self._parse, values, positions))
-        images, labels = self._queue.popleft().result()
-        return images if isinstance(images, list) else torch.from_numpy(images), torch.from_numpy(labels)
+            self._queue.append(self._pool.submit(self._work, next(self._items)))
+        return self._queue.popleft().result()
 
     def close(self) -> None:
-        """Stop the threads and forget what was read ahead."""
+        """Stop the threads and forget what was made ahead."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._queue.clear()
 
 
-def _blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, list[Any]]]:
+def blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, list[Any]]]:
     """Endless (position of the first record, `size` records), in order from `position`, wrapping at the end."""
     walk = source.walk(position % len(source) if position else 0)
     while True:
@@ -103,12 +92,6 @@ def _blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, lis
         position += size
 
 
-def _join(parts: list[Images]) -> Images:
-    if all(isinstance(part, np.ndarray) and part.shape[1:] == parts[0].shape[1:] for part in parts):
-        return np.concatenate(parts)
-    return [image for part in parts for image in part]
-
-
 def memory_budget() -> int:
     """How many bytes a data set may take to be kept in memory: a quarter of what is free now."""
     try:
@@ -117,3 +100,9 @@ def memory_budget() -> int:
         return available * 1024 // 4
     except (OSError, StopIteration):  # not Linux
         return 2 << 30
+
+
+def _join(parts: list[Images]) -> Images:
+    if all(isinstance(part, np.ndarray) and part.shape[1:] == parts[0].shape[1:] for part in parts):
+        return np.concatenate(parts)
+    return [image for part in parts for image in part]

@@ -24,7 +24,9 @@ def read_list(path: str) -> list[tuple[str, int]]:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             lines = file.read().split("\n")
     except OSError as error:
-        raise DataError(f"the list '{path}' cannot be read: {error.strerror}; give a file of `path label` lines") from error
+        raise DataError(
+            f"the list '{path}' cannot be read: {error.strerror}; give a file of `path label` lines"
+        ) from error
     if not lines[-1]:
         lines.pop()
     if not lines:

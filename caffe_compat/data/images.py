@@ -68,5 +68,7 @@ def encode(picture: np.ndarray, encoding: str) -> bytes:
     except cv2.error:
         done = False
     if not done:
-        raise DataError(f"OpenCV does not write pictures of type '{encoding}'; give an --encode_type such as png or jpg")
+        raise DataError(
+            f"OpenCV does not write pictures of type '{encoding}'; give an --encode_type such as png or jpg"
+        )
     return data.tobytes()

@@ -306,7 +306,9 @@ def write(path: str, records: Iterable[tuple[bytes, bytes]]) -> int:
             table = _TableWriter(file)
             for key, value in chain([first], records):
                 if count and key <= last:
-                    raise DataError(f"key {key!r} does not come after {last!r}; LevelDB tables need rising keys")
+                    raise DataError(
+                        f"key {key!r} does not come after {last!r}; LevelDB tables need rising keys"
+                    )
                 last, count = key, count + 1
                 table.add(_internal(key, count), value)
                 if file.tell() >= _TABLE_BYTES:

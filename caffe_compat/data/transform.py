@@ -58,20 +58,26 @@ class Transformer:
             fail("force_color and force_gray are both set; remove one of them")
         self.colour: bool | None = True if param.force_color else False if param.force_gray else None
 
-    def top_shape(self, shape: tuple[int, ...], what: str = "the pictures") -> tuple[int, ...]:
-        """The shape (C, H, W) after cropping pictures of this one; fails where crop or mean do not fit it."""
+    def top_shape(self, shape: tuple[int, ...], name: Callable[[], str]) -> tuple[int, ...]:
+        """The shape (C, H, W) that a picture of this one is cropped to; fails where crop or mean do not fit it.
+
+        `name` says which picture it is.
+        """
         channels, height, width = shape
         if self.crop > min(height, width):
             self.fail(
-                f"crop_size {self.crop} is larger than {what} of {height} x {width}; use at most {min(height, width)}"
+                f"crop_size {self.crop} is larger than {name()}, which is {height} x {width}; "
+                f"use at most {min(height, width)}"
             )
         if self.mean is not None and tuple(self.mean.shape) != shape:
             self.fail(
-                f"mean_file '{self.mean_file}' is {_size(self.mean.shape)} and {what} are {_size(shape)}; "
-                "make it from this data with: caffe-compat compute-image-mean SOURCE MEAN_FILE"
+                f"mean_file '{self.mean_file}' is {_size(self.mean.shape)} and {name()} is {_size(shape)}; "
+                "make the mean from this data with: caffe-compat compute-image-mean SOURCE MEAN_FILE"
             )
         if self.mean_values is not None and len(self.mean_values) not in (1, channels):
-            self.fail(f"{len(self.mean_values)} mean_value for {channels} channels; give 1 or {channels}")
+            self.fail(
+                f"{len(self.mean_values)} mean_value for the {channels} channels of {name()}; give 1 or {channels}"
+            )
         return (channels, self.crop, self.crop) if self.crop else shape
 
     def draw(self, count: int) -> Tensor:

@@ -19,7 +19,7 @@ class DataLayer(Layer):
     """A layer that makes its tops by itself. A type defines `open`, `reshape` and `load`.
 
     Data parallelism is Caffe's: in TRAIN each of N replicas serves its own records. With `context.rank` None
-    this process is all of them: `load` then gives N times the rows that `reshape` says, replica 0's first.
+    this process is all of them: `load` then gives N times the rows that `reshape` says, row i replica i % N's.
     Every rank draws the random numbers of all replicas and uses its own, so N processes and one process
     with N replicas see the same batches, and one state fits all of them.
 
@@ -30,6 +30,7 @@ class DataLayer(Layer):
 
     num_bottom = 0
     is_data = True
+    batch_size = 0  # records a replica gets from one load; 0 where there are no records
 
     def setup(self, *bottom: Shape) -> None:
         self.position = 0
@@ -52,14 +53,18 @@ class DataLayer(Layer):
         random = bytearray(base64.b64decode(state["rng"]))
         self.generator.set_state(torch.frombuffer(random, dtype=torch.uint8))
 
-    def mine(self, batch_size: int, interleaved: bool = True) -> np.ndarray:
-        """Which of a step's batch_size * replicas records are served here, in serving order (int64).
+    def skip_batches(self, count: int) -> None:
+        """Stand where `count` loads from the first record lead; the random state stays as it is."""
+        self.set_state({**self.get_state(), "position": count * self.batch_size * self.replicas})
 
-        Interleaved, record i is replica i % N's, as Caffe deals out a database; else replica 0's come first.
-        """
-        order = np.arange(batch_size * self.replicas)
-        order = order.reshape(batch_size, -1).T if interleaved else order.reshape(-1, batch_size)
-        return (order if self.context.rank is None or self.replicas == 1 else order[self.context.rank]).ravel()
+    def mine(self) -> np.ndarray:
+        """Which of a step's batch_size * replicas records are served here: record i is replica i % replicas'."""
+        order = np.arange(self.batch_size * self.replicas)
+        return (
+            order
+            if self.context.rank is None or self.replicas == 1
+            else order[self.context.rank :: self.replicas]
+        )
 
     def bad_data(self, what: str) -> NoReturn:
         """Raise DataError, naming this layer."""
@@ -80,7 +85,11 @@ class PictureLayer(DataLayer):
         )
 
     def transformed(
-        self, images: Tensor | Sequence[np.ndarray], draws: Tensor, device: torch.device, name: Callable[[int], str]
+        self,
+        images: Tensor | Sequence[np.ndarray],
+        draws: Tensor,
+        device: torch.device,
+        name: Callable[[int], str],
     ) -> Tensor:
         """The top of a batch of pictures, which may differ in size only if they are cropped.
 

@@ -36,7 +36,7 @@ class Data(PictureLayer):
         if p.batch_size == 0:
             self.fail("data_param.batch_size must be set and above 0")
         self.batch_size = p.batch_size
-        self.order = self.mine(self.batch_size)
+        self.order = self.mine()
         try:
             self.source = open_source(DataParameter.DB.Name(p.backend), p.source, self.context.root)
         except DataError as error:
