@@ -220,7 +220,7 @@ def create_layer(param: Any, phase: int, context: Context | None = None) -> Laye
     cls = _REGISTRY.get(param.type) or registry().get(param.type)
     if cls is None:
         raise LayerError(
-            f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY) or ";"} "
+            f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY) or ';'} "
             f"known types: {', '.join(sorted(_REGISTRY))}"
         )
     return cls(param, phase, context)
