@@ -401,7 +401,9 @@ def _upgrade_v1_layer(old: Any, new: Any) -> list[str]:
                     new.param.add()
                 setattr(new.param[i], _V1_SPECS[field.name], item)
         elif field.name == "layer":
-            problems.append(f"{_where(old, old.name, new.type)}: the V0 layer in a V1 net is dropped")
+            problems.append(
+                f"{_where(old, old.name, _V1.LayerType.Name(old.type))}: the V0 layer inside is dropped"
+            )
         else:
             _copy(old, field.name, new, field.name)
     return problems
