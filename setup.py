@@ -8,11 +8,18 @@ EXTRAS = {
     "images": ["opencv-python-headless>=4.8"],
     "hdf5": ["h5py>=3.10"],
     "plot": ["matplotlib>=3.8"],
-    "progress": ["tqdm>=4.66"],
+    "pycaffe": ["scipy>=1.11"],  # only to resize with interp_order above 1
     "onnx": ["onnx>=1.16", "onnxruntime>=1.18"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
-EXTRAS["test"] = [*EXTRAS["all"], "hypothesis>=6.100", "mypy>=1.10", "pytest>=8.2", "pytest-xdist>=3.6", "ruff>=0.6"]
+EXTRAS["test"] = [
+    *EXTRAS["all"],
+    "hypothesis>=6.100",
+    "mypy>=1.10",
+    "pytest>=8.2",
+    "pytest-xdist>=3.6",
+    "ruff>=0.6",
+]
 
 setup(
     name="caffe-compat",
