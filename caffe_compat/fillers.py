@@ -68,7 +68,9 @@ def uniform(blob, param, generator, fail):
 @filler("gaussian")
 def gaussian(blob, param, generator, fail):
     if not param.std > 0:
-        fail(f"gaussian filler has std {param.std:g}, it must be above 0; use type 'constant' for equal values")
+        fail(
+            f"gaussian filler has std {param.std:g}, it must be above 0; use type 'constant' for equal values"
+        )
     blob.normal_(param.mean, param.std, generator=generator)
     if param.sparse == -1:
         return

@@ -1,11 +1,8 @@
 """Accuracy: how often the right class is among the top_k best."""
 
-from __future__ import annotations
-
 import torch
-from torch import Tensor
 
-from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base import layer
 from caffe_compat.layers.labels import Labelled
 
 
@@ -21,19 +18,19 @@ class Accuracy(Labelled):
     num_bottom = 2
     num_top = (1, 2)
 
-    def setup(self, *bottom: Shape) -> None:
+    def setup(self, *bottom):
         p = self.param.accuracy_param
         self.ignore = p.ignore_label if p.HasField("ignore_label") else None
         self.top_k, self.by_class = p.top_k, len(self.param.top) > 1
 
-    def reshape(self, *bottom: Shape) -> list[Shape]:
+    def reshape(self, *bottom):
         self.fold(*bottom, self.axis(self.param.accuracy_param.axis, bottom[0]))
         if self.top_k > self.classes:
             self.fail(f"top_k is {self.top_k}, it must be at most the number of classes, {self.classes}")
         return [(), (self.classes,)] if self.by_class else [()]
 
     @torch.no_grad()
-    def forward(self, scores: Tensor, label: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, scores, label):
         index, counted, nan = self.read_labels(label, self.ignore)
         scores = scores.reshape(self.outer, self.classes, self.inner)
         right = (scores >= scores.gather(1, index)).sum(1, keepdim=True) <= self.top_k

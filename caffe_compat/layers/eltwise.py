@@ -21,7 +21,10 @@ class Eltwise(Layer):
 
     def setup(self, *bottom):
         p = self.param.eltwise_param
-        self.is_product, self.is_maximum = p.operation == EltwiseParameter.PROD, p.operation == EltwiseParameter.MAX
+        self.is_product, self.is_maximum = (
+            p.operation == EltwiseParameter.PROD,
+            p.operation == EltwiseParameter.MAX,
+        )
         self.stable = p.stable_prod_grad
         if p.coeff and len(p.coeff) != len(bottom):
             self.fail(f"{len(p.coeff)} coeff for {len(bottom)} bottoms; give one a bottom or none")

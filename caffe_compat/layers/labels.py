@@ -19,6 +19,8 @@ class Labelled(Layer):
     and the gradient, the top is NaN, and `verify` tells which label it was.
     """
 
+    bad_label: Tensor  # the last label that was no class; NaN if none was
+
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.classes = 0

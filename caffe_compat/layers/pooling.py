@@ -142,7 +142,9 @@ class Pooling(Layer):
     def _pool_maximum(self, x: Tensor) -> tuple[Tensor, ...]:
         mask = self.has_mask
         if self.native:
-            top = F.max_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.ceil, return_indices=mask)
+            top = F.max_pool2d(
+                x, self.kernel, self.stride, self.pad, ceil_mode=self.ceil, return_indices=mask
+            )
         else:
             x = F.pad(x, self.edges, value=LOWEST)
             top = F.max_pool2d(x, self.kernel, self.stride, return_indices=mask)

@@ -40,7 +40,9 @@ class Reshape(Layer):
         axes = len(bottom)
         start = self._start(axes)
         if not 0 <= start <= axes:
-            self.fail(f"axis {self.first} is out of range for bottom shape {bottom}; use {-axes - 1} to {axes}")
+            self.fail(
+                f"axis {self.first} is out of range for bottom shape {bottom}; use {-axes - 1} to {axes}"
+            )
         end = axes if self.replaced == -1 else start + self.replaced
         if end > axes:
             self.fail(f"axis {start} + num_axes {self.replaced} = {end} is past the {axes} axes of {bottom}")

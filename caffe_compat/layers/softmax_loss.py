@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from caffe_compat.layers.base import TRAIN, Shape, layer
+from caffe_compat.layers.base import TRAIN, layer
 from caffe_compat.layers.labels import Labelled
 from caffe_compat.layers.loss import Loss
 from caffe_compat.proto import LossParameter
@@ -29,7 +29,7 @@ class SoftmaxWithLoss(Labelled, Loss):
 
     num_top = (1, 2)
 
-    def setup(self, *bottom: Shape) -> None:
+    def setup(self, *bottom):
         p = self.param.loss_param
         self.ignore = p.ignore_label if p.HasField("ignore_label") else None
         self.normalization, self.has_probability = p.normalization, len(self.param.top) > 1
@@ -40,12 +40,12 @@ class SoftmaxWithLoss(Labelled, Loss):
                 "propagate_down is true for the labels, bottom 1, which have no gradient; set it to false"
             )
 
-    def reshape(self, *bottom: Shape) -> list[Shape]:
+    def reshape(self, *bottom):
         tops = super().reshape(*bottom)
         self.fold(*bottom, self.axis(self.param.softmax_param.axis, bottom[0]))
         return [*tops, bottom[0]] if self.has_probability else tops
 
-    def forward(self, scores: Tensor, label: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, scores, label):
         self.refuse_gradient(label, "label inputs")
         index, counted, nan = self.read_labels(label, self.ignore)
         # Without ignore_label every position is valid, whatever a bad label does to `counted`.

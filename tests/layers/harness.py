@@ -33,6 +33,9 @@ REFERENCE = Path(__file__).parents[1] / "reference" / "layers"
 
 Arrays = Sequence[np.ndarray]
 
+# Marks a test that calls torch.compile: dynamo makes an instance of every autograd Function it meets.
+compiling = pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -69,11 +72,15 @@ class Error:
 
 
 def cases(table: Sequence[Case]) -> Callable[[Case], None]:
-    """The test function that checks every case of `table`."""
+    """The test function that checks every case of `table`, and compiles the first one of each layer type."""
+    first = {_kind(case.layer): case for case in reversed(table)}
 
     @pytest.mark.parametrize("case", table, ids=[case.name for case in table])
+    @compiling
     def test_case(case: Case) -> None:
         check(case)
+        if case is first[_kind(case.layer)]:
+            check_compiles(case)
 
     return test_case
 
@@ -85,10 +92,14 @@ def errors(table: Sequence[Error]) -> Callable[[Error], None]:
     def test_error(error: Error) -> None:
         with pytest.raises(LayerError, match=error.match) as caught:
             make(error.layer, *error.bottoms, phase=error.phase)
-        kind = re.search(r'type: "(\w+)"', error.layer)[1]
-        assert re.match(rf"test\.prototxt:\d+: layer 'l' \({kind}\): ", str(caught.value))
+        place = rf"test\.prototxt:\d+: layer 'l' \({_kind(error.layer)}\): "
+        assert re.match(place, str(caught.value))
 
     return test_error
+
+
+def _kind(text: str) -> str:
+    return re.search(r'type: "(\w+)"', text)[1]
 
 
 def layer_param(text: str, bottoms: int = 1) -> Any:
@@ -113,9 +124,9 @@ def make(
 
 
 def draws(shape: Sequence[int], seed: int = 1) -> np.ndarray:
-    """Distinct values between -2 and 2, none of them 0, in an order that depends on `seed`."""
+    """Distinct values between -2 and 2, none of them 0, in an order and at an offset that depend on `seed`."""
     count = int(np.prod(shape))
-    values = (np.arange(count) + 0.7) * (4 / max(count, 1)) - 2
+    values = (np.arange(count) + 0.2 + 0.6 * (seed * 0.618034 % 1)) * (4 / max(count, 1)) - 2
     return np.random.default_rng(seed).permutation(values).reshape(shape)
 
 
@@ -128,7 +139,7 @@ def run(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
 def check(case: Case) -> None:
     """Shapes, numpy formula, float32 against float64, gradients, and in place against not in place."""
     seed = zlib.crc32(case.name.encode())
-    arrays = [draws(b, seed + i) if isinstance(b, tuple) else np.asarray(b, np.float64) for i, b in enumerate(case.bottoms)]
+    arrays = _bottoms(case)
     shapes = [array.shape for array in arrays]
     layer = make(case.layer, *shapes, phase=case.phase)
     for i, blob in enumerate(layer.blobs.parameters()):
@@ -153,7 +164,9 @@ def check(case: Case) -> None:
     single = make(case.layer, *shapes, phase=case.phase, dtype=torch.float32)
     for blob, value in zip(single.blobs.parameters(), blobs, strict=True):
         blob.data.copy_(torch.from_numpy(value))
-    for i, (top, want) in enumerate(zip(run(single, *(torch.tensor(a, dtype=torch.float32) for a in arrays)), wanted, strict=True)):
+    for i, (top, want) in enumerate(
+        zip(run(single, *(torch.tensor(a, dtype=torch.float32) for a in arrays)), wanted, strict=True)
+    ):
         assert top.dtype == torch.float32
         assert_equal(top, want, f"float32 top {i}")
 
@@ -163,6 +176,29 @@ def check(case: Case) -> None:
         _check_gradient(case, layer, arrays)
     if layer.in_place and len(arrays) == len(tops) == 1 and tops[0].shape == shapes[0]:
         _check_in_place(case, arrays[0], blobs)
+
+
+def check_compiles(case: Case) -> None:
+    """torch.compile takes the layer as one graph, without reading a value, and gives the same tops."""
+    arrays = _bottoms(case)
+    layer = make(case.layer, *(array.shape for array in arrays), phase=case.phase)
+    torch.compiler.reset()
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    results = []
+    for function in (layer, compiled):
+        torch.manual_seed(1)
+        tops = function(*_leaves(case, arrays))
+        results.append((tops,) if isinstance(tops, Tensor) else tops)
+    for eager, top in zip(*results, strict=True):
+        torch.testing.assert_close(top, eager, equal_nan=True)
+
+
+def _bottoms(case: Case) -> list[np.ndarray]:
+    seed = zlib.crc32(case.name.encode())
+    return [
+        draws(b, seed + i) if isinstance(b, tuple) else np.asarray(b, np.float64)
+        for i, b in enumerate(case.bottoms)
+    ]
 
 
 def _leaves(case: Case, arrays: Arrays) -> list[Tensor]:
@@ -217,7 +253,7 @@ def _check_in_place(case: Case, bottom: np.ndarray, blobs: Arrays) -> None:
         for blob, value in zip(net.layers[-1].blobs.parameters(), blobs, strict=True):
             blob.data.copy_(torch.from_numpy(value))
         runner = net.layerwise
-        runner.data("x").copy_(torch.from_numpy(bottom / 2))
+        runner.data("x").copy_(torch.as_tensor(bottom / 2))
         torch.manual_seed(3)
         runner.forward()
         runner.diff(top).copy_(torch.from_numpy(draws(bottom.shape, 5)))
@@ -230,13 +266,14 @@ def _check_in_place(case: Case, bottom: np.ndarray, blobs: Arrays) -> None:
 
 
 def assert_equal(ours: Any, caffe: Any, what: str) -> None:
-    """Same shape, and max |ours - Caffe| <= 2e-4 * max(1e-3, max |Caffe|)."""
+    """Same shape, the same NaN and infinities, and max |ours - Caffe| <= 2e-4 * max(1e-3, max |Caffe|)."""
     ours, caffe = np.asarray(ours.detach() if isinstance(ours, Tensor) else ours), np.asarray(caffe)
     assert ours.shape == caffe.shape, f"{what}: shape {ours.shape}, Caffe has {caffe.shape}"
-    if not caffe.size:
-        return
-    limit = 2e-4 * max(1e-3, float(np.abs(caffe).max()))
-    worst = float(np.abs(ours.astype(np.float64) - caffe.astype(np.float64)).max())
+    finite = np.isfinite(caffe)
+    np.testing.assert_array_equal(ours[~finite], caffe[~finite], err_msg=what)
+    ours, caffe = ours[finite].astype(np.float64), caffe[finite].astype(np.float64)
+    limit = 2e-4 * max(1e-3, float(np.abs(caffe).max(initial=0)))
+    worst = float(np.abs(ours - caffe).max(initial=0))
     assert worst <= limit, f"{what}: off by {worst:.3g}, allowed {limit:.3g}"
 
 

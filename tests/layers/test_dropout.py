@@ -1,0 +1,42 @@
+"""Dropout: inverted scaling in TRAIN, nothing in TEST."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.layers.harness import TEST, Case, Error, cases, errors, make
+
+CASES = [
+    Case(
+        "test", 'type: "Dropout" dropout_param { dropout_ratio: 0.9 }', [(3, 4, 5)], lambda x: x, phase=TEST
+    ),
+    Case("nothing-dropped", 'type: "Dropout" dropout_param { dropout_ratio: 0 }', [(3, 4, 5)], lambda x: x),
+]
+
+ERRORS = [
+    Error(
+        'type: "Dropout" dropout_param { dropout_ratio: 1 }',
+        [(3,)],
+        "dropout_ratio is 1, it must be at least 0",
+    ),
+    Error('type: "Dropout" dropout_param { dropout_ratio: -0.5 }', [(3,)], "dropout_ratio is -0.5"),
+]
+
+test_case = cases(CASES)
+test_error = errors(ERRORS)
+
+
+@pytest.mark.parametrize("ratio, param", [(0.5, ""), (0.2, "dropout_param { dropout_ratio: 0.2 }")])
+def test_train(ratio, param):
+    layer = make(f'type: "Dropout" {param}', (100, 90))
+    bottom = torch.full((100, 90), 3.0, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(1)
+    top = layer(bottom)
+    kept = top != 0
+    assert 1 - kept.double().mean() == pytest.approx(ratio, abs=0.02)
+    np.testing.assert_allclose(top[kept].detach(), 3 / (1 - ratio))
+    top.sum().backward()
+    np.testing.assert_allclose(bottom.grad, top.detach() / 3)  # the same mask and scale
+    torch.manual_seed(1)
+    assert torch.equal(layer(bottom), top)
+    assert not torch.equal(layer(bottom), top)
