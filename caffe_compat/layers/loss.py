@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from caffe_compat.layers.base import Layer, Shape, layer
 from caffe_compat.layers.labels import Labelled
@@ -165,6 +166,7 @@ class _Hadsell(torch.autograd.Function):
         return gap.square()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         distance, gap = ctx.saved_tensors
         return -grad * gap / (distance + 1e-4), None

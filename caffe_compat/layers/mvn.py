@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from caffe_compat.layers.base import Layer, Shape, layer
 from caffe_compat.layers.legacy import legacy_shape
@@ -27,6 +28,7 @@ class _Normalize(torch.autograd.Function):
         return top
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         top, scale = ctx.saved_tensors
         centred = grad - grad.mean(-1, keepdim=True) - top * (grad * top).mean(-1, keepdim=True)

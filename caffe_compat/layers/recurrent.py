@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from caffe_compat.layers.base import Context, Layer, Shape, layer
 
@@ -36,6 +37,7 @@ class _Unit(torch.autograd.Function):
         return c, o * tanh_c
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dc: Tensor, dh: Tensor) -> tuple[Tensor, Tensor, None]:
         i, f, o, g, c_prev, tanh_c = ctx.saved_tensors
         dc = dc + dh * o * (1 - tanh_c * tanh_c)
