@@ -21,7 +21,7 @@ find_python() {
         fi
         seen="$seen $candidate is $version;"
     done
-    die "Python 3.10 or newer is needed and was not found (${seen:-no python on the PATH;} tried: ${PYTHON:-python3 and python3.10 to python3.14}). Install one, or name it: PYTHON=/path/to/python3.12 bash $0"
+    die "Python 3.10 or newer is needed and was not found (${seen:-none of them runs;} tried: ${PYTHON:-python3 and python3.10 to python3.14}). Install one, or name it: PYTHON=/path/to/python3.12 bash $0"
 }
 
 # Which torch fits: cuda (an NVIDIA driver answers), cpu (Linux without one, where the default package brings gigabytes
@@ -53,25 +53,30 @@ install_torch() {
 # setup_venv EXTRA [EXTRA...]: an environment with the package (editable) and these extras. A stamp of everything it
 # was made from lets the next call return at once; it is written last, so an interrupted set-up starts again.
 setup_venv() {
-    local extras build python stamp="$VENV/.caffe-compat-$*" want
+    local extras build python want old stamp
     extras=$(IFS=,; echo "$*")
+    stamp="$VENV/.caffe-compat-$extras"
     build=$(torch_build)
     if ! "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-        [ ! -e "$VENV" ] || [ -e "$VENV/pyvenv.cfg" ] || die "$VENV exists and is not a virtual environment; move it away, or set VENV"
+        [ ! -e "$VENV" ] || [ -e "$VENV/pyvenv.cfg" ] ||
+            die "$VENV exists and is not a virtual environment; move it away, or set VENV"
         python=$(find_python) || exit 1
         step "Making $VENV with $("$python" --version 2>&1)"
         "$python" -m venv --clear "$VENV" ||
             die "$python cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv. Or name another: PYTHON=/path/to/python3.12 bash $0"
     fi
     want=$("$VENV/bin/python" -c 'import sys; print(sys.version)'; echo "$build $root"; cat setup.py tools/constraints.txt)
-    [ "$want" = "$(cat "$stamp" 2>/dev/null)" ] && return
-    step "Installing torch ($build build; a few hundred megabytes the first time)"
-    install_torch "$build" || die "torch could not be installed: the lines above say why. Is a package registry reachable (pip config list)?"
-    step "Installing caffe_compat [$extras]"
+    [ "$want" != "$(cat "$stamp" 2>/dev/null)" ] || return 0
+    for old in "$VENV"/.caffe-compat-*; do # other extras, installed from something else
+        [ "$want" = "$(cat "$old" 2>/dev/null)" ] || rm -f "$old"
+    done
+    step "Installing torch ($build build) and caffe_compat [$extras]; a few hundred megabytes the first time"
+    install_torch "$build" ||
+        die "torch could not be installed: the lines above say why. Is a package registry reachable (pip config list)?"
     pip install --quiet --no-build-isolation -c tools/constraints.txt -e ".[$extras]" ||
         die "the package could not be installed: the lines above say why"
     if [ "$build" = cuda ] && ! "$VENV/bin/python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
-        echo "    note: nvidia-smi lists a GPU but the torch that pip found cannot use it; training will run on the CPU"
+        echo "    note: nvidia-smi lists a GPU, but the torch that pip found cannot use it; training will run on the CPU"
     fi
     echo "$want" >"$stamp"
 }
