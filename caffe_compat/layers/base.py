@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from caffe_compat import fillers
 from caffe_compat.errors import LayerError, nearest
+from caffe_compat.proto import fork_fields
 
 Shape = tuple[int, ...]
 
@@ -61,6 +62,7 @@ class Layer(nn.Module):
     is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
     is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
     in_place              False where Caffe refuses a top with the name of its bottom
+    fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
 
     Instances have `param` (LayerParameter), `name`, `type`, `phase`, `context` and `blobs`, the learned
     tensors in Caffe's order and layout.
@@ -72,6 +74,7 @@ class Layer(nn.Module):
     is_loss = False
     is_data = False
     in_place = True
+    fork_fields: tuple[str, ...] = ()
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__()
@@ -215,12 +218,18 @@ def registry() -> dict[str, type[Layer]]:
 def create_layer(param: Any, phase: int, context: Context | None = None) -> Layer:
     """The layer that `param.type` names, not yet set up.
 
-    Raises LayerError for a type nobody registered, naming the nearest ones.
+    Raises LayerError for a type nobody registered, naming the nearest ones, and for a fork's fields that the
+    layer does not act on.
     """
     cls = _REGISTRY.get(param.type) or registry().get(param.type)
     if cls is None:
         raise LayerError(
             f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY) or ';'} "
             f"known types: {', '.join(sorted(_REGISTRY))}"
+        )
+    ignored = [name for name in fork_fields(param) if name not in cls.fork_fields]
+    if ignored:
+        raise LayerError(
+            f"{where(param)}: {', '.join(ignored)}: a fork of Caffe's, which this layer does not act on; remove it"
         )
     return cls(param, phase, context)

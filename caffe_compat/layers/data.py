@@ -29,6 +29,7 @@ class Data(PictureLayer):
     """
 
     num_top = (1, 2)
+    fork_fields = ("data_param.cache", "data_param.threads", "data_param.parser_threads")  # only speed
 
     def open(self) -> None:
         super().open()

@@ -27,6 +27,7 @@ class Pooling(Layer):
 
     num_bottom = 1
     num_top = (1, 2)
+    fork_fields = ("pooling_param.ceil_mode",)
 
     def setup(self, bottom):
         p = self.param.pooling_param

@@ -9,7 +9,7 @@ from typing import Any
 
 from caffe_compat.errors import NetError, nearest
 from caffe_compat.log.write import NULL
-from caffe_compat.proto import NetParameter
+from caffe_compat.proto import NetParameter, fork_fields
 
 
 def filter_net(param: Any, state: Any, log: Any = NULL) -> Any:
@@ -21,6 +21,8 @@ def filter_net(param: Any, state: Any, log: Any = NULL) -> Any:
     filtered = NetParameter()
     filtered.CopyFrom(param)
     del filtered.layer[:]
+    for name in fork_fields(filtered):
+        log.warning(f"{param.origin or 'the net'}: {name} is a fork of Caffe's; ignored: all is float32 here")
     for layer in param.layer:
         if layer.include and layer.exclude:
             raise NetError(

@@ -21,7 +21,7 @@ from caffe_compat.layers.base import Context
 from caffe_compat.log.write import NULL
 from caffe_compat.net import weights
 from caffe_compat.net.net import LearnedBlob, Net
-from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, text
+from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, fork_fields, text
 from caffe_compat.solver import update_rules
 from caffe_compat.solver.lr_policy import Schedule
 from caffe_compat.solver.state import (
@@ -35,6 +35,7 @@ from caffe_compat.solver.state import (
 NONE, STOP, SNAPSHOT = "none", "stop", "snapshot"  # what a signal may ask for
 
 _TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
+_LOSS_FLOOR = 87.33654  # -log of the smallest float32: what SoftmaxWithLoss gives for scores that are NaN
 _PENDING_LOSSES = 1000  # how many losses may wait on the device for the next displayed line
 
 
@@ -89,6 +90,10 @@ class Solver:
 
         if log is not NULL:
             log.initializing_solver(text.to_text(param))
+        known = ("max_lr", "start_lr_policy", "cyclical_momentum")
+        ignored = [name for name in fork_fields(param) if name not in known and "." not in name]
+        if ignored:  # what stands inside a net is its layers' business
+            self.fail(f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on; remove it")
         if param.average_loss < 1:
             self.fail(f"average_loss is {param.average_loss} and must be 1 or more")
         if param.iter_size < 1:
@@ -335,7 +340,7 @@ class Solver:
         self._ring: list[float] = []
         self._first_iter = self.iter
         self._resumed_losses = False
-        self._warned_nan = False
+        self._warned_diverged = False
         self.smoothed_loss = 0.0
 
     def _smooth(self) -> None:
@@ -353,11 +358,11 @@ class Solver:
                 index = (iteration - self._first_iter) % count
                 self.smoothed_loss += (loss - self._ring[index]) / count
                 self._ring[index] = loss
-            if not math.isfinite(loss) and not self._warned_nan:
-                self._warned_nan = True
+            if not self._warned_diverged and (not math.isfinite(loss) or abs(loss - _LOSS_FLOOR) < 1e-3):
+                self._warned_diverged = True
                 self.log.warning(
-                    f"Iteration {iteration}: the loss is {loss}. Training goes on, as in Caffe; "
-                    "a lower base_lr or max_lr, or clip_gradients, usually helps."
+                    f"Iteration {iteration}: the loss is {loss:.6g}, so the net has diverged. Training goes on, as in "
+                    "Caffe; a lower base_lr or max_lr, or clip_gradients, usually helps."
                 )
         self._losses.clear()
 

@@ -111,6 +111,12 @@ def test_rule_log_is_caffes(capsys):
     ]
 
 
+def test_a_forks_precision_is_told_of(capsys):
+    param = net("default_forward_type: FLOAT16 layer { name: 'a' }")
+    filter_net(param, NetState(), Log(progress=False))
+    assert "n.prototxt: default_forward_type is a fork of Caffe's; ignored" in capsys.readouterr().err
+
+
 # -- insert_splits ---------------------------------------------------------------------------------
 
 DATA = "layer { name: 'data' type: 'Data' top: 'data' top: 'label' } "

@@ -1,0 +1,53 @@
+"""Fields of Caffe's forks: a layer or solver that does not act on one refuses it."""
+
+import pytest
+
+from caffe_compat.errors import LayerError, SolverError
+from caffe_compat.layers.base import create_layer
+from caffe_compat.proto import TRAIN, LayerParameter, SolverParameter
+from caffe_compat.proto.text import parse
+from caffe_compat.solver.solver import Solver
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("type: 'BatchNorm' batch_norm_param { scale_bias: true eps: 1 }", "batch_norm_param.scale_bias"),
+        ("type: 'Data' data_param { shuffle: true cache: true threads: 3 }", "data_param.shuffle"),
+        (
+            "type: 'Data' transform_param { crop_h: 4 crop_w: 3 }",
+            "transform_param.crop_h, transform_param.crop_w",
+        ),
+        (
+            "type: 'SoftmaxWithLoss' loss_param { normalization: PRE_FIXED }",
+            "loss_param.normalization: PRE_FIXED",
+        ),
+        ("type: 'ReLU' pooling_param { ceil_mode: true }", "pooling_param.ceil_mode"),
+    ],
+)
+def test_refused_by_layers(text, names):
+    param = parse(f"name: 'x' {text}", LayerParameter)
+    param.origin = "n.prototxt:7"
+    with pytest.raises(LayerError) as caught:
+        create_layer(param, TRAIN)
+    expected = f"n.prototxt:7: layer 'x' ({param.type}): {names}: a fork of Caffe's, which this layer does not act on"
+    assert str(caught.value) == f"{expected}; remove it"
+
+
+def test_taken_by_layers_that_act_on_them():
+    create_layer(
+        parse("type: 'Pooling' pooling_param { ceil_mode: false kernel_size: 3 }", LayerParameter), TRAIN
+    )
+    create_layer(
+        parse("type: 'Data' data_param { cache: true threads: 3 parser_threads: 2 }", LayerParameter), TRAIN
+    )
+
+
+def test_refused_by_solvers():
+    with pytest.raises(
+        SolverError,
+        match="s.prototxt: warmup_iter, larc: a fork of Caffe's, which this solver does not act on",
+    ):
+        Solver(
+            parse("max_lr: 3 cyclical_momentum: 2 larc: true warmup_iter: 5", SolverParameter, "s.prototxt")
+        )
