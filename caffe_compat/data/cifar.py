@@ -87,8 +87,8 @@ def _files(path: str, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = os.path.basename(member.name)
-                if name in wanted and (file := archive.extractfile(member)):
-                    yield name, file.read()
+                if name in wanted and (content := archive.extractfile(member)):
+                    yield name, content.read()
     except FileNotFoundError as error:
         raise DataError(
             f"'{path}' does not exist; give --from the folder or archive, or leave it out to download"

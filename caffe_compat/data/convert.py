@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-
 from caffe_compat.data import images
 from caffe_compat.data.records import serialize
 from caffe_compat.errors import DataError

@@ -103,6 +103,7 @@ def memory_budget() -> int:
 
 
 def _join(parts: list[Images]) -> Images:
-    if all(isinstance(part, np.ndarray) and part.shape[1:] == parts[0].shape[1:] for part in parts):
-        return np.concatenate(parts)
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if len(arrays) == len(parts) and all(part.shape[1:] == arrays[0].shape[1:] for part in arrays):
+        return np.concatenate(arrays)
     return [image for part in parts for image in part]

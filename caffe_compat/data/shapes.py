@@ -56,7 +56,7 @@ def _draw(count: int, bits: np.random.PCG64) -> tuple[np.ndarray, np.ndarray]:
     u, v = (cosine * x + sine * y) >> 8, (cosine * y - sine * x) >> 8
 
     background, slope = integers(60, 196, 3, 1, 1), integers(-2, 3, 2, 3, 1, 1)
-    contrast = integers(50, 130, 3, 1, 1) * integers(0, 2, 3, 1, 1).choose(-1, 1)
+    contrast = integers(50, 130, 3, 1, 1) * (2 * integers(0, 2, 3, 1, 1) - 1)
     pictures = background + slope[:, 0] * (place - 16) + slope[:, 1] * (place[:, None] - 16)
     for label, shape in enumerate(SHAPES.values()):
         which = labels == label

@@ -102,7 +102,7 @@ class PictureLayer(DataLayer):
         if isinstance(images, Tensor):
             self.transform.top_shape(tuple(images.shape[1:]), lambda: name(0))
             return self.transform(images.to(device), draws)
-        tops = []
+        tops: list[Tensor] = []
         for i, image in enumerate(images):
             top = self.transform.top_shape(image.shape, lambda i=i: name(i))
             if i and top != tops[0].shape[1:]:

@@ -81,7 +81,7 @@ class Data(PictureLayer):
 
     def _parse_block(self, block: tuple[int, list[Any]]) -> tuple[Images, np.ndarray]:
         start, values = block
-        return self._parse([values[i] for i in self.order], start + self.order)
+        return self._parse([values[i] for i in self.order], (start + self.order).tolist())
 
     def _parse(self, values: Sequence[Any], positions: Sequence[int]) -> tuple[Images, np.ndarray]:
         try:
