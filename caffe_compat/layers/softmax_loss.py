@@ -21,7 +21,8 @@ class SoftmaxWithLoss(Labelled, Loss):
     """top0 = -sum log max(p[label], FLT_MIN) / normalizer, p = softmax(bottom0) along `axis`; top1 = p
 
     Caffe: src/caffe/layers/softmax_loss_layer.cpp
-    The gradient, (p - 1 at the label) / normalizer, knows nothing of the floor. Labels equal to `ignore_label` give
+    The gradient, (p - 1 at the label) / normalizer, knows nothing of the floor. A NaN probability is floored too, as
+    on Caffe's GPU path (its CPU path gives NaN). Labels equal to `ignore_label` give
     neither loss nor gradient. The normalizer is, and is at least 1: VALID (the default) the labels that count, FULL
     all labels, BATCH_SIZE the product of the axes before `axis`, NONE 1; `normalize` is the old form: true is VALID,
     false BATCH_SIZE. top1 takes no gradient.
@@ -64,7 +65,9 @@ class _CrossEntropy(Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, index: Tensor, counted: Tensor | None, divisor: Any):
         probability = torch.softmax(scores, 1)
-        loss = -probability.gather(1, index).clamp(min=FLT_MIN).log()
+        chosen = probability.gather(1, index)
+        # Not clamp, which would keep a NaN: Caffe on a GPU floors it too, hence the 87.3365 of a diverged net.
+        loss = -torch.where(chosen > FLT_MIN, chosen, FLT_MIN).log()
         if counted is not None:
             loss = loss.where(counted, 0)
         ctx.save_for_backward(probability, index, counted)
