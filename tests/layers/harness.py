@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from torch import Tensor
 import caffe_compat
 from caffe_compat.errors import LayerError
 from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
-from caffe_compat.net import Net
+from caffe_compat.net import Net, weights
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
 
@@ -137,7 +138,7 @@ def run(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
 
 
 def check(case: Case) -> None:
-    """Shapes, numpy formula, float32 against float64, gradients, and in place against not in place."""
+    """Shapes, formula, float32 against float64, gradients, caffemodel round trip, in place against not."""
     seed = zlib.crc32(case.name.encode())
     arrays = _bottoms(case)
     shapes = [array.shape for array in arrays]
@@ -174,6 +175,8 @@ def check(case: Case) -> None:
         _check_diffs(case, layer, arrays, blobs)
     elif case.gradient != ():
         _check_gradient(case, layer, arrays)
+    if blobs:
+        _check_round_trip(case, shapes, blobs)
     if layer.in_place and len(arrays) == len(tops) == 1 and tops[0].shape == shapes[0]:
         _check_in_place(case, arrays[0], blobs)
 
@@ -234,35 +237,60 @@ def _check_gradient(case: Case, layer: Layer, arrays: Arrays) -> None:
         blob.data.copy_(value)
 
 
+def _check_round_trip(case: Case, shapes: Sequence[Sequence[int]], blobs: Arrays) -> None:
+    """The blobs come back from a caffemodel bit for bit."""
+    nets = []
+    for _ in range(2):
+        param = _net_param(case.layer, shapes)
+        param.state.phase = case.phase
+        nets.append(Net(param))
+    saved, loaded = (net.layers[-1].blobs.parameters() for net in nets)
+    for blob, value in zip(nets[0].layers[-1].blobs.parameters(), blobs, strict=True):
+        blob.data.copy_(torch.from_numpy(value))
+    with TemporaryDirectory() as folder:
+        weights.save(nets[0], f"{folder}/case.caffemodel")
+        weights.copy_trained_layers_from(nets[1], f"{folder}/case.caffemodel")
+    for blob, want in zip(loaded, saved, strict=True):
+        assert torch.equal(blob, want)
+
+
 def _check_in_place(case: Case, bottom: np.ndarray, blobs: Arrays) -> None:
     """A net where the layer writes over a blob that another layer made gives the same values and gradients."""
     results = []
     for top in ("y", "x0"):
-        text = re.sub(r'(bottom|top): "\w+"', "", case.layer)
-        shape = " ".join(f"dim: {n}" for n in bottom.shape)
-        param = parse(
-            f"""force_backward: true
-            layer {{ name: "in" type: "Input" top: "x" input_param {{ shape {{ {shape} }} }} }}
-            layer {{ name: "before" type: "Power" bottom: "x" top: "x0" power_param {{ scale: 2 }} }}
-            layer {{ name: "l" {text} bottom: "x0" top: "{top}" }}""",
-            NetParameter,
-            "test.prototxt",
-        )
+        text = re.sub(r'(bottom|top): "\w+"', "", case.layer) + f' bottom: "x0" top: "{top}"'
+        param = _net_param(text, [bottom.shape], through="Power")
         param.state.phase = case.phase
         net = Net(param, context=Context(dtype=torch.float64))
         for blob, value in zip(net.layers[-1].blobs.parameters(), blobs, strict=True):
             blob.data.copy_(torch.from_numpy(value))
         runner = net.layerwise
-        runner.data("x").copy_(torch.as_tensor(bottom / 2))
+        runner.data("in0").copy_(torch.as_tensor(bottom))
         torch.manual_seed(3)
         runner.forward()
         runner.diff(top).copy_(torch.from_numpy(draws(bottom.shape, 5)))
         if case.gradient != ():
             runner.backward()
-        results.append((runner.data(top), runner.diff("x")))
+        results.append((runner.data(top), runner.diff("in0")))
     (apart, apart_diff), (placed, placed_diff) = results
     assert torch.equal(apart, placed)
     assert torch.equal(apart_diff, placed_diff)
+
+
+def _net_param(text: str, shapes: Sequence[Sequence[int]], through: str = "Input") -> Any:
+    """A net of the layer `text` on inputs x0 x1 ..., or on what a layer of type `through` makes of in0."""
+    layers = ["force_backward: true"]
+    for i, shape in enumerate(shapes):
+        dims = " ".join(f"dim: {n}" for n in shape)
+        name = f"x{i}" if through == "Input" else f"in{i}"
+        layers.append(
+            f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims} }} }} }}'
+        )
+    if through != "Input":
+        layers.append(f'layer {{ name: "before" type: "{through}" bottom: "in0" top: "x0" }}')
+    net = parse("\n".join(layers), NetParameter, "test.prototxt")
+    net.layer.append(layer_param(text, len(shapes)))
+    return net
 
 
 def assert_equal(ours: Any, caffe: Any, what: str) -> None:

@@ -1,8 +1,9 @@
 """LRN: across channels and within them, and Caffe's disregard of k there."""
 
 import numpy as np
+import torch
 
-from tests.layers.harness import Case, Error, cases, errors
+from tests.layers.harness import Case, Error, cases, draws, errors, make
 
 SHAPE = (2, 7, 4, 5)
 
@@ -58,3 +59,10 @@ ERRORS = [
 
 test_case = cases(CASES)
 test_error = errors(ERRORS)
+
+
+def test_input_may_change_channels():
+    layer = make('type: "LRN"', SHAPE)
+    x = draws((1, 4, 2, 3))
+    layer.reshape(x.shape)
+    np.testing.assert_allclose(layer(torch.from_numpy(x)), across()(x), rtol=1e-12)
