@@ -163,15 +163,16 @@ class Graph:
             ranks[rank].append(boxes[key])
         if self.rankdir in ("BT", "RL"):
             ranks.reverse()
-        along = across_rank = _GAP
-        for row in ranks:
-            side = _GAP
+        spans = [sum((box.height if across else box.width) + _GAP for box in row) for row in ranks]
+        widest = max(spans, default=0)
+        along = _GAP
+        for row, span in zip(ranks, spans, strict=True):
+            side = _GAP + (widest - span) // 2
             for box in row:
                 box.x, box.y = (along, side) if across else (side, along)
                 side += (box.height if across else box.width) + _GAP
-            across_rank = max(across_rank, side)
             along += max(box.width if across else box.height for box in row) + 2 * _GAP
-        width, height = (along, across_rank) if across else (across_rank, along)
+        width, height = (along, widest + _GAP) if across else (widest + _GAP, along)
         canvas = np.full((height, width, 3), 255, np.uint8)
         for a, b, label in self.edges:
             start, end = boxes[a].centre, boxes[b].centre
@@ -185,7 +186,7 @@ class Graph:
             cv2.rectangle(canvas, (box.x, box.y), corner, (blue, green, red), cv2.FILLED)
             cv2.rectangle(canvas, (box.x, box.y), corner, (0, 0, 0), 1)
             for i, line in enumerate(box.lines):
-                _write(cv2, canvas, line, (box.x + _PAD, box.y + _LINE * (i + 1) - 4))
+                _write(cv2, canvas, line, (box.x + _PAD, box.y + _LINE * (i + 1)))
         try:
             return cv2.imencode(f".{format}", canvas)[1].tobytes()
         except cv2.error as error:

@@ -27,7 +27,9 @@ def param_name_dict() -> dict[str, str]:
     return {f.message_type.name.removesuffix("Parameter"): f.name.removesuffix("_param") for f in fields}
 
 
-_param_names = param_name_dict()
+# Layers that share another layer's message; pycaffe takes their parameters only as a whole message.
+_SHARED = {"Deconvolution": "convolution", "Im2col": "convolution", "LSTM": "recurrent", "RNN": "recurrent"}
+_param_names = {**param_name_dict(), **_SHARED}
 
 
 def to_proto(*tops: Top) -> Any:
