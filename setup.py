@@ -1,8 +1,12 @@
 """Package metadata. Version ranges stand here; the exact pins of the two set-up commands are in tools/constraints.txt."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+INIT = (HERE / "caffe_compat" / "__init__.py").read_text(encoding="utf-8")
 
 EXTRAS = {
     "images": ["opencv-python-headless>=4.8"],
@@ -23,9 +27,9 @@ EXTRAS["test"] = [
 
 setup(
     name="caffe-compat",
-    version="0.1.0",
+    version=re.search(r'^__version__ = "(.+)"', INIT, re.MULTILINE)[1],
     description="Runs Caffe's net and solver files unchanged on PyTorch",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="BSD-2-Clause",
     license_files=["LICENSE"],

@@ -1,0 +1,61 @@
+"""The READMEs: every command line in them is one that the program takes, and every file they name is there."""
+
+import argparse
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from caffe_compat import cli
+from caffe_compat.layers.base import registry
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "prototxt/README.md", "tests/README.md"]
+
+
+def command_lines(page):
+    """The words after `caffe-compat`, for each line that starts with it; pipes and redirections cut off."""
+    text = (ROOT / page).read_text().replace("\\\n", " ")
+    lines = re.findall(r"^ +(?:\$ )?caffe-compat (.*)$", text, re.MULTILINE)
+    return [shlex.split(re.split(r" 2>|\| ", line)[0], comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("words", [words for page in PAGES for words in command_lines(page)], ids=" ".join)
+def test_a_command_line_is_understood(words):
+    command = importlib.import_module(f"caffe_compat.cli.{cli.command_files()[words[0]].stem}")
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    command.add_arguments(parser)
+    args = parser.parse_args(words[1:])
+    for option in ("solver", "net"):
+        path = getattr(args, option, None)
+        assert not path or not path.startswith("prototxt/") or (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_scripts_exist(page):
+    text = (ROOT / page).read_text()
+    links = [link for link in re.findall(r"\]\((?!http)([^)#]+)\)", text)]
+    scripts = re.findall(r"(?:bash|python) (tools/[\w/.]+)", text)
+    assert links or scripts
+    assert all((ROOT / page).parent.joinpath(link).is_file() for link in links)
+    assert all((ROOT / script).is_file() for script in scripts)
+
+
+def test_the_example_of_a_layer_works():
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    try:
+        exec(example, {})  # noqa: S102 (the text under test)
+        layer = registry()["Double"]
+        assert layer.reshape(None, (2, 3)) == [(2, 3)]
+        assert layer.forward(None, 21) == 42
+    finally:
+        registry().pop("Double", None)
+
+
+def test_the_readme_lists_the_folders_of_the_package():
+    text = (ROOT / "README.md").read_text()
+    folders = {path.parent.name for path in (ROOT / "caffe_compat").glob("*/__init__.py")}
+    listed = set(re.findall(r"^ {8}(\w+)/ ", text, re.MULTILINE))
+    assert listed == folders
