@@ -33,6 +33,10 @@ def copy_trained_layers_from(net: Net, path: str) -> None:
 
     Source: Net::CopyTrainedLayersFrom in src/caffe/net.cpp.
     """
+    if ".solverstate" in os.path.basename(path):
+        raise WeightsError(
+            f"{path}: a solverstate, not weights; give the .caffemodel beside it, or resume with --snapshot {path}"
+        )
     if _is_hdf5(path):
         pairs = _match_hdf5(net, path)
     else:

@@ -120,6 +120,7 @@ class Solver:
             self._say_replicas()
         self._forget_losses()
         self._displayed = (0, time.perf_counter())
+        self._span = (0, param.max_iter)  # the iterations that the progress bar shows
         log.scaffolding_done()
 
     def fail(self, what: str) -> None:
@@ -267,7 +268,8 @@ class Solver:
         else:
             self._forget_losses()
         self._displayed = (self.iter, time.perf_counter())
-        first, stop = self.iter, self.iter + iters
+        stop = self.iter + iters
+        self._span = self.iter, stop
         while self.iter < stop:
             self.net.clear_param_diffs()
             if (
@@ -294,7 +296,7 @@ class Solver:
             for _, on_gradients_ready in self.callbacks:
                 on_gradients_ready()
             self.apply_update()
-            self.log.progress(self.iter, first, stop)
+            self.log.progress(self.iter, *self._span)
 
             request = self.action()
             if (param.snapshot and self.iter % param.snapshot == 0) or request == SNAPSHOT:
@@ -396,7 +398,7 @@ class Solver:
             flat = torch.cat([loss.reshape(1)] + [outputs[name].reshape(-1) for name in net.outputs])
             total = flat if total is None else total + flat
             shapes = {name: outputs[name].numel() for name in net.outputs}
-            self.log.progress(self.iter, self.iter, self.param.max_iter, f"testing {batch + 1}/{batches}")
+            self.log.progress(self.iter, *self._span, f"testing {batch + 1}/{batches}")
         if total is None:
             return
         net.verify()

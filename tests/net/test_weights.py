@@ -100,6 +100,12 @@ def test_another_shape_is_refused_and_nothing_copied(save, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_solverstate_is_not_weights():
+    state = str(REFERENCE / "sgd_fixed" / "snap_iter_6.solverstate")
+    with pytest.raises(WeightsError, match="a solverstate, not weights; give the .caffemodel beside it"):
+        weights.copy_trained_layers_from(net(), state)
+
+
 def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(WeightsError, match=r"nowhere\.caffemodel: cannot be read: No such file"):
         weights.copy_trained_layers_from(net(), str(tmp_path / "nowhere.caffemodel"))

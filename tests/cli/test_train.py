@@ -1,0 +1,206 @@
+"""The train command: exact resume, signals, overrides, and input that cannot be used."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from caffe_compat.cli import main
+from caffe_compat.proto import SolverState, binary
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
+
+# Everything random at once: mirrored and cropped pictures, Dropout, a random filler in a data layer.
+NET = """
+name: "random"
+layer { name: "data" type: "Data" top: "data" top: "label"
+  transform_param { mean_file: "mean.binaryproto" scale: 0.0625 crop_size: 10 mirror: true }
+  data_param { source: "data_lmdb" batch_size: 7 backend: LMDB } }
+layer { name: "noise" type: "DummyData" top: "noise"
+  dummy_data_param { shape { dim: 7 dim: 6 dim: 5 dim: 5 } data_filler { type: "gaussian" std: 0.1 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 6 kernel_size: 3 pad: 1 stride: 2 weight_filler { type: "msra" } } }
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "bn" }
+layer { name: "sum" type: "Eltwise" bottom: "bn" bottom: "noise" top: "sum" }
+layer { name: "drop" type: "Dropout" bottom: "sum" top: "sum" }
+layer { name: "ip" type: "InnerProduct" bottom: "sum" top: "ip"
+  inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+SOLVER = """
+net: "random.prototxt"
+test_iter: 2 test_interval: 4
+base_lr: 0.05 lr_policy: "multistep" gamma: 0.5 stepvalue: 3 stepvalue: 8
+momentum: 0.9 weight_decay: 0.004
+display: 1 average_loss: 5 max_iter: 12 snapshot: 6 snapshot_prefix: "out/run"
+random_seed: 11
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with data, a net full of random numbers and its solver."""
+    shutil.copytree(REFERENCE / "data_lmdb", tmp_path / "data_lmdb")
+    shutil.copy(REFERENCE / "mean.binaryproto", tmp_path)
+    (tmp_path / "random.prototxt").write_text(NET)
+    (tmp_path / "solver.prototxt").write_text(SOLVER)
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def train(*arguments):
+    return main(["train", "--solver", "solver.prototxt", *arguments])
+
+
+def numbers(log, first=0):
+    """The lines with results from iteration `first` on, without their time figures."""
+    kept, on = [], False
+    for line in log.splitlines():
+        text = re.sub(r"^.*?\] ", "", line)
+        match = re.match(r"Iteration (\d+)", text)
+        on = int(match[1]) >= first if match else on
+        if on and re.match(r"(Iteration|    T\w+ net output|MultiStep)", text):
+            kept.append(re.sub(r"\(.* iters\)", "", text))
+    return kept
+
+
+@pytest.mark.parametrize("extra", [(), ("--set", "snapshot_format=HDF5"), ("--set", "type=Adam", "--set", "momentum2=0.99")])
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(folder, capsys, extra):
+    suffix = ".h5" if "snapshot_format=HDF5" in extra else ""
+    assert train(*extra) == 0
+    whole = capsys.readouterr().err
+    weights = Path(f"out/run_iter_12.caffemodel{suffix}").read_bytes()
+    Path(f"out/run_iter_12.caffemodel{suffix}").unlink()
+    assert train(*extra, "--snapshot", f"out/run_iter_6.solverstate{suffix}") == 0
+    resumed = capsys.readouterr().err
+    assert Path(f"out/run_iter_12.caffemodel{suffix}").read_bytes() == weights
+    assert numbers(resumed, 6) == numbers(whole, 6)
+
+
+def test_another_seed_is_another_run(folder, capsys):
+    train()
+    one = numbers(capsys.readouterr().err)
+    train("--set", "random_seed=12")
+    assert numbers(capsys.readouterr().err) != one
+
+
+def test_resume_data_restart_begins_at_record_0(folder, capsys):
+    train("--set", "layer[data].transform_param.mirror=false")
+    whole = capsys.readouterr().err
+    arguments = ("--snapshot", "out/run_iter_6.solverstate", "--set", "layer[data].transform_param.mirror=false")
+    train(*arguments, "--resume-data", "restart")
+    assert numbers(capsys.readouterr().err, 7) != numbers(whole, 7)
+
+
+def test_iterations_stops_on_the_solvers_own_schedule(folder, capsys):
+    assert train("--iterations", "4") == 0
+    log = capsys.readouterr().err
+    assert "Iteration 3, lr = 0.025" in log and "Iteration 4, lr" not in log
+    assert Path("out/run_iter_4.solverstate").exists()
+
+
+def test_caffes_single_dash_spelling_and_set(folder, capsys):
+    assert main(["train", "-solver=solver.prototxt", "-set", "max_iter=2", "-sigint_effect=none"]) == 0
+    log = capsys.readouterr().err
+    assert "--set max_iter: 12 -> 2" in log
+    assert "max_iter: 2\n" in log
+    assert "Optimization Done." in log
+
+
+def test_net_replaces_the_net_and_root_moves_the_start(folder, capsys, monkeypatch):
+    (folder / "other.prototxt").write_text(NET.replace('name: "random"', 'name: "other"'))
+    monkeypatch.chdir(folder.parent)
+    root = folder.name
+    solver = str(Path(root) / "solver.prototxt")
+    assert main(["train", "--solver", solver, "--root", root, "--net", "other.prototxt", "--set", "max_iter=1"]) == 0
+    assert "Solving other" in capsys.readouterr().err
+    assert (folder / "out/run_iter_1.caffemodel").exists()
+
+
+def test_finetuning_starts_from_the_weights(folder, capsys):
+    train("--set", "max_iter=3")
+    capsys.readouterr()
+    assert train("--weights", "out/run_iter_3.caffemodel", "--set", "base_lr=0", "--set", "snapshot_prefix=out/two", "--set", "max_iter=1") == 0
+    assert "Finetuning from out/run_iter_3.caffemodel" in capsys.readouterr().err
+    _, before = binary.read_caffemodel("out/run_iter_3.caffemodel")
+    _, after = binary.read_caffemodel("out/two_iter_1.caffemodel")
+    assert [a.tobytes() for n, _, arrays in before for a in arrays if n in ("conv", "ip")] == [
+        a.tobytes() for n, _, arrays in after for a in arrays if n in ("conv", "ip")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "left_over", "said"),
+    [(signal.SIGINT, 1, "Optimization stopped early."), (signal.SIGHUP, 2, "Optimization Done.")],
+)
+def test_signals_stop_or_snapshot(folder, number, left_over, said):
+    """SIGINT: snapshot and stop. SIGHUP: snapshot and go on."""
+    long_run = "display: 1 max_iter: 100000 snapshot: 0"
+    (folder / "solver.prototxt").write_text(re.sub(r"display: 1 .*max_iter: 12 snapshot: 6", long_run, SOLVER))
+    command = [sys.executable, "-m", "caffe_compat", "train", "--solver", "solver.prototxt"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
+        lines = []
+        for line in run.stderr:
+            lines.append(line)
+            if "Iteration 3, lr" in line:
+                run.send_signal(number)
+            if number == signal.SIGHUP and "Snapshotting solver state" in line:
+                time.sleep(0.1)
+                run.send_signal(signal.SIGINT)
+                number = signal.SIGINT
+                said = "Optimization stopped early."
+        assert run.wait(60) == 0
+    assert any(said in line for line in lines)
+    states = sorted(Path("out").glob("*.solverstate"))
+    assert len(states) == left_over
+    state = binary.read(str(states[0]), SolverState)
+    assert state.iter >= 3 and Path(state.learned_net).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--set", "layer[data].data_param.source=examples/cifar10/cifar10_train_lmdb"), 1,
+         "layer 'data' (Data): the LMDB source 'examples/cifar10/cifar10_train_lmdb' does not exist; make it with: caffe-compat data cifar10 examples/cifar10"),
+        (("--set", "snapshot_prefix=nowhere/x"), 1, "cannot write to snapshot prefix 'nowhere/x': there is no such folder"),
+        (("--set", "layer[ip].inner_product_param.num_output=3"), 1, "is outside 0 to 2 (there are 3 classes)"),
+        (("--set", "max_lrr=3"), 2, "did you mean 'max_lr'"),
+        (("--set", "lr_policy=triangle"), 1, "unknown lr_policy 'triangle'; did you mean 'triangular'"),
+        (("--gpu", "0"), 2, "CUDA device(s) here; leave --gpu out to use the CPU"),
+        (("--phase", "TEST"), 2, "train runs the TRAIN phase"),
+        (("--iterations", "-3"), 2, "--iterations -3 is below 0"),
+        (("--snapshot", "a", "--weights", "b"), 2, "not allowed with argument"),
+        (("--net", "nope.prototxt"), 1, "nope.prototxt: cannot be read: No such file"),
+    ],
+)  # fmt: skip
+def test_refusals(folder, capsys, arguments, code, said, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert train(*arguments) == code
+    assert said in capsys.readouterr().err
+    assert not list((folder / "out").iterdir())
+
+
+def test_a_diverged_run_is_named_once_and_goes_on(folder, capsys):
+    assert train("--set", "base_lr=1e30") == 0
+    log = capsys.readouterr().err
+    assert len(re.findall(r"Iteration \d+: the loss is 87.3365, so the net has diverged", log)) == 1
+    assert "Optimization Done." in log
+
+
+def test_gpu_solver_mode_without_a_gpu_warns_and_trains(folder, capsys, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert train("--set", "solver_mode=GPU", "--set", "max_iter=1") == 0
+    assert "solver_mode is GPU and there is no CUDA device here: using the CPU" in capsys.readouterr().err
