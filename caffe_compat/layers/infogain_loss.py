@@ -25,6 +25,7 @@ class InfogainLoss(Labelled, Loss):
     The gradient is not floored, and top 1 takes none.
     """
 
+    matrix: Tensor
     num_bottom = (2, 3)
     num_top = (1, 2)
 
@@ -51,7 +52,8 @@ class InfogainLoss(Labelled, Loss):
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         top = super().reshape(*bottom)
-        self.fold(*bottom[:2], self.axis(self.param.infogain_loss_param.axis, bottom[0]))
+        scores, labels = bottom[:2]
+        self.fold(scores, labels, self.axis(self.param.infogain_loss_param.axis, scores))
         shape = bottom[2] if len(bottom) == 3 else tuple(self.matrix.shape)
         if math.prod(shape) != self.classes**2:
             self.fail(
@@ -60,11 +62,8 @@ class InfogainLoss(Labelled, Loss):
             )
         return [*top, bottom[0]] if self.has_probability else top
 
-    def forward(
-        self, data: Tensor, label: Tensor, matrix: Tensor | None = None
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        if matrix is None:
-            matrix = self.matrix
+    def forward(self, data: Tensor, label: Tensor, *given: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        matrix = given[0] if given else self.matrix
         self.refuse_gradient(label, "label inputs")
         self.refuse_gradient(matrix, "the infogain matrix")
         index, counted, nan = self.read_labels(label, self.ignore)

@@ -184,6 +184,8 @@ class Python(Layer):
     share_in_parallel is read and means nothing, as in Caffe. `instance` is the user's object.
     """
 
+    anchor: Tensor
+
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         p = param.python_param

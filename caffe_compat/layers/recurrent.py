@@ -62,6 +62,7 @@ class Recurrent(Layer):
     with zeros.
     """
 
+    carried: Tensor
     states: int  # how many hidden state blobs there are: h, or h and c
     rows: int  # rows of the input's weight matrix, in units of num_output
 
@@ -151,11 +152,11 @@ class Recurrent(Layer):
             else self.carried[:, :streams].clone().unbind()
         )
         top, last = self.unroll(projected, cont.unsqueeze(-1), *first)
-        last = torch.stack(last).detach()
+        final = torch.stack(last).detach()
         if self.exposed:
-            return (top, *last.unsqueeze(1).unbind())
+            return (top, *final.unsqueeze(1).unbind())
         with torch.no_grad():
-            self.carried[:, :streams].copy_(last)
+            self.carried[:, :streams].copy_(final)
         return top
 
     @abstractmethod

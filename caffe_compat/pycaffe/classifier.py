@@ -56,7 +56,7 @@ class Classifier(Net):
         super().__init__(model_file, TEST, weights=pretrained_file)
         self.transformer = transformer(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].data.shape[2:])
-        self.image_dims = self.crop_dims if image_dims is None else image_dims
+        self.image_dims: Sequence[int] | np.ndarray = self.crop_dims if image_dims is None else image_dims
 
     def predict(self, inputs: Sequence[np.ndarray], oversample: bool = True) -> np.ndarray:
         """The net's first output for each picture: (pictures, values).
@@ -74,7 +74,7 @@ class Classifier(Net):
             height, width = self.crop_dims
             images = images[:, top : top + height, left : left + width]
         batch = np.stack([self.transformer.preprocess(name, image) for image in images])
-        predictions = self.forward_all(**{name: batch})[self.outputs[0]]
+        predictions = self.forward_all(None, **{name: batch})[self.outputs[0]]
         if oversample:
             predictions = predictions.reshape(len(inputs), 10, -1).mean(1)
         return predictions

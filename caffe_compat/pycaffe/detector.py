@@ -56,7 +56,7 @@ class Detector(Net):
                 detections.append({"window": window, "filename": filename})
         if not inputs:
             return []
-        predictions = self.forward_all(**{self.inputs[0]: np.stack(inputs)})[self.outputs[0]]
+        predictions = self.forward_all(None, **{self.inputs[0]: np.stack(inputs)})[self.outputs[0]]
         for detection, prediction in zip(detections, predictions, strict=True):
             detection["prediction"] = prediction
         return detections

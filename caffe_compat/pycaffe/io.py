@@ -8,7 +8,7 @@ Source: python/caffe/io.py. Where that used scikit-image, this uses OpenCV to de
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -223,7 +223,7 @@ def load_image(filename: str, color: bool = True) -> np.ndarray:
     return np.tile(image, (1, 1, 3)) if color else image
 
 
-def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
+def resize_image(im: np.ndarray, new_dims: Iterable[int], interp_order: int = 1) -> np.ndarray:
     """The picture (H, W, channels) at `new_dims` (height, width), as float32.
 
     interp_order is 0 (nearest), 1 (linear) or, with SciPy installed, up to 5 (splines). As in pycaffe, what
@@ -278,7 +278,7 @@ def _spline(image: np.ndarray, size: tuple[int, int], order: int, areas: bool) -
     return zoom(image, scale, order=order, mode="grid-constant", grid_mode=True).clip(0, image.max())
 
 
-def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int]) -> np.ndarray:
+def oversample(images: Sequence[np.ndarray] | np.ndarray, crop_dims: Iterable[int]) -> np.ndarray:
     """Ten crops a picture: the four corners and the centre, then the same mirrored.
 
     Args:
