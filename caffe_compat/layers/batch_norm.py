@@ -1,6 +1,6 @@
 """BatchNorm: normalisation by the batch's or the stored statistics, without scale and bias."""
 
-from math import prod
+import math
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +63,7 @@ class BatchNorm(Layer):
         if self.global_stats:
             mean, variance = self.statistics()
             top = F.batch_norm(x, mean, variance, gamma, beta, eps=self.eps)
-        elif prod(x.shape) == self.channels * replicas:
+        elif math.prod(x.shape) == self.channels * replicas:
             top = self._single(x, gamma, beta)
         else:
             if replicas > 1:
@@ -73,15 +73,16 @@ class BatchNorm(Layer):
             # Zeroed and with momentum 1 these hold exactly this batch's mean and m / (m - 1) variance afterwards.
             mean, variance = self.blobs[0].new_zeros(x.shape[1]), self.blobs[1].new_zeros(x.shape[1])
             top = F.batch_norm(x, mean, variance, gamma, beta, training=True, momentum=1.0, eps=self.eps)
-            self._add(mean[: self.channels], variance[: self.channels])  # replica 0's are the ones kept
-        return top.view(bottom.shape)
+            if replicas > 1:  # replica 0's are the ones kept
+                mean, variance = mean[: self.channels], variance[: self.channels]
+            self._add(mean, variance)
+        return top if top.shape == bottom.shape else top.view(bottom.shape)
 
-    @torch.no_grad()
     def statistics(self) -> tuple[Tensor, Tensor]:
         """The stored mean and variance (C,): the sums over the counter, or 0 while the counter is 0."""
-        total, squares, counter = self.blobs[0], self.blobs[1], self.blobs[2]
-        weight = torch.where(counter == 0, torch.zeros_like(counter), counter.reciprocal())
-        return total * weight, squares * weight
+        with torch.no_grad():
+            weight = torch.nan_to_num(self.blobs[2].reciprocal(), nan=math.nan, posinf=0.0)
+            return self.blobs[0] * weight, self.blobs[1] * weight
 
     def _single(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
         """A batch of one value a channel, which torch refuses: the variance is 0, and so is the top."""
@@ -91,8 +92,8 @@ class BatchNorm(Layer):
         top = (x - x) if gamma is None else (x - x) * gamma.view(spread)
         return top if beta is None else top + beta.view(spread)
 
-    @torch.no_grad()
     def _add(self, mean: Tensor, variance: Tensor) -> None:
-        self.blobs[0].mul_(self.fraction).add_(mean)
-        self.blobs[1].mul_(self.fraction).add_(variance)
-        self.blobs[2].mul_(self.fraction).add_(1)
+        with torch.no_grad():
+            self.blobs[0].mul_(self.fraction).add_(mean)
+            self.blobs[1].mul_(self.fraction).add_(variance)
+            self.blobs[2].mul_(self.fraction).add_(1)

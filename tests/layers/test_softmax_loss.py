@@ -166,6 +166,15 @@ def test_worst_loss_is_the_famous_number():
     assert f"{top.item():.4f}" == "87.3365"
 
 
+def test_nan_is_floored_too():
+    """As on Caffe's GPU path, so that a diverged net prints what it printed there."""
+    layer = make('type: "SoftmaxWithLoss"', (1, 3), (1,), dtype=torch.float32)
+    scores = torch.tensor([[torch.nan, 0.0, 0.0]], requires_grad=True)
+    top = layer(scores, torch.tensor([1.0]))
+    top.backward()
+    assert f"{top.item():.4f}" == "87.3365" and scores.grad.isnan().all()
+
+
 def test_ignored_nan_gives_no_gradient():
     layer = make('type: "SoftmaxWithLoss" loss_param { ignore_label: 7 }', (2, 3), (2,))
     scores = torch.tensor([[torch.nan, 0, 1], [1, 2, 3]], dtype=torch.float64, requires_grad=True)
