@@ -35,7 +35,8 @@ class Context:
     generator  the CPU random generator that fillers and data layers draw from
     root       relative paths inside the net start here ("" is the working directory)
     replicas   how many data-parallel replicas share the data (Caffe's solver_count)
-    rank       which of them this process is (Caffe's solver_rank), None for all of them at once
+    rank       which process of `ranks` this is (Caffe's solver_rank); None means the only one
+    ranks      how many processes share the replicas: process r runs replicas r, r + ranks, ...; None means one each
     dtype      of blobs and tops
     grouped    whether layers keep virtual replicas apart inside one batch; False where the net runs them in turn
     """
@@ -44,13 +45,21 @@ class Context:
     root: str = ""
     replicas: int = 1
     rank: int | None = 0
+    ranks: int | None = None
     dtype: torch.dtype = torch.float32
     grouped: bool = True
 
     @property
+    def held(self) -> range:
+        """The replicas that this process runs."""
+        if self.rank is None:
+            return range(self.replicas)
+        return range(self.rank, self.replicas, self.ranks or self.replicas)
+
+    @property
     def virtual_replicas(self) -> int:
-        """How many replicas the bottoms of a layer hold: record i of them belongs to replica i mod N."""
-        return self.replicas if self.rank is None and self.grouped else 1
+        """How many replicas the bottoms of a layer hold: record i of them is the (i mod N)-th one's of `held`."""
+        return len(self.held) if self.grouped else 1
 
 
 class Layer(nn.Module):
@@ -61,6 +70,7 @@ class Layer(nn.Module):
     equal_num_bottom_top  as many tops as bottoms
     is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
     is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
+    dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
     in_place              False where Caffe refuses a top with the name of its bottom
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
 
@@ -73,6 +83,7 @@ class Layer(nn.Module):
     equal_num_bottom_top = False
     is_loss = False
     is_data = False
+    dynamic = False
     in_place = True
     fork_fields: tuple[str, ...] = ()
 

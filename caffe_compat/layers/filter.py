@@ -18,6 +18,7 @@ class Filter(Layer):
 
     num_bottom = (2, None)
     num_top = (1, None)
+    dynamic = True
 
     def allow_force_backward(self, index: int) -> bool:
         return index != len(self.param.bottom) - 1

@@ -42,8 +42,8 @@ class Loss(Layer):
         """Fail if a gradient of `bottom`, which no loss can give, is wanted."""
         if bottom.requires_grad:
             self.fail(
-                f"cannot backpropagate to {what}, but what makes them is learned; "
-                "stop the gradient with one `propagate_down: false` for that bottom"
+                f"cannot backpropagate to {what}, which come from layers that learn; write one propagate_down "
+                "a bottom, `propagate_down: false` for these"
             )
 
     def normalizer(self, mode: int, outer: int, positions: int, keep: Tensor | None) -> Tensor | int:

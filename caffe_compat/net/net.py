@@ -401,7 +401,8 @@ class Net:
 
     @property
     def _by_layer(self) -> bool:
-        return (self.observed or self.debug_info) and self.context.replicas == 1
+        by_layer = self.observed or self.debug_info or any(layer.dynamic for layer in self.layers)
+        return by_layer and len(self.context.held) == 1
 
     def _run(self, backward: bool = False) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """(loss to train on, outputs, loss to show); with `backward` the gradients are added too."""
@@ -416,7 +417,7 @@ class Net:
 
     def _run_in_turn(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The virtual replicas one after the other, for nets whose layers mix records."""
-        replicas = self.context.replicas
+        replicas = len(self.context.held)
         losses, results = [], []
         for replica in range(replicas):
             loss, outputs = self.graph(*(top[replica::replicas] for top in batch))
