@@ -28,6 +28,12 @@ _REGISTRY: dict[str, type[Layer]] = {}
 _L = TypeVar("_L", bound="type[Layer]")
 
 
+def _fresh_generator() -> torch.Generator:
+    generator = torch.Generator()
+    generator.seed()
+    return generator
+
+
 @dataclass
 class Context:
     """What a layer may know of the run it is built for.
@@ -41,7 +47,7 @@ class Context:
     grouped    whether layers keep virtual replicas apart inside one batch; False where the net runs them in turn
     """
 
-    generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(torch.seed()))
+    generator: torch.Generator = field(default_factory=_fresh_generator)
     root: str = ""
     replicas: int = 1
     rank: int | None = 0
@@ -94,7 +100,7 @@ class Layer(nn.Module):
         self.type: str = param.type
         self.phase = phase
         self.context = context or Context()
-        self.blobs = nn.ParameterList()
+        self.blobs = _Blobs()
         self.fixed_blobs: set[int] = set()  # indices of blobs that never have a gradient
 
     # -- what a layer type defines ------------------------------------------------------------
@@ -178,11 +184,20 @@ class Layer(nn.Module):
         """Make blob `index` the same tensor as `owner`, seen in this layer's own shape."""
         shape = self.blobs[index].shape
         if shape != owner.shape:
-            self.blobs = _Viewed(self.owned_blobs(), {**getattr(self.blobs, "shapes", {}), index: shape})
+            self.blobs = _ViewedBlobs(self.owned_blobs(), {**getattr(self.blobs, "shapes", {}), index: shape})
         self.blobs[index] = owner
 
 
-class _Viewed(nn.ParameterList):
+class _Blobs(nn.ParameterList):
+    """A ParameterList that is quick to index: nn's own costs microseconds a blob."""
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        return self._parameters[str(range(len(self))[index])]
+
+
+class _ViewedBlobs(_Blobs):
     """Blobs of which some are another layer's, in another shape (share_mode PERMISSIVE)."""
 
     def __init__(self, blobs: Iterable[nn.Parameter], shapes: dict[int, torch.Size]):
@@ -190,10 +205,8 @@ class _Viewed(nn.ParameterList):
         self.shapes = shapes
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
         blob = super().__getitem__(index)
-        shape = self.shapes.get(range(len(self))[index])
+        shape = None if isinstance(index, slice) else self.shapes.get(range(len(self))[index])
         return blob if shape is None else blob.view(shape)
 
 

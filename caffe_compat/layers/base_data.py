@@ -18,14 +18,15 @@ from caffe_compat.layers.base import TRAIN, Layer, Shape, where
 class DataLayer(Layer):
     """A layer that makes its tops by itself. A type defines `open`, `reshape` and `load`.
 
-    Data parallelism is Caffe's: in TRAIN each of N replicas serves its own records. With `context.rank` None
-    this process is all of them: `load` then gives N times the rows that `reshape` says, row i replica i % N's.
-    Every rank draws the random numbers of all replicas and uses its own, so N processes and one process
+    Data parallelism is Caffe's: in TRAIN each of N replicas serves its own records. A process that holds n of
+    them gets n times the rows that `reshape` says from `load`, row i those of the (i % n)-th it holds.
+    Every process draws the random numbers of all replicas and uses its own, so N processes and one process
     with N replicas see the same batches, and one state fits all of them.
 
     position   records that all replicas together have been served
     generator  where all draws of this layer come from
     replicas   how many replicas share the records: 1 in TEST
+    held       which of them are served here
     """
 
     num_bottom = 0
@@ -37,6 +38,7 @@ class DataLayer(Layer):
         self.generator = torch.Generator()
         self.generator.manual_seed(int(torch.randint(0, 1 << 62, (1,), generator=self.context.generator)))
         self.replicas = self.context.replicas if self.phase == TRAIN else 1
+        self.held = self.context.held if self.phase == TRAIN else range(1)
         self.open()
 
     def open(self) -> None:
@@ -59,12 +61,8 @@ class DataLayer(Layer):
 
     def mine(self) -> np.ndarray:
         """Which of a step's batch_size * replicas records are served here: record i is replica i % replicas'."""
-        order = np.arange(self.batch_size * self.replicas)
-        return (
-            order
-            if self.context.rank is None or self.replicas == 1
-            else order[self.context.rank :: self.replicas]
-        )
+        order = np.arange(self.batch_size * self.replicas).reshape(-1, self.replicas)
+        return order[:, list(self.held)].reshape(-1)
 
     def bad_data(self, what: str) -> NoReturn:
         """Raise DataError, naming this layer."""

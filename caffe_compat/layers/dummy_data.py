@@ -51,11 +51,11 @@ class DummyData(DataLayer):
     def _top(self, index: int, device: torch.device) -> Tensor:
         if index in self._constants:
             return self._constants[index].to(device)
-        copies = self.replicas if self.context.rank is None else 1
-        tops = [torch.empty(self.shapes[index], dtype=self.context.dtype) for _ in range(copies)]
+        tops = [torch.empty(self.shapes[index], dtype=self.context.dtype) for _ in range(self.replicas)]
         for top in tops:
             fill(top, self.fillers[index], self.generator, self.fail)
-        top = torch.stack(tops, 1).flatten(0, 1) if copies > 1 else tops[0]  # row i is replica i % copies'
+        tops = [tops[replica] for replica in self.held]
+        top = torch.stack(tops, 1).flatten(0, 1) if len(tops) > 1 else tops[0]
         top = top.to(device)
         if self.fillers[index].type == "constant":
             self._constants[index] = top

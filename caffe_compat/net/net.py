@@ -105,6 +105,7 @@ class Net:
         }
         self.observed = False  # run layer by layer, so that every blob can be read
         self._graph: Lowered | None = None
+        self._turns: list[list[Tensor]] = []  # the layers' buffers of each replica that runs in turn
         self._layerwise: Layerwise | None = None
         self.mixing_layer = mixing_layer(self) if self.context.virtual_replicas > 1 else None
         if self.mixing_layer:
@@ -419,12 +420,18 @@ class Net:
         """The virtual replicas one after the other, for nets whose layers mix records."""
         replicas = len(self.context.held)
         losses, results = [], []
-        for replica in range(replicas):
+        buffers = [buffer for layer in self.layers for buffer in layer.buffers()]
+        self._turns = self._turns or [[buffer.clone() for buffer in buffers] for _ in range(replicas)]
+        for replica, own in enumerate(self._turns):  # what a layer carries on to its next forward is each replica's
+            for buffer, value in zip(buffers, own, strict=True):
+                buffer.copy_(value)
             loss, outputs = self.graph(*(top[replica::replicas] for top in batch))
             if backward and loss.requires_grad:
                 (loss / replicas).backward()
             losses.append(loss.detach())
             results.append(outputs)
+            for buffer, value in zip(buffers, own, strict=True):
+                value.copy_(buffer)
             if replica == 0:  # BatchNorm's sums and the like are kept as replica 0 leaves them
                 kept = [(blob, blob.detach().clone()) for blob in self._fixed_blobs()]
         with torch.no_grad():
