@@ -18,36 +18,78 @@ from torch.autograd.function import once_differentiable
 from caffe_compat.layers.base import Context, Layer, Shape, layer
 
 
-class _Unit(torch.autograd.Function):
-    """One LSTM step: (c_prev, gates, cont) -> (c, h), with Caffe's gradient.
+def _step(c_prev: Tensor, gates: Tensor, cont: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """One LSTM step: c, h, and what `_step_backward` needs."""
+    size = c_prev.shape[-1]
+    i, f, o = gates[..., : 3 * size].sigmoid().split(size, -1)
+    f = f * cont
+    g = gates[..., 3 * size :].tanh()
+    c = f * c_prev + i * g
+    tanh_c = c.tanh()
+    return c, o * tanh_c, (c_prev, i, f, o, g, tanh_c)
+
+
+def _step_backward(dc: Tensor, dh: Tensor, *saved: Tensor) -> tuple[Tensor, Tensor]:
+    """Caffe's gradients of c_prev and the gates.
 
     With f = cont * s(f') Caffe has f (1 - f) where the derivative is cont s (1 - s); they are equal for
     the usual cont of 0 or 1. cont gets no gradient.
     """
+    c_prev, i, f, o, g, tanh_c = saved
+    dc = dc + dh * o * (1 - tanh_c * tanh_c)
+    gates = (dc * g * i * (1 - i), dc * c_prev * f * (1 - f), dh * tanh_c * o * (1 - o), dc * i * (1 - g * g))
+    return dc * f, torch.cat(gates, -1)
+
+
+class _Unit(torch.autograd.Function):
+    """(c_prev, gates, cont) -> (c, h)"""
 
     @staticmethod
     def forward(ctx: Any, c_prev: Tensor, gates: Tensor, cont: Tensor) -> tuple[Tensor, Tensor]:
-        size = c_prev.shape[-1]
-        i, f, o = gates[..., : 3 * size].sigmoid().split(size, -1)
-        f = f * cont
-        g = gates[..., 3 * size :].tanh()
-        c = f * c_prev + i * g
-        tanh_c = c.tanh()
-        ctx.save_for_backward(i, f, o, g, c_prev, tanh_c)
-        return c, o * tanh_c
+        c, h, saved = _step(c_prev, gates, cont)
+        ctx.save_for_backward(*saved)
+        return c, h
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dc: Tensor, dh: Tensor) -> tuple[Tensor, Tensor, None]:
-        i, f, o, g, c_prev, tanh_c = ctx.saved_tensors
-        dc = dc + dh * o * (1 - tanh_c * tanh_c)
-        gates = (
-            dc * g * i * (1 - i),
-            dc * c_prev * f * (1 - f),
-            dh * tanh_c * o * (1 - o),
-            dc * i * (1 - g * g),
-        )
-        return dc * f, torch.cat(gates, -1), None
+        return *_step_backward(dc, dh, *ctx.saved_tensors), None
+
+
+class _Unroll(torch.autograd.Function):
+    """All steps of an LSTM: (input's share of the gates, cont, weight of h, h, c) -> (all h, last c).
+
+    Written out because autograd would make the weight's gradient step by step; here it is one product.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, projected: Tensor, cont: Tensor, weight: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        before, saved, outputs = [], [], []
+        for x_t, cont_t in zip(projected.unbind(), cont.unbind(), strict=True):
+            before.append(h * cont_t)
+            c, h, kept = _step(c, torch.addmm(x_t, before[-1], weight.t()), cont_t)
+            outputs.append(h)
+            saved += kept
+        ctx.save_for_backward(cont, weight, torch.stack(before), *saved)
+        ctx.mark_non_differentiable(c)
+        return torch.stack(outputs), c
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, top: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        cont, weight, before, *saved = ctx.saved_tensors
+        dh, dc = torch.zeros_like(top[0]), torch.zeros_like(top[0])
+        steps: list[Tensor] = []
+        each = len(saved) // len(top)
+        for t in reversed(range(len(top))):
+            dc, gates = _step_backward(dc, dh + top[t], *saved[each * t : each * (t + 1)])
+            dh = gates @ weight * cont[t]
+            steps.append(gates)
+        projected = torch.stack(steps[::-1])
+        dweight = projected.flatten(0, 1).t() @ before.flatten(0, 1) if ctx.needs_input_grad[2] else None
+        return projected, None, dweight, None, None
 
 
 class Recurrent(Layer):
@@ -177,13 +219,8 @@ class LSTM(Recurrent):
     rows = 4
 
     def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
-        weight = self.blobs[len(self.blobs) - 1].t()
-        h, c = first
-        outputs = []
-        for x_t, cont_t in zip(projected.unbind(), cont.unbind(), strict=True):
-            c, h = _Unit.apply(c, torch.addmm(x_t, h * cont_t, weight), cont_t)
-            outputs.append(h)
-        return torch.stack(outputs), [h, c]
+        top, c = _Unroll.apply(projected, cont, self.blobs[len(self.blobs) - 1], *first)
+        return top, [top[-1], c]
 
 
 @layer("RNN")
