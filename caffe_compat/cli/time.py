@@ -1,0 +1,84 @@
+"""`caffe-compat time`: how long each layer of a net takes, forward and backward."""
+
+import argparse
+
+from caffe_compat.cli import common
+from caffe_compat.errors import UsageError
+
+HELP = "time a model layer by layer"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    common.add_model(parser)
+    parser.add_argument("--iterations", type=int, default=50, metavar="N", help="passes to average (default: 50)")
+    common.add_gpu(parser)
+    common.add_state(parser)
+    common.add_root(parser)
+    common.add_set(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    import time
+
+    import torch
+
+    from caffe_compat.cli.devices import choose_device
+    from caffe_compat.cli.overrides import apply_overrides
+    from caffe_compat.layers.base import Context
+    from caffe_compat.log.write import Log
+    from caffe_compat.net.net import Net
+    from caffe_compat.proto import TEST, TRAIN, text
+
+    if args.iterations < 1:
+        raise UsageError(f"--iterations {args.iterations} is below 1")
+    log = Log()
+    device = choose_device(args.gpu, None, log, "time")
+    param = text.read_net(common.locate(args.root, args.model), log)
+    apply_overrides(None, param, args.set, log)
+    param.state.phase = TEST if args.phase == "TEST" else TRAIN
+    param.state.level = args.level
+    param.state.stage.extend(common.stages(args.stage))
+    net = Net(param, context=Context(root=args.root), log=log, device=device)
+    runner = net.layerwise
+
+    def now() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() * 1000
+
+    initial_loss = runner.forward().item()
+    runner.backward()
+    log.timing_begins(initial_loss, args.iterations)
+    count = len(net.layers)
+    spent = {"forward": [0.0] * count, "backward": [0.0] * count}
+    began = [0.0]
+
+    def start(_: int) -> None:
+        began[0] = now()
+
+    runner.before_forward.append(start)
+    runner.before_backward.append(start)
+    for way, hooks in (("forward", runner.after_forward), ("backward", runner.after_backward)):
+        hooks.append(lambda i, way=way: spent[way].__setitem__(i, spent[way][i] + now() - began[0]))
+
+    total_began, forward, backward = now(), 0.0, 0.0
+    for iteration in range(args.iterations):
+        a = now()
+        runner.forward()
+        b = now()
+        runner.backward()
+        c = now()
+        forward, backward = forward + b - a, backward + c - b
+        log.timing_iteration(iteration, c - a)
+    total, n = now() - total_began, args.iterations
+    log.timing_ends(
+        [
+            (name, f / n, b / n)
+            for name, f, b in zip(net.layer_names, spent["forward"], spent["backward"], strict=True)
+        ],
+        forward / n,
+        backward / n,
+        total / n,
+        total,
+    )
+    return 0

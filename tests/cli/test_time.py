@@ -1,0 +1,37 @@
+"""The time command: a line for each layer, and totals that add up."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from caffe_compat.cli import main
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    shutil.copytree(REFERENCE / "data_lmdb", tmp_path / "data_lmdb")
+    for name in ("mean.binaryproto", "net.prototxt"):
+        shutil.copy(REFERENCE / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_layer_is_timed_both_ways(folder, capsys):
+    assert main(["time", "--model", "net.prototxt", "--iterations", "3"]) == 0
+    log = capsys.readouterr().err
+    rows = re.findall(r"] +(\S+)\t(forward|backward): (\S+) ms\.", log)
+    assert [name for name, way, _ in rows if way == "forward"][:3] == ["data", "label_data_1_split", "conv1"]
+    assert len(rows) == 2 * len({name for name, _, _ in rows})
+    assert len(re.findall(r"Iteration: \d forward-backward time", log)) == 3
+    forward = float(re.search(r"Average Forward pass: (\S+) ms", log)[1])
+    both = float(re.search(r"Average Forward-Backward: (\S+) ms", log)[1])
+    assert 0 < sum(float(ms) for _, way, ms in rows if way == "forward") <= forward * 1.001 <= both * 1.002
+    assert "*** Benchmark ends ***" in log
+
+
+def test_no_iterations_are_refused(folder, capsys):
+    assert main(["time", "--model", "net.prototxt", "--iterations", "0"]) == 2
+    assert "--iterations 0 is below 1" in capsys.readouterr().err
