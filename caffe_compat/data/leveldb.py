@@ -79,7 +79,7 @@ class LevelDb(Source):
         stored = sum(table.size for level in self._levels.values() for table in level.values())
         stored += sum(os.path.getsize(os.path.join(self.path, log)) for log in self._logs())
         first = next(self._records(), None)
-        return max(1, stored // (len(first.key) + len(first.value))) if first else 0
+        return max(1, stored // (len(first.key) + 8 + len(first.value))) if first else 0
 
     @classmethod
     def is_at(cls, path: str) -> bool:

@@ -30,7 +30,7 @@ SHAPES: dict[str, _Mask] = {
     "plus": lambda u, v, r: (_box(u, v) < r) & (np.minimum(abs(u), abs(v)) < r // 4),
     "cross": lambda u, v, r: (_box(u, v) < r * 7 // 8) & (abs(abs(u) - abs(v)) < r * 3 // 8),
     "bars": lambda u, v, r: (_box(u, v) < r * 7 // 8) & (v * 3 // r % 2 == 0),
-    "checkers": lambda u, v, r: (_box(u, v) < r * 7 // 8) & ((u * 2 // r + v * 2 // r) % 2 == 0),
+    "checkers": lambda u, v, r: (_box(u, v) < r * 5 // 6) & ((_cell(u, r) + _cell(v, r)) % 2 == 0),
     "crescent": lambda u, v, r: (u * u + v * v < r * r) & (u * u + (v + r // 2) ** 2 > r * r * 5 // 8),
 }
 
@@ -73,3 +73,8 @@ def _draw(count: int, bits: np.random.PCG64) -> tuple[np.ndarray, np.ndarray]:
 
 def _box(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.maximum(abs(u), abs(v))
+
+
+def _cell(distance: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """Which third of the radius it is, counted from the centre; the middle one is the 0th."""
+    return (abs(distance) * 6 + r) // (2 * r)

@@ -96,22 +96,20 @@ class Transformer:
         Mean and scale go pixel by pixel, so they may come before or after the cut: the mean image is
         subtracted first, in its own place, and the rest when fewer pixels are left.
         """
-        result = images
+        result, height, width = images, *images.shape[2:]
+        own = self.mean is not None  # whether `result` may be changed: `images` may be kept for later
         if self.mean is not None:
             self.mean = self.mean.to(images.device)
-            result = (
-                images.to(self.dtype).sub_(self.mean) if images.dtype != self.dtype else images - self.mean
-            )
-        height, width = images.shape[2:]
-        if self.random_crop:
-            tops, lefts = draws[:, -2] % (height - self.crop + 1), draws[:, -1] % (width - self.crop + 1)
-            if (height, width) != (self.crop, self.crop):
-                result = _windows(result, tops, lefts, self.crop)
-        elif self.crop:
-            top, left = (height - self.crop) // 2, (width - self.crop) // 2
-            result = result[:, :, top : top + self.crop, left : left + self.crop]
+            result = images.to(self.dtype, copy=True).sub_(self.mean)
+        if self.crop and (height, width) != (self.crop, self.crop):
+            if self.random_crop:
+                tops, lefts = draws[:, -2] % (height - self.crop + 1), draws[:, -1] % (width - self.crop + 1)
+                result, own = _windows(result, tops, lefts, self.crop), True
+            else:
+                top, left = (height - self.crop) // 2, (width - self.crop) // 2
+                result = result[:, :, top : top + self.crop, left : left + self.crop]
         if self.mirror:
-            result = _mirror(result, draws[:, 0] % 2 == 1)
+            result = _mirror(result, draws[:, 0] % 2 == 1, own)
         if self.mean is None:
             result = result.to(self.dtype, copy=True)
         if self.mean_values is not None:
@@ -158,11 +156,18 @@ def _windows(images: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
     return torch.from_numpy(windows[index.numpy(), tops.numpy(), lefts.numpy()])
 
 
-def _mirror(images: Tensor, flipped: Tensor) -> Tensor:
-    """The pictures, those of `flipped` with left and right exchanged."""
+def _mirror(images: Tensor, flipped: Tensor, in_place: bool) -> Tensor:
+    """The pictures, those of `flipped` with left and right exchanged; `in_place` allows to change `images`."""
     if images.device.type != "cpu":
         return torch.where(flipped[:, None, None, None], images.flip(3), images)
-    result = np.array(images.numpy())
+    result = images.numpy() if in_place else images.numpy().copy()
     which = np.flatnonzero(flipped.numpy())
-    result[which] = images.numpy()[which][..., ::-1]
+    result[which] = _reversed_rows(result[which])
     return torch.from_numpy(result)
+
+
+def _reversed_rows(pixels: np.ndarray) -> np.ndarray:
+    """The last axis backwards: bytes eight at a time where they come in eights, which is twice as fast."""
+    if pixels.itemsize == 1 and pixels.shape[-1] % 8 == 0:
+        return pixels.view(np.uint64)[..., ::-1].byteswap().view(np.uint8)
+    return pixels[..., ::-1]

@@ -28,6 +28,8 @@ class HDF5Data(DataLayer):
     """
 
     num_top = (1, None)
+    _rows: Tensor  # of the file being read, those still to be served
+    _blobs: list[Tensor]  # of that file
 
     def open(self) -> None:
         p = self.param.hdf5_data_param
@@ -80,8 +82,7 @@ class HDF5Data(DataLayer):
     def _restart(self) -> None:
         """Stand at `position`."""
         self._to_come = self._visits(self.position)
-        self._rows = torch.empty(0, dtype=torch.int64)  # of the file being read
-        self._blobs: list[Tensor] = []
+        self._rows, self._blobs = torch.empty(0, dtype=torch.int64), []
 
     def _visits(self, position: int) -> Iterator[tuple[list[Tensor], Tensor]]:
         """Endless: (blobs of a file, rows in serving order), from where `position` rows have been served."""

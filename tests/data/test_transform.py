@@ -1,0 +1,166 @@
+"""Caffe's transformation against its formula, pixel by pixel, in float32 and to the last bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from caffe_compat.data.transform import Transformer
+from caffe_compat.proto import TEST, TRAIN
+from caffe_compat.proto import TransformationParameter as Param
+from caffe_compat.proto.binary import write_binaryproto
+
+RNG = np.random.default_rng(5)
+IMAGES = RNG.integers(0, 256, (6, 3, 11, 8), np.uint8)
+MEAN = RNG.uniform(0, 255, (3, 11, 8)).astype(np.float32)
+VALUES = (104.25, 117.1, 123.68)
+
+
+class Refused(Exception):
+    pass
+
+
+def refuse(what):
+    raise Refused(what)
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_binaryproto(tmp_path / "mean.binaryproto", MEAN[None])
+    return str(tmp_path)
+
+
+def transformer(root="", phase=TRAIN, dtype=torch.float32, seed=1, **fields):
+    return Transformer(Param(**fields), phase, torch.Generator().manual_seed(seed), refuse, root, dtype)
+
+
+def formula(image, draws, phase, mirror=False, crop_size=0, mean=None, values=(), scale=1.0, dtype=np.float32):
+    """One picture, written as loops over Caffe's indices."""
+    draws = [int(d) for d in draws]
+    channels, height, width = image.shape
+    flip = mirror and draws.pop(0) % 2 == 1
+    rows, columns = (crop_size, crop_size) if crop_size else (height, width)
+    top = left = 0
+    if crop_size and phase == TRAIN:
+        top, left = draws[0] % (height - crop_size + 1), draws[1] % (width - crop_size + 1)
+    elif crop_size:
+        top, left = (height - crop_size) // 2, (width - crop_size) // 2
+    out = np.empty((channels, rows, columns), dtype)
+    for c, h, w in np.ndindex(*out.shape):
+        pixel = dtype(image[c, top + h, left + w])
+        if mean is not None:
+            pixel = pixel - dtype(mean[c, top + h, left + w])
+        elif values:
+            pixel = pixel - dtype(values[c % len(values)])
+        out[c, h, columns - 1 - w if flip else w] = pixel * dtype(np.float32(scale))
+    return out
+
+
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("crop_size", [0, 5, 8])
+@pytest.mark.parametrize("subtract", ["", "file", "one", "each"])
+@pytest.mark.parametrize("scale", [1.0, 0.00390625, 0.1])
+def test_every_combination_is_exact(root, phase, mirror, crop_size, subtract, scale):
+    values = {"one": VALUES[:1], "each": VALUES}.get(subtract, ())
+    fields = {"mirror": mirror, "crop_size": crop_size, "scale": scale, "mean_value": values}
+    if subtract == "file":
+        fields["mean_file"] = "mean.binaryproto"
+    change = transformer(root, phase, **fields)
+    draws = change.draw(len(IMAGES))
+    before = IMAGES.copy()
+    for kind in (np.uint8, np.float32):
+        images = IMAGES.astype(kind)
+        tops = change(torch.from_numpy(images), draws)
+        assert tops.dtype == torch.float32 and tops.is_contiguous()
+        assert tuple(tops.shape[1:]) == change.top_shape(IMAGES.shape[1:], lambda: "it")
+        for image, draw, top in zip(IMAGES, draws, tops, strict=True):
+            mean = MEAN if subtract == "file" else None
+            wanted = formula(image, draw, phase, mirror, crop_size, mean, values, scale)
+            np.testing.assert_array_equal(top.numpy(), wanted)
+        np.testing.assert_array_equal(images, before.astype(kind), err_msg="the source changed")
+
+
+def test_double_precision(root):
+    change = transformer(root, dtype=torch.float64, mean_file="mean.binaryproto", scale=0.1)
+    top = change(torch.from_numpy(IMAGES), change.draw(6))[2].numpy()
+    np.testing.assert_array_equal(top, formula(IMAGES[2], (), TRAIN, mean=MEAN, scale=0.1, dtype=np.float64))
+
+
+@pytest.mark.parametrize("width", [6, 8, 16])
+def test_mirror_of_any_width(width):
+    images = RNG.integers(0, 256, (9, 2, 3, width), np.uint8)
+    change = transformer(mirror=True)
+    draws = change.draw(9)
+    coins = (draws[:, 0] % 2 == 1).numpy()
+    assert 0 < coins.sum() < 9
+    wanted = np.where(coins[:, None, None, None], images[..., ::-1], images)
+    np.testing.assert_array_equal(change(torch.from_numpy(images), draws).numpy(), wanted)
+    # A batch that is a slice of longer records, as the records of a database are.
+    records = np.zeros((9, 6 * width + 5), np.uint8)
+    records[:, 3:-2] = images.reshape(9, -1)
+    view = torch.from_numpy(records)[:, 3:-2].view(images.shape)
+    np.testing.assert_array_equal(change(view, draws).numpy(), wanted)
+
+
+def test_draws_come_picture_by_picture_in_caffes_order():
+    both = transformer(mirror=True, crop_size=5).draw(4)
+    assert both.shape == (4, 3)
+    generator = torch.Generator().manual_seed(1)
+    one_by_one = torch.cat([torch.randint(0, 1 << 32, (1, 3), generator=generator) for _ in range(4)])
+    assert torch.equal(both, one_by_one)
+    assert transformer(phase=TEST, mirror=True, crop_size=5).draw(4).shape == (4, 1)
+    assert transformer(crop_size=5).draw(4).shape == (4, 2)
+    assert transformer(phase=TEST, crop_size=5).draw(4).shape == (4, 0)
+
+
+def test_crops_are_anywhere_and_coins_are_fair():
+    ramp = torch.arange(11 * 8, dtype=torch.float32).view(1, 1, 11, 8).expand(4000, 1, 11, 8)
+    change = transformer(mirror=True, crop_size=6)
+    corners = change(ramp, change.draw(4000))[:, 0, 0]
+    flipped = corners[:, 0] > corners[:, -1]
+    assert 1850 < flipped.sum() < 2150
+    places = torch.where(flipped, corners[:, -1], corners[:, 0]).long().bincount()
+    assert places.nonzero().flatten().tolist() == [8 * y + x for y in range(6) for x in range(3)]
+    assert places[places > 0].min() > 150  # 222 each on average
+
+
+def test_colour():
+    assert transformer().colour is None
+    assert transformer(force_color=True).colour is True
+    assert transformer(force_gray=True).colour is False
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"mean_file": "mean.binaryproto", "mean_value": [1]}, r"both mean_file 'mean.binaryproto' and 1 mean_value are"),
+        ({"mean_file": "none"}, r"mean_file '.*none' does not exist; make it with: caffe-compat compute-image-mean SOURCE"),
+        ({"force_color": True, "force_gray": True}, "force_color and force_gray are both set"),
+        ({"crop_size": 9}, "crop_size 9 is larger than record 3, which is 11 x 8; use at most 8"),
+        ({"mean_value": [1, 2]}, "2 mean_value for the 3 channels of record 3; give 1 or 3"),
+    ],
+)
+def test_refusals(root, fields, message):
+    with pytest.raises(Refused, match=message):
+        transformer(root, **fields).top_shape((3, 11, 8), lambda: "record 3")
+
+
+def test_a_mean_of_another_size(root):
+    change = transformer(root, mean_file="mean.binaryproto", crop_size=4)
+    with pytest.raises(Refused, match=r"mean.binaryproto' is 3 x 11 x 8 and record 3 is 3 x 8 x 11; make the mean from"):
+        change.top_shape((3, 8, 11), lambda: "record 3")
+
+
+def test_a_mean_of_several_pictures(tmp_path):
+    write_binaryproto(tmp_path / "mean.binaryproto", np.stack([MEAN, MEAN]))
+    with pytest.raises(Refused, match=r"has the shape \(2, 3, 11, 8\); it must be 1 x C x H x W"):
+        transformer(str(tmp_path), mean_file="mean.binaryproto")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("fields", [{"crop_size": 5}, {"mean_file": "mean.binaryproto"}, {"crop_size": 5, "mean_value": [9]}])
+def test_the_gpu_gives_the_same(root, fields):
+    change = transformer(root, mirror=True, scale=0.1, **fields)
+    draws = change.draw(6)
+    wanted = change(torch.from_numpy(IMAGES), draws)
+    assert torch.equal(change(torch.from_numpy(IMAGES).cuda(), draws.cuda()).cpu(), wanted)
