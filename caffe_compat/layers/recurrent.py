@@ -66,7 +66,9 @@ class _Unroll(torch.autograd.Function):
     def forward(
         ctx: Any, projected: Tensor, cont: Tensor, weight: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor]:
-        before, saved, outputs = [], [], []
+        before: list[Tensor] = []
+        saved: list[Tensor] = []
+        outputs: list[Tensor] = []
         for x_t, cont_t in zip(projected.unbind(), cont.unbind(), strict=True):
             before.append(h * cont_t)
             c, h, kept = _step(c, torch.addmm(x_t, before[-1], weight.t()), cont_t)
