@@ -403,7 +403,7 @@ SOLVERS: dict[str, tuple[str, Message]] = {
     ),
     "quickstart_solver": (
         "The run of tools/quickstart.sh: one short cycle of the learning rate, for one replica on a CPU.",
-        solver("quickstart", triangular(0.1, 1, 200, 400), 100, "data/shapes/quickstart")
+        solver("quickstart", triangular(0.1, 1, 150, 300), 100, "data/shapes/quickstart")
         | {"test_iter": 16, "test_interval": 50, "test_initialization": False, "display": 20},
     ),
     "lenet_solver": (

@@ -37,17 +37,23 @@ pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 install_torch() {
     local index=https://download.pytorch.org/whl/cpu
-    local extra=()
+    local offered extra=()
     # A configured index or wheel folder may offer the CPU build already; otherwise ask PyTorch's own, and if that does
     # not answer take the default build: larger, and it runs on the CPU as well.
-    if [ "$1" = cpu ] && ! pip install --dry-run --no-deps -c tools/constraints.txt torch 2>/dev/null | grep -q '+cpu'; then
-        if "$VENV/bin/python" -c "import urllib.request as u; u.urlopen('$index/torch/', timeout=10)" 2>/dev/null; then
-            extra=(--extra-index-url "$index")
-        else
-            echo "    PyTorch's index of CPU builds does not answer; the default build (with CUDA libraries) is used"
-        fi
+    if [ "$1" = cpu ]; then
+        offered=$(pip install --dry-run --no-deps --ignore-installed -c tools/constraints.txt torch 2>/dev/null) || true
+        case $offered in
+        *+cpu*) ;;
+        *)
+            if "$VENV/bin/python" -c "import urllib.request as u; u.urlopen('$index/torch/', timeout=10)" 2>/dev/null; then
+                extra=(--extra-index-url "$index")
+            else
+                echo "    PyTorch's index of CPU builds does not answer; the default build (with CUDA libraries) is used"
+            fi
+            ;;
+        esac
     fi
-    pip install --quiet -c tools/constraints.txt ${extra[@]+"${extra[@]}"} setuptools torch
+    pip install -qq -c tools/constraints.txt ${extra[@]+"${extra[@]}"} setuptools torch
 }
 
 # setup_venv EXTRA [EXTRA...]: an environment with the package (editable) and these extras. A stamp of everything it
@@ -73,7 +79,7 @@ setup_venv() {
     step "Installing torch ($build build) and caffe_compat [$extras]; a few hundred megabytes the first time"
     install_torch "$build" ||
         die "torch could not be installed: the lines above say why. Is a package registry reachable (pip config list)?"
-    pip install --quiet --no-build-isolation -c tools/constraints.txt -e ".[$extras]" ||
+    pip install -qq --no-build-isolation -c tools/constraints.txt -e ".[$extras]" ||
         die "the package could not be installed: the lines above say why"
     if [ "$build" = cuda ] && ! "$VENV/bin/python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
         echo "    note: nvidia-smi lists a GPU, but the torch that pip found cannot use it; training will run on the CPU"
