@@ -93,7 +93,9 @@ def _picture(datum: Any, colour: bool | None, name: Callable[[], str]) -> np.nda
         raise DataError(
             f"{name()} has the shape {shape}; every side must be above 0; make the database again"
         )
-    flat = np.frombuffer(datum.data, np.uint8).copy() if datum.data else np.array(datum.float_data, np.float32)
+    flat = (
+        np.frombuffer(datum.data, np.uint8).copy() if datum.data else np.array(datum.float_data, np.float32)
+    )
     if flat.size != prod(shape):
         raise DataError(
             f"{name()} has {flat.size} values for its shape {shape}, which needs {prod(shape)}; "

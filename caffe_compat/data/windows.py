@@ -63,7 +63,7 @@ def read_windows(path: str, fg_threshold: float, bg_threshold: float) -> Windows
             if overlap >= fg_threshold:
                 if label < 1:
                     words.fail(
-                        f"a box with overlap {overlap} is an object and has the class {label}; classes start at 1"
+                        f"a box with overlap {overlap:g} is an object and has the class {label}; classes start at 1"
                     )
                 windows.foreground.append(Box(index, label, *corners))
             elif overlap < bg_threshold:

@@ -90,7 +90,10 @@ def test_every_form(tmp_path, name, copy, layout, form):
 
 
 def test_a_pickle_of_an_old_numpy(tmp_path, name, copy):
-    members = {f: python(name, *p).replace(b"numpy._core.multiarray", b"numpy.core.multiarray") for f, p in copy.items()}
+    members = {
+        f: python(name, *p).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+        for f, p in copy.items()
+    }
     assert b"numpy.core" in members[KINDS[name].test[0]]
     assert_is(name, copy, load(KINDS[name], archive(tmp_path / "x.tgz", members)))
 
@@ -102,7 +105,9 @@ def test_a_pickle_that_runs_something_is_refused(tmp_path, name, copy):
 
     members = files(name, copy, "python")
     members[KINDS[name].test[0]] = pickle.dumps({b"data": Evil()})
-    with pytest.raises(DataError, match=r"x.tgz: test\w* is no batch of the python layout: it asks for \w+.mkdir"):
+    with pytest.raises(
+        DataError, match=r"x.tgz: test\w* is no batch of the python layout: it asks for \w+.mkdir"
+    ):
         load(KINDS[name], archive(tmp_path / "x.tgz", members))
     assert not (tmp_path / "evil").exists()
 
@@ -114,7 +119,9 @@ def test_missing_files_are_named(tmp_path, copy, name, layout):
     for file in gone:
         del members[file]
     names = ", ".join(file.removesuffix(".bin") for file in gone)
-    with pytest.raises(DataError, match=rf"x.tgz' lacks {names} \(with or without .bin\); give the folder or the arch"):
+    with pytest.raises(
+        DataError, match=rf"x.tgz' lacks {names} \(with or without .bin\); give the folder or the arch"
+    ):
         load(KINDS[name], archive(tmp_path / "x.tgz", members))
 
 
@@ -136,7 +143,9 @@ def test_a_truncated_binary_file(tmp_path, name, copy):
     file = f"{KINDS[name].test[0]}.bin"
     members[file] = members[file][:-1]
     record = 3072 + KINDS[name].label_bytes
-    with pytest.raises(DataError, match=rf"{file} has {len(members[file])} bytes, which is no whole number of .* {record}"):
+    with pytest.raises(
+        DataError, match=rf"{file} has {len(members[file])} bytes, which is no whole number of .* {record}"
+    ):
         load(KINDS[name], archive(tmp_path / "x.tgz", members))
     members[file] = b""
     with pytest.raises(DataError, match=rf"{file} has 0 bytes"):
@@ -146,7 +155,9 @@ def test_a_truncated_binary_file(tmp_path, name, copy):
 def test_a_label_out_of_range(tmp_path, name, copy):
     file = KINDS[name].test[0]
     copy[file][2][1] = KINDS[name].classes
-    with pytest.raises(DataError, match=rf"{file}: record 1 has the label {KINDS[name].classes} and there are"):
+    with pytest.raises(
+        DataError, match=rf"{file}: record 1 has the label {KINDS[name].classes} and there are"
+    ):
         load(KINDS[name], archive(tmp_path / "x.tgz", files(name, copy, "python")))
 
 
@@ -157,5 +168,7 @@ def test_a_pickle_whose_parts_do_not_fit(tmp_path, name, copy):
     members[file] = pickle.dumps(
         {b"data": pictures[:2].reshape(2, -1), KINDS[name].label_key: labels.tolist()}, 2
     )
-    with pytest.raises(DataError, match=rf"{file} has {len(labels)} labels and data of the shape \(2, 3072\)"):
+    with pytest.raises(
+        DataError, match=rf"{file} has {len(labels)} labels and data of the shape \(2, 3072\)"
+    ):
         load(KINDS[name], archive(tmp_path / "x.tgz", members))

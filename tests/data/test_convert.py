@@ -43,7 +43,10 @@ def test_a_leveldb_of_golden_records(reference, tmp_path):
     data = reference / "data"
     lines = read_list(str(data / "list.txt"))
     leveldb.write(str(tmp_path / "x"), records(f"{data}/", lines, Options(**SIZE), pytest.fail))
-    ours, theirs = open_source("LEVELDB", str(tmp_path / "x")), open_source("LEVELDB", str(data / "raw_leveldb"))
+    ours, theirs = (
+        open_source("LEVELDB", str(tmp_path / "x")),
+        open_source("LEVELDB", str(data / "raw_leveldb")),
+    )
     assert list(ours.keys) == list(theirs.keys) and list(ours.walk()) == list(theirs.walk())
 
 
@@ -52,7 +55,9 @@ def test_a_file_that_needs_no_change_is_stored_as_it_is(reference, tmp_path, nam
     shutil.copy(reference / "data" / "pictures" / "00.png", tmp_path / name)
     content = (tmp_path / name).read_bytes()
     ((_, value),), _ = made(tmp_path, [(name, 3)], encoded=True, encode_type="png")
-    assert Datum.FromString(value) == Datum(data=content if kept else encode(read(str(tmp_path / name)), "png"), label=3, encoded=True)
+    assert Datum.FromString(value) == Datum(
+        data=content if kept else encode(read(str(tmp_path / name)), "png"), label=3, encoded=True
+    )
 
 
 def test_jpg_means_jpeg_too_but_not_the_other_way(reference, tmp_path):
@@ -75,7 +80,9 @@ def test_gray_pictures_are_encoded_anew(reference):
 
 def test_pictures_that_cannot_be_read_leave_a_gap_in_the_keys(reference, tmp_path):
     data = reference / "data"
-    (found, skipped) = made(data, [("none.png", 1), ("pictures/01.png", 2), ("list.txt", 3), ("pictures/02.png", 4)])
+    (found, skipped) = made(
+        data, [("none.png", 1), ("pictures/01.png", 2), ("list.txt", 3), ("pictures/02.png", 4)]
+    )
     assert [key for key, _ in found] == [b"00000001_pictures/01.png", b"00000003_pictures/02.png"]
     assert skipped == [f"{data}/none.png", f"{data}/list.txt"]
 
@@ -86,12 +93,16 @@ def test_check_size(reference, tmp_path):
     lines = [("a.png", 0), ("b.png", 1), ("c.png", 2)]
     assert len(made(tmp_path, lines[:2], check_size=True)[0]) == 2, "Caffe compares the number of values"
     assert len(made(tmp_path, lines)[0]) == 3
-    with pytest.raises(DataError, match=r"c.png' has 90 values and the first picture 72; give --resize_height"):
+    with pytest.raises(
+        DataError, match=r"c.png' has 90 values and the first picture 72; give --resize_height"
+    ):
         made(tmp_path, lines, check_size=True)
 
 
 def test_an_encoding_that_opencv_lacks(reference):
-    with pytest.raises(DataError, match="does not write pictures of type 'docx'; give an --encode_type such as png"):
+    with pytest.raises(
+        DataError, match="does not write pictures of type 'docx'; give an --encode_type such as png"
+    ):
         made(reference / "data", [("pictures/01.png", 2)], encode_type="docx")
 
 

@@ -99,26 +99,34 @@ def test_a_server_that_cannot_resume_sends_all_again(server, tmp_path):
 
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
     (tmp_path / "x.part").write_bytes(b"?" * 1000)
-    with pytest.raises(DataError, match=rf"the download has the MD5 [0-9a-f]{{32}} and should have {MD5}; run the command"):
+    with pytest.raises(
+        DataError, match=rf"the download has the MD5 [0-9a-f]{{32}} and should have {MD5}; run the command"
+    ):
         download.download(server.url, str(tmp_path / "x"), MD5)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_never_sends_is_given_up(server, tmp_path):
     server.stop_after = [0] * 9
-    with pytest.raises(DataError, match=r"cannot download http://127\.0\.0\.1:\d+/set.tar.gz: the connection broke; run the"):
+    with pytest.raises(
+        DataError, match=r"cannot download http://127\.0\.0\.1:\d+/set.tar.gz: the connection broke; run the"
+    ):
         download.download(server.url, str(tmp_path / "x"), MD5)
     assert len(server.ranges) == 4
 
 
 def test_a_refusal_is_final(server, tmp_path):
-    with pytest.raises(DataError, match="the server answers 404 Not Found; run the command again .* fetch x by other means"):
+    with pytest.raises(
+        DataError, match="the server answers 404 Not Found; run the command again .* fetch x by other means"
+    ):
         download.download(server.url + "/missing", str(tmp_path / "x"), MD5)
     assert len(server.ranges) == 1
 
 
 def test_no_server(server, tmp_path):
-    with pytest.raises(DataError, match=r"cannot download http://127.0.0.1:9/x: .*[Rr]efused; run the command again"):
+    with pytest.raises(
+        DataError, match=r"cannot download http://127.0.0.1:9/x: .*[Rr]efused; run the command again"
+    ):
         download.download("http://127.0.0.1:9/x", str(tmp_path / "x"), MD5)
 
 

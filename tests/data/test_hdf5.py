@@ -34,7 +34,10 @@ def test_rows(path):
 @pytest.mark.parametrize(
     "datasets, message",
     [
-        (["data", "labels"], r"x.h5' has no dataset 'labels', only 'data', 'group', 'label', .*; tops are named like"),
+        (
+            ["data", "labels"],
+            r"x.h5' has no dataset 'labels', only 'data', 'group', 'label', .*; tops are named like",
+        ),
         (["group"], "has no dataset 'group'"),
         (["number"], "dataset 'number' of '.*x.h5' is a single number; it needs a row"),
         (["text"], r"dataset 'text' of '.*x.h5' holds \|S1; only integers and floats"),
@@ -48,7 +51,9 @@ def test_refusals(path, datasets, message):
 
 
 def test_missing_and_broken_files(path):
-    with pytest.raises(DataError, match=r"the HDF5 file 'none' cannot be read: .*; copy it again or make it again"):
+    with pytest.raises(
+        DataError, match=r"the HDF5 file 'none' cannot be read: .*; copy it again or make it again"
+    ):
         hdf5.read_rows("none", ["data"])
     os.truncate(path, os.path.getsize(path) // 2)
     with pytest.raises(DataError, match=r"x.h5' cannot be read: .*truncated"):
@@ -75,5 +80,7 @@ def test_without_h5py(monkeypatch):
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(MissingExtra, match="HDF5 files needs the package h5py; install it with: pip install h5py"):
+    with pytest.raises(
+        MissingExtra, match="HDF5 files needs the package h5py; install it with: pip install h5py"
+    ):
         hdf5.read_rows("x", ["data"])

@@ -28,7 +28,11 @@ def log(*records, first=1):
     """A log of one batch a record; a record is (key, value), value None deletes."""
     data = b""
     for sequence, (key, value) in enumerate(records, first):
-        change = bytes([value is not None]) + leveldb._string(key) + (b"" if value is None else leveldb._string(value))
+        change = (
+            bytes([value is not None])
+            + leveldb._string(key)
+            + (b"" if value is None else leveldb._string(value))
+        )
         data += leveldb._log_bytes(struct.pack("<QI", sequence, 1) + change)
     return data
 
@@ -66,7 +70,9 @@ def test_what_is_written_is_read(tmp_path_factory, records, block, table):
 
 
 def test_keys_must_rise(tmp_path):
-    with pytest.raises(DataError, match=r"key b'a' does not come after b'a'; LevelDB tables need rising keys"):
+    with pytest.raises(
+        DataError, match=r"key b'a' does not come after b'a'; LevelDB tables need rising keys"
+    ):
         leveldb.write(str(tmp_path / "x"), [(b"a", b"1"), (b"a", b"2")])
 
 
@@ -74,9 +80,15 @@ def test_the_newest_version_of_a_key_wins_and_deleted_ones_are_gone(tmp_path):
     """Records in the log hide those of tables, whatever the level."""
     folder = tmp_path / "x"
     leveldb.write(str(folder), [(b"a", b"old"), (b"b", b"old"), (b"c", b"old")])
-    (folder / "000009.log").write_bytes(log((b"b", b"new"), (b"a", None), (b"d", b"added"), (b"d", b"twice"), first=9))
+    (folder / "000009.log").write_bytes(
+        log((b"b", b"new"), (b"a", None), (b"d", b"added"), (b"d", b"twice"), first=9)
+    )
     source = LevelDb(str(folder))
-    assert list(zip(source.keys, source.walk(), strict=True)) == [(b"b", b"new"), (b"c", b"old"), (b"d", b"twice")]
+    assert list(zip(source.keys, source.walk(), strict=True)) == [
+        (b"b", b"new"),
+        (b"c", b"old"),
+        (b"d", b"twice"),
+    ]
 
 
 def test_logs_that_are_in_tables_already_are_left_out(tmp_path):
@@ -102,7 +114,9 @@ def test_a_record_longer_than_a_log_block(tmp_path):
 @pytest.mark.parametrize("name", ["CURRENT", "MANIFEST-000004", "000005.ldb"])
 def test_a_missing_file_is_named(golden, name):
     os.remove(golden / name)
-    with pytest.raises(DataError, match=rf"lacks the file {name[:6]}.*No such file|holds no LEVELDB database"):
+    with pytest.raises(
+        DataError, match=rf"lacks the file {name[:6]}.*No such file|holds no LEVELDB database"
+    ):
         list(open_source("LEVELDB", str(golden)).walk())
 
 
@@ -131,7 +145,9 @@ def test_a_truncated_table_is_named(golden):
     path = golden / "000005.ldb"
     size = path.stat().st_size
     os.truncate(path, size - 100)
-    with pytest.raises(DataError, match=rf"000005.ldb, byte {size - 100}: it is truncated: .* manifest says {size}"):
+    with pytest.raises(
+        DataError, match=rf"000005.ldb, byte {size - 100}: it is truncated: .* manifest says {size}"
+    ):
         list(LevelDb(str(golden)).walk())
 
 
@@ -142,7 +158,9 @@ def test_a_truncated_or_changed_log_is_named(tmp_path):
     edit(folder, 2, leveldb._varints(2, 3))
     (folder / "000003.log").write_bytes(good[:-1])
     second = len(good) // 2
-    with pytest.raises(DataError, match=rf"000003.log, byte {second}: it is truncated: .* its {len(good) - 1} bytes"):
+    with pytest.raises(
+        DataError, match=rf"000003.log, byte {second}: it is truncated: .* its {len(good) - 1} bytes"
+    ):
         list(LevelDb(str(folder)).walk())
     (folder / "000003.log").write_bytes(good[:-1] + b"x")
     with pytest.raises(DataError, match=rf"000003.log, byte {second}: the checksum is wrong; copy it again"):
@@ -157,7 +175,9 @@ def test_other_faults_are_named(golden, tmp_path):
     with pytest.raises(DataError, match="CURRENT, byte 0: it names 'hello', which is no manifest"):
         LevelDb(str(golden))
     edit(golden, 9, leveldb._varints(1) + leveldb._string(b"mine"))
-    with pytest.raises(DataError, match=r"sorts its keys by mine and only leveldb\.BytewiseComparator can be read"):
+    with pytest.raises(
+        DataError, match=r"sorts its keys by mine and only leveldb\.BytewiseComparator can be read"
+    ):
         LevelDb(str(golden))
     edit(golden, 9, leveldb._varints(44))
     with pytest.raises(DataError, match="MANIFEST-000009, byte 0: a version edit is malformed"):
@@ -172,7 +192,9 @@ def test_an_unknown_compression_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(leveldb, "_RAW", 4)
     leveldb.write(str(tmp_path / "x"), [(b"a", b"1")])
     monkeypatch.setattr(leveldb, "_RAW", 0)
-    with pytest.raises(DataError, match=r"000004.ldb, byte \d+: compression 4 is not known, only none \(0\) and Snappy \(1\)"):
+    with pytest.raises(
+        DataError, match=r"000004.ldb, byte \d+: compression 4 is not known, only none \(0\) and Snappy \(1\)"
+    ):
         list(LevelDb(str(tmp_path / "x")).walk())
 
 

@@ -93,24 +93,35 @@ def test_an_empty_one(tmp_path):
 
 
 def test_a_folder_without_a_database(tmp_path):
-    with pytest.raises(DataError, match="holds no LMDB database; make one with: caffe-compat convert-imageset"):
+    with pytest.raises(
+        DataError, match="holds no LMDB database; make one with: caffe-compat convert-imageset"
+    ):
         open_source("LMDB", "", str(tmp_path))
 
 
 def test_the_other_backend_is_found_out(folder, reference):
-    with pytest.raises(DataError, match=r"backend LMDB, but the net says backend: LEVELDB \(the default\); write `backend: LMDB`"):
+    with pytest.raises(
+        DataError,
+        match=r"backend LMDB, but the net says backend: LEVELDB \(the default\); write `backend: LMDB`",
+    ):
         open_source("LEVELDB", folder)
-    with pytest.raises(DataError, match="backend LEVELDB, but the net says backend: LMDB; write `backend: LEVELDB`"):
+    with pytest.raises(
+        DataError, match="backend LEVELDB, but the net says backend: LMDB; write `backend: LEVELDB`"
+    ):
         open_source("LMDB", str(reference / "data" / "raw_leveldb"))
 
 
 def test_an_unknown_backend():
-    with pytest.raises(DataError, match="unknown backend 'LMBD'; did you mean 'LMDB'.* known backends: LEVELDB, LMDB"):
+    with pytest.raises(
+        DataError, match="unknown backend 'LMBD'; did you mean 'LMDB'.* known backends: LEVELDB, LMDB"
+    ):
         open_source("LMBD", "x")
 
 
 def test_registering_a_backend_twice_names_both_modules():
-    with pytest.raises(ValueError, match=r"'LMDB' is registered by both caffe_compat\.data\.lmdb and .*test_lmdb"):
+    with pytest.raises(
+        ValueError, match=r"'LMDB' is registered by both caffe_compat\.data\.lmdb and .*test_lmdb"
+    ):
         base.source("LMDB")(type("Again", (base.Source,), {"__module__": __name__}))
 
 
@@ -119,7 +130,9 @@ def test_a_truncated_file_is_refused_before_it_is_mapped(folder, keep):
     path = os.path.join(folder, "data.mdb")
     size = os.path.getsize(path)
     os.truncate(path, int(size * keep))
-    with pytest.raises(DataError, match=rf"is truncated: data.mdb has {int(size * keep)} bytes and .* promises {size}"):
+    with pytest.raises(
+        DataError, match=rf"is truncated: data.mdb has {int(size * keep)} bytes and .* promises {size}"
+    ):
         open_source("LMDB", folder)
 
 
@@ -127,7 +140,9 @@ def test_a_truncated_file_is_refused_before_it_is_mapped(folder, keep):
 def test_a_file_that_is_no_lmdb(folder, content):
     with open(os.path.join(folder, "data.mdb"), "wb") as file:
         file.write(content)
-    with pytest.raises(DataError, match=r"some_lmdb' is not a readable LMDB: .*; copy it again or make it again"):
+    with pytest.raises(
+        DataError, match=r"some_lmdb' is not a readable LMDB: .*; copy it again or make it again"
+    ):
         open_source("LMDB", folder)
 
 

@@ -37,5 +37,7 @@ def test_channel_means():
 def test_refusals():
     with pytest.raises(DataError, match="there are no records to take the mean of"):
         mean_image([])
-    with pytest.raises(DataError, match=r"record 1 has 4 values \(1, 2, 2\) and the first 6 \(1, 2, 3\); a mean needs"):
+    with pytest.raises(
+        DataError, match=r"record 1 has 4 values \(1, 2, 2\) and the first 6 \(1, 2, 3\); a mean needs"
+    ):
         mean_image([np.zeros((1, 2, 3), np.uint8), np.zeros((1, 2, 2), np.uint8)])

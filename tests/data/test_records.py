@@ -105,8 +105,14 @@ def test_encoded():
             Datum(channels=3, height=4, width=5, data=b"x" * 59).SerializeToString(),
             r"record 7 has 59 values for its shape \(3, 4, 5\), which needs 60",
         ),
-        (Datum(channels=1, height=2, width=3).SerializeToString(), r"record 7 has 0 values for its shape \(1, 2, 3\)"),
-        (Datum(data=b"no picture", encoded=True).SerializeToString(), "record 7: its 10 bytes are no picture that OpenCV"),
+        (
+            Datum(channels=1, height=2, width=3).SerializeToString(),
+            r"record 7 has 0 values for its shape \(1, 2, 3\)",
+        ),
+        (
+            Datum(data=b"no picture", encoded=True).SerializeToString(),
+            "record 7: its 10 bytes are no picture that OpenCV",
+        ),
         (Datum(encoded=True).SerializeToString(), "record 7: its 0 bytes are no picture"),
         (
             Datum(data=encode(np.zeros((2, 3), np.uint16), "png"), encoded=True).SerializeToString(),
@@ -133,6 +139,8 @@ def test_all_pictures_of_a_source(tmp_path, monkeypatch):
     lmdb.write(str(tmp_path / "x"), [(b"%d" % i, d.SerializeToString()) for i, d in enumerate(datums)])
     found = list(pictures(open_source("LMDB", "x", str(tmp_path))))
     assert [p.tobytes() for p in found] == [d.data for d in datums]
-    lmdb.write(str(tmp_path / "y"), [(b"%d" % i, datums[0].SerializeToString()) for i in range(4)] + [(b"9", b"bad")])
+    lmdb.write(
+        str(tmp_path / "y"), [(b"%d" % i, datums[0].SerializeToString()) for i in range(4)] + [(b"9", b"bad")]
+    )
     with pytest.raises(DataError, match="record 4 of '.*y' is not a Datum"):
         list(pictures(open_source("LMDB", "y", str(tmp_path))))

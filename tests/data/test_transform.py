@@ -33,7 +33,9 @@ def transformer(root="", phase=TRAIN, dtype=torch.float32, seed=1, **fields):
     return Transformer(Param(**fields), phase, torch.Generator().manual_seed(seed), refuse, root, dtype)
 
 
-def formula(image, draws, phase, mirror=False, crop_size=0, mean=None, values=(), scale=1.0, dtype=np.float32):
+def formula(
+    image, draws, phase, mirror=False, crop_size=0, mean=None, values=(), scale=1.0, dtype=np.float32
+):
     """One picture, written as loops over Caffe's indices."""
     draws = [int(d) for d in draws]
     channels, height, width = image.shape
@@ -133,8 +135,14 @@ def test_colour():
 @pytest.mark.parametrize(
     "fields, message",
     [
-        ({"mean_file": "mean.binaryproto", "mean_value": [1]}, r"both mean_file 'mean.binaryproto' and 1 mean_value are"),
-        ({"mean_file": "none"}, r"mean_file '.*none' does not exist; make it with: caffe-compat compute-image-mean SOURCE"),
+        (
+            {"mean_file": "mean.binaryproto", "mean_value": [1]},
+            r"both mean_file 'mean.binaryproto' and 1 mean_value are",
+        ),
+        (
+            {"mean_file": "none"},
+            r"mean_file '.*none' does not exist; make it with: caffe-compat compute-image-mean SOURCE",
+        ),
         ({"force_color": True, "force_gray": True}, "force_color and force_gray are both set"),
         ({"crop_size": 9}, "crop_size 9 is larger than record 3, which is 11 x 8; use at most 8"),
         ({"mean_value": [1, 2]}, "2 mean_value for the 3 channels of record 3; give 1 or 3"),
@@ -147,7 +155,9 @@ def test_refusals(root, fields, message):
 
 def test_a_mean_of_another_size(root):
     change = transformer(root, mean_file="mean.binaryproto", crop_size=4)
-    with pytest.raises(Refused, match=r"mean.binaryproto' is 3 x 11 x 8 and record 3 is 3 x 8 x 11; make the mean from"):
+    with pytest.raises(
+        Refused, match=r"mean.binaryproto' is 3 x 11 x 8 and record 3 is 3 x 8 x 11; make the mean from"
+    ):
         change.top_shape((3, 8, 11), lambda: "record 3")
 
 
@@ -158,7 +168,9 @@ def test_a_mean_of_several_pictures(tmp_path):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("fields", [{"crop_size": 5}, {"mean_file": "mean.binaryproto"}, {"crop_size": 5, "mean_value": [9]}])
+@pytest.mark.parametrize(
+    "fields", [{"crop_size": 5}, {"mean_file": "mean.binaryproto"}, {"crop_size": 5, "mean_value": [9]}]
+)
 def test_the_gpu_gives_the_same(root, fields):
     change = transformer(root, mirror=True, scale=0.1, **fields)
     draws = change.draw(6)

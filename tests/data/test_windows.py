@@ -48,10 +48,22 @@ def test_thresholds_are_float32(tmp_path):
         (GOOD, "windows.txt:2: expected a whole number, found 'b.png'"),
         ("# 0 a.png 3 4 5\n2\n1 0.9 0 0 1 1\n", "windows.txt:3: the file ends too soon"),
         ("# 0 a.png 3 4 5 1 1 much 0 0 1 1", "windows.txt:1: expected a number, found 'much'"),
-        ("# 0 a.png 3 4 5 0\n0 b.png", "windows.txt:2: expected '#' before the index of a picture, found '0'"),
-        ("# 0 a.png 3 4 5 1\n0 0.9 0 0 1 1", "windows.txt:2: a box with overlap 0.9.* is an object and has the class 0"),
-        ("# 0 a.png 3 4 5 1 1 0.1 0 0 1 1", "there is no object box, with an overlap of at least fg_threshold 0.5"),
-        ("# 0 a.png 3 4 5 1 1 0.9 0 0 1 1", "there is no background box, with an overlap below bg_threshold 0.25"),
+        (
+            "# 0 a.png 3 4 5 0\n0 b.png",
+            "windows.txt:2: expected '#' before the index of a picture, found '0'",
+        ),
+        (
+            "# 0 a.png 3 4 5 1\n0 0.9 0 0 1 1",
+            "windows.txt:2: a box with overlap 0.9.* is an object and has the class 0",
+        ),
+        (
+            "# 0 a.png 3 4 5 1 1 0.1 0 0 1 1",
+            "there is no object box, with an overlap of at least fg_threshold 0.5",
+        ),
+        (
+            "# 0 a.png 3 4 5 1 1 0.9 0 0 1 1",
+            "there is no background box, with an overlap below bg_threshold 0.25",
+        ),
     ],
 )
 def test_faults_are_named_with_their_line(tmp_path, text, message):
@@ -60,5 +72,7 @@ def test_faults_are_named_with_their_line(tmp_path, text, message):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(DataError, match=r"the window file '.*none' cannot be read: No such file .* correct window_data"):
+    with pytest.raises(
+        DataError, match=r"the window file '.*none' cannot be read: No such file .* correct window_data"
+    ):
         read_windows(str(tmp_path / "none"), 0.5, 0.5)
