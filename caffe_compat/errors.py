@@ -8,6 +8,7 @@
     ├── WeightsError           a caffemodel that does not fit the net
     ├── SnapshotError          a snapshot that cannot be written or restored
     ├── SolverError            a solver file that cannot be run
+    ├── ParallelError          processes of a data-parallel run that cannot meet, or one that was lost
     ├── MissingExtra           an optional package that this input needs; gives the pip line
     └── UsageError             a command line that makes no sense; exit code 2
 
@@ -50,6 +51,10 @@ class SnapshotError(CaffeError):
 
 class SolverError(CaffeError):
     """A solver file that cannot be run."""
+
+
+class ParallelError(CaffeError):
+    """Processes of a data-parallel run that cannot meet, or one of them was lost."""
 
 
 class MissingExtra(CaffeError):

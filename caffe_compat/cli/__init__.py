@@ -12,7 +12,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,8 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the user's input cannot be used, 2 the command line makes no sense, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _run(words))
+
+
+def guarded(run: Callable[[], int]) -> int:
+    """The exit code of `run`; an error on purpose is printed as one line."""
     try:
-        return _run(words)
+        return run()
     except CaffeError as error:
         clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # there may be a progress bar on this line
         print(f"{clear}{PROG}: error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Which device a command runs on."""
+"""Which device a command runs on, and how many processes it takes."""
 
 from typing import Any
 
@@ -7,32 +7,58 @@ import torch
 from caffe_compat.cli import common
 from caffe_compat.errors import UsageError
 from caffe_compat.proto import SolverParameter
+from caffe_compat.solver import parallel
+
+
+def processes_to_start(gpu: str) -> int:
+    """How many processes `--gpu` asks for: one a device, or none where torchrun has started them already.
+
+    Raises UsageError for devices that do not exist.
+    """
+    ids = _existing(gpu)
+    return len(ids) if len(ids) > 1 and parallel.world_size() == 1 else 0
 
 
 def choose_device(gpu: str, param: Any, log: Any, command: str = "train") -> torch.device:
     """The device of `--gpu`, else of the solver's solver_mode and device_id, as `caffe train` decides; logs it.
 
-    A solver that says GPU on a machine without one trains on the CPU, with a warning; `--gpu` there is
-    an error. Raises UsageError for devices that do not exist.
+    Of several devices each process takes its own. A solver that says GPU on a machine without one trains on
+    the CPU, with a warning; `--gpu` there is an error. Raises UsageError for devices that do not exist.
     """
-    count = torch.cuda.device_count()
-    ids = common.gpu_ids(gpu, lambda: count)
+    ids = _existing(gpu)
+    local = parallel.local_rank()
     if (
         not gpu
         and param is not None
         and param.HasField("solver_mode")
         and param.solver_mode == SolverParameter.GPU
     ):
-        if count:
-            ids = [param.device_id]
-        else:
+        if not torch.cuda.device_count():
             log.warning("solver_mode is GPU and there is no CUDA device here: using the CPU")
-    if (gpu and not count) or max(ids, default=-1) >= count:
-        raise UsageError(
-            f"--gpu {gpu or param.device_id}: there {'is' if count == 1 else 'are'} {count} CUDA device(s) here; "
-            "leave --gpu out to use the CPU"
-        )
+        elif parallel.world_size() > 1:
+            ids = _existing("all")
+        else:
+            ids = _existing(str(param.device_id))
     if param is not None and ids:
         param.device_id = ids[0]
     log.device([(i, torch.cuda.get_device_name(i)) for i in ids], command)
-    return torch.device("cuda", ids[0]) if ids else torch.device("cpu")
+    if not ids:
+        return torch.device("cpu")
+    if local >= len(ids):
+        raise UsageError(
+            f"more processes than devices on this host: process {local} and {len(ids)} CUDA device(s); start "
+            f"{len(ids)} here, and give --replicas {parallel.world_size()} for the same numbers"
+        )
+    return torch.device("cuda", ids[local])
+
+
+def _existing(gpu: str) -> list[int]:
+    count = torch.cuda.device_count()
+    ids = common.gpu_ids(gpu, lambda: count)
+    if gpu and (not count or max(ids) >= count):
+        what = f"--gpu {gpu}: there {'is' if count == 1 else 'are'} {count} CUDA device(s) here; "
+        if len(ids) < 2:
+            raise UsageError(what + "leave --gpu out to use the CPU")
+        here = "--gpu 0" if count else "no --gpu (the CPU)"
+        raise UsageError(what + f"{here} with --replicas {len(ids)} gives the same numbers")
+    return ids

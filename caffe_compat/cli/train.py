@@ -1,6 +1,7 @@
 """`caffe-compat train`: train a net as its solver prototxt says."""
 
 import argparse
+import functools
 import signal
 from typing import Any
 
@@ -42,26 +43,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --snapshot: go on at the record where the run stood (default), or at record 0 as Caffe does",
     )
     common.add_gpu(parser)
+    parser.add_argument(
+        "--replicas",
+        type=int,
+        metavar="N",
+        help="train as N GPUs would, on as many devices as there are: batch_size is each replica's (default: one a "
+        "device)",
+    )
     common.add_state(parser)
     common.add_net(parser)
     common.add_root(parser)
+    common.add_python_layers(parser)
     common.add_set(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from caffe_compat.cli.devices import choose_device
-    from caffe_compat.cli.overrides import apply_overrides
-    from caffe_compat.log.write import Log
-    from caffe_compat.proto import text
-    from caffe_compat.solver.solver import Solver
-
     if args.phase == "TEST":
         raise UsageError(
             "train runs the TRAIN phase; to score a net use: caffe-compat test --model NET --weights FILE"
         )
     if args.iterations is not None and args.iterations < 0:
         raise UsageError(f"--iterations {args.iterations} is below 0")
-    log = Log()
+    if args.replicas is not None and args.replicas < 1:
+        raise UsageError(f"--replicas {args.replicas} is below 1")
+    from caffe_compat.cli.devices import processes_to_start
+    from caffe_compat.solver import parallel
+
+    count = processes_to_start(args.gpu)
+    if count:
+        return parallel.launch(functools.partial(_run_rank, args), count)
+    if parallel.world_size() == 1:
+        return _train(args, None)
+    with parallel.join() as group:
+        return _train(args, group)
+
+
+def _run_rank(args: argparse.Namespace) -> int:
+    """What each of several processes that this command starts runs."""
+    from caffe_compat.cli import guarded
+
+    return guarded(lambda: run(args))
+
+
+def _train(args: argparse.Namespace, group: Any) -> int:
+    from caffe_compat.cli.devices import choose_device
+    from caffe_compat.cli.overrides import apply_overrides
+    from caffe_compat.log.write import NULL, Log
+    from caffe_compat.proto import text
+    from caffe_compat.solver.solver import Solver
+
+    common.set_python_layers(args.allow_python_layers)
+    log = Log() if group is None or group.rank == 0 else NULL
     param = text.read_solver(common.locate(args.root, args.solver), log)
     if args.net:
         for field in ("net", "net_param", "train_net", "train_net_param"):
@@ -78,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         param.weights.append(args.weights)
 
     device = choose_device(args.gpu, param, log)
+    if group:
+        group.connect(device)
     signals = _Signals({signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect})
     with signals:
         solver = Solver(
@@ -86,6 +120,8 @@ def run(args: argparse.Namespace) -> int:
             device=device,
             log=log,
             read_net=nets.read,
+            replicas=args.replicas or 0,
+            group=group,
             resume_data=args.resume_data,
             action=signals.take,
         )
@@ -151,5 +187,9 @@ class _Signals:
             signal.signal(number, handler)
 
     def take(self) -> str:
-        """The next action asked for since the last call, or "none"."""
-        return self._asked.pop(0) if self._asked else "none"
+        """The next action asked for since the last call, or "none". Asking twice counts once, as in Caffe."""
+        if not self._asked:
+            return "none"
+        action = self._asked[0]
+        self._asked = [other for other in self._asked if other != action]
+        return action

@@ -24,6 +24,7 @@ from caffe_compat.net.net import LearnedBlob, Net
 from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, fork_fields, text
 from caffe_compat.solver import update_rules
 from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.parallel import Group, Reducer
 from caffe_compat.solver.state import (
     SolverStateFile,
     check_history,
@@ -33,6 +34,7 @@ from caffe_compat.solver.state import (
 )
 
 NONE, STOP, SNAPSHOT = "none", "stop", "snapshot"  # what a signal may ask for
+_REQUESTS = (NONE, SNAPSHOT, STOP)  # the stronger the later
 
 _TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
 _LOSS_FLOOR = 87.33654  # -log of the smallest float32: what SoftmaxWithLoss gives for scores that are NaN
@@ -48,8 +50,9 @@ class Solver:
         device: where to train ("cpu", "cuda:0" ...).
         log: where Caffe's lines go.
         read_net: reads a net file given its resolved path and the log; the command line passes one that applies --set.
-        replicas: how many data-parallel replicas to run on this device, with the numbers that so many GPUs give:
-            batch_size is each replica's, gradients are averaged, BatchNorm is each replica's own.
+        replicas: how many data-parallel replicas to run, with the numbers that so many GPUs give: batch_size is
+            each replica's, gradients are averaged, BatchNorm is each replica's own. 0 means one, or one a rank.
+        group: the ranks to share the replicas with; all of them make the same calls. None: run all replicas here.
         resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
             "restart" starts at record 0 as Caffe does.
         action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
@@ -72,16 +75,20 @@ class Solver:
         device: Any = "cpu",
         log: Any = NULL,
         read_net: Callable[[str, Any], Any] = text.read_net,
-        replicas: int = 1,
+        replicas: int = 0,
+        group: Group | None = None,
         resume_data: str = "continue",
         action: Callable[[], str] = lambda: NONE,
     ):
         self.param = param
         self.root = root
         self.device = torch.device(device)
-        self.log = log
+        self.group = group
+        self.is_root = group is None or group.rank == 0
+        self.log = log = log if self.is_root else NULL
         self.read_net = read_net
-        self.replicas = replicas
+        ranks = group.size if group else 1
+        self.replicas = replicas or ranks
         self.resume_data = resume_data
         self.action = action
         self.iter = 0
@@ -93,19 +100,26 @@ class Solver:
         known = ("max_lr", "start_lr_policy", "cyclical_momentum")
         ignored = [name for name in fork_fields(param) if name not in known and "." not in name]
         if ignored:  # what stands inside a net is its layers' business
-            self.fail(f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on; remove it")
+            self.fail(
+                f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on; remove it"
+            )
         if param.average_loss < 1:
             self.fail(f"average_loss is {param.average_loss} and must be 1 or more")
         if param.iter_size < 1:
             self.fail(f"iter_size is {param.iter_size} and must be 1 or more")
+        if self.replicas % ranks:
+            self.fail(
+                f"{replicas} replicas cannot be shared evenly by {ranks} processes; use a multiple of {ranks}"
+            )
         self.schedule = Schedule(param)
         self._check_snapshot_prefix()
         self.generator = torch.Generator()
         if param.random_seed >= 0:
-            torch.manual_seed(param.random_seed)
+            torch.manual_seed(param.random_seed + (group.rank if group else 0))
             self.generator.manual_seed(param.random_seed)
         else:
-            self.generator.seed()
+            seed = self.generator.seed()
+            self.generator.manual_seed(group.same(seed) if group else seed)
 
         self.net = self._train_net()
         self.test_nets = self._test_nets()
@@ -116,7 +130,15 @@ class Solver:
             [blob.decay_mult for blob in self.net.learned],
             keep_diff=param.snapshot_diff,
         )
-        if replicas > 1:
+        self._reducer: Reducer | None = None
+        if group:
+            group.broadcast([blob.tensor for blob in self.net.learned])
+            turns = len(self.net.context.held) if self.net.mixing_layer else 1
+            self._reducer = Reducer(
+                group, [blob.tensor for blob in self.net.learned], param.iter_size * turns
+            )
+        self._snapshot_asked = False
+        if self.replicas > 1:
             self._say_replicas()
         self._forget_losses()
         self._displayed = (0, time.perf_counter())
@@ -134,10 +156,18 @@ class Solver:
     def _say_replicas(self) -> None:
         sizes = {shape[0] for layer in self.net.data_layers() for shape in layer.reshape()[:1] if shape}
         size = max(sizes, default=0)
+        place = "one device"
+        if self.group:
+            held = len(self.net.context.held)
+            place = f"{self.group.size} processes ({self.group.backend}), {held} on each"
         self.log.info(
-            f"{self.replicas} replicas on one device: batch_size {size} each, {size * self.replicas} records a "
+            f"{self.replicas} replicas on {place}: batch_size {size} each, {size * self.replicas} records a "
             "forward pass, gradients averaged, replica 0's BatchNorm statistics kept"
         )
+        if self.param.debug_info and len(self.net.context.held) > 1:
+            self.log.info(
+                "debug_info is printed for the test nets only: the replicas of this process run as one"
+            )
         if self.net.mixing_layer:
             self.log.info(
                 f"layer {self.net.mixing_layer} mixes records, so the replicas run one after the other"
@@ -176,7 +206,9 @@ class Solver:
             self.fail(
                 f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0"
             )
-        nets = []
+        nets: list[Net] = []
+        if not self.is_root:
+            return nets
         for index, (field, value, net_param) in enumerate([(f, v, self._net_param(v)) for f, v in sources]):
             self.log.test_net(index, field, value if isinstance(value, str) else "")
             net = self._build(net_param, TEST, param.test_state[index] if param.test_state else None)
@@ -203,19 +235,26 @@ class Solver:
                 generator=self.generator,
                 root=self.root,
                 replicas=self.replicas if phase == TRAIN else 1,
-                rank=None if self.replicas > 1 and phase == TRAIN else 0,
+                rank=self.group.rank if self.group else None,
+                ranks=self.group.size if self.group else None,
             ),
             log=self.log,
             device=self.device,
         )
-        for entry in self.param.weights:
+        for layer in net.data_layers():
+            if layer.type in ("Input", "MemoryData") and len(net.context.held) > 1:
+                layer.fail(
+                    f"is filled by the caller, which {self.replicas} replicas in one process cannot share; use a "
+                    "layer that reads records, or one replica a process"
+                )
+        for entry in self.param.weights if self.is_root else ():
             for name in entry.split(","):
                 self.log.finetuning(name.strip())
                 weights.copy_trained_layers_from(net, self.path(name.strip()))
         return net
 
     def _check_snapshot_prefix(self) -> None:
-        if not self.param.snapshot and not self.param.snapshot_after_train:
+        if not self.is_root or not self.param.snapshot and not self.param.snapshot_after_train:
             return
         folder = os.path.dirname(self.path(self.param.snapshot_prefix)) or "."
         if not os.path.isdir(folder):
@@ -278,10 +317,16 @@ class Solver:
                 and (self.iter > 0 or param.test_initialization)
             ):
                 self.test_all()
+                if self.group:  # the others did not test, and wait here
+                    self._ask(STOP if self.requested_early_exit else NONE)
+                    self.requested_early_exit = self._answer() == STOP
                 if self.requested_early_exit:
                     break
             for on_start, _ in self.callbacks:
                 on_start()
+            if self._reducer:
+                self._ask(SNAPSHOT if self._snapshot_asked else self.action())
+                self._reducer.begin()
             display = bool(param.display) and self.iter % param.display == 0
             self.net.debug_info = display and param.debug_info
             losses = []
@@ -293,17 +338,29 @@ class Solver:
                 self._smooth()
             if display:
                 self._display(outputs)
+            if self._reducer:
+                self._reducer.finish()
             for _, on_gradients_ready in self.callbacks:
                 on_gradients_ready()
             self.apply_update()
             self.log.progress(self.iter, *self._span)
 
-            request = self.action()
+            request = self._answer() if self.group else self.action()
             if (param.snapshot and self.iter % param.snapshot == 0) or request == SNAPSHOT:
                 self.snapshot()
             if request == STOP:
                 self.requested_early_exit = True
                 break
+
+    def _ask(self, request: str) -> None:
+        """Begin to agree with the other ranks on the strongest request of all; `_answer` returns it."""
+        assert self.group
+        self._snapshot_asked = False
+        self.group.ask(_REQUESTS.index(request))
+
+    def _answer(self) -> str:
+        assert self.group
+        return _REQUESTS[self.group.answer()]
 
     def apply_update(self) -> None:
         """Update the learned blobs from their gradients and count the iteration (Solver::ApplyUpdate)."""
@@ -325,6 +382,8 @@ class Solver:
 
     def _display(self, outputs: dict[str, Tensor]) -> None:
         self.net.verify()
+        if not self.is_root:
+            return
         self._smooth()
         since, began = self._displayed
         now = time.perf_counter()
@@ -385,7 +444,9 @@ class Solver:
         shapes: dict[str, int] = {}
         for batch in range(batches):
             while (request := self.action()) != NONE:
-                if request == SNAPSHOT:
+                if request == SNAPSHOT and self.group:
+                    self._snapshot_asked = True  # all ranks make one together, after the test
+                elif request == SNAPSHOT:
                     self.snapshot()
                 elif request == STOP:
                     self.requested_early_exit = True
@@ -417,7 +478,8 @@ class Solver:
     def snapshot(self) -> tuple[str, str]:
         """Write <prefix>_iter_<iter>.caffemodel and .solverstate; returns their paths as logged.
 
-        Each is written aside and renamed, so a killed run leaves whole files only.
+        Each is written aside and renamed, so a killed run leaves whole files only. In a group every rank makes
+        this call, and rank 0 writes.
 
         Raises:
             SnapshotError: a file cannot be written (full disk ...); the last snapshot is untouched.
@@ -426,6 +488,11 @@ class Solver:
         stem = f"{self.param.snapshot_prefix}_iter_{self.iter}"
         suffix = ".h5" if hdf5 else ""
         model, state = f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}"
+        resume = self._resume_state()
+        if self.group:
+            self.group.remember_snapshot(state)
+        if not self.is_root:
+            return model, state
         self.log.snapshot_model(model, hdf5)
         save = weights.save_hdf5 if hdf5 else weights.save
         save(self.net, self.path(model), diff=self.param.snapshot_diff)
@@ -437,7 +504,7 @@ class Solver:
                 learned_net=model,
                 current_step=self.schedule.current_step,
                 history=[blob.detach().cpu().numpy() for blob in self.rule.history],
-                resume=self._resume_state(),
+                resume=resume,
             ),
         )
         return model, state
@@ -445,19 +512,30 @@ class Solver:
     def restore(self, state_file: str) -> None:
         """Go on where a .solverstate (or .solverstate.h5) stands, written by Caffe or by this package.
 
+        In a group every rank makes this call, and rank 0 reads.
+
         Raises:
             SnapshotError: the file is broken, of another net or solver type, or its caffemodel is gone.
         """
         path = self.path(state_file)
-        state = read_state(path)
+        if self.group is None:
+            state = read_state(path)
+        else:
+            state = self.group.same(read_state(path) if self.is_root else None)
+            self.group.remember_snapshot(state_file)
         check_history(
-            state, path, [blob.shape for blob in self.rule.history], [self._blob_name(b) for b in self.net.learned]
+            state,
+            path,
+            [blob.shape for blob in self.rule.history],
+            [self._blob_name(b) for b in self.net.learned],
         )
-        if state.learned_net:
+        if state.learned_net and self.is_root:
             model, note = find_learned_net(state, path, self.root)
             if note:
                 self.log.info(note)
             weights.copy_trained_layers_from(self.net, model)
+        if self.group:
+            self.group.broadcast([blob.tensor for blob in self.net.learned])
         if not state_file.endswith(".h5"):
             self.log.restoring_history()
         self.rule.load_history(state.history)
@@ -467,7 +545,7 @@ class Solver:
         if self.resume_data == "restart":
             return
         if state.resume:
-            self._set_resume_state(state.resume)
+            self._set_resume_state(state.resume, path)
         else:
             self._skip_records()
 
@@ -480,22 +558,36 @@ class Solver:
     def _resume_state(self) -> dict[str, Any]:
         """What Caffe's solverstate lacks and an exact resume needs; JSON-able."""
         self._smooth()
-        state: dict[str, Any] = {
+        random = {"cpu": _encode(torch.get_rng_state())}
+        if self.device.type == "cuda":
+            random["cuda"] = _encode(torch.cuda.get_rng_state(self.device))
+        return {
             "version": 1,
-            "torch_rng": _encode(torch.get_rng_state()),
+            "replicas": self.replicas,
+            "random": self.group.gather(random) if self.group else [random],  # of each rank
             "generator": _encode(self.generator.get_state()),
             "data": [[layer.get_state() for layer in net.data_layers()] for net in self._nets()],
             "losses": {"ring": self._ring, "smoothed": self.smoothed_loss, "first_iter": self._first_iter},
         }
-        if self.device.type == "cuda":
-            state["cuda_rng"] = _encode(torch.cuda.get_rng_state(self.device))
-        return state
 
-    def _set_resume_state(self, state: dict[str, Any]) -> None:
-        torch.set_rng_state(_decode(state["torch_rng"]))
+    def _set_resume_state(self, state: dict[str, Any], path: str) -> None:
+        rank, ranks = (self.group.rank, self.group.size) if self.group else (0, 1)
+        if state["replicas"] != self.replicas:
+            self.log.info(
+                f"{path} was written with {state['replicas']} replicas and this run has {self.replicas}: an iteration "
+                f"takes {self.replicas} x batch_size records from now on"
+            )
+        if len(state["random"]) == ranks:
+            random = state["random"][rank]
+            torch.set_rng_state(_decode(random["cpu"]))
+            if self.device.type == "cuda" and "cuda" in random:
+                torch.cuda.set_rng_state(_decode(random["cuda"]), self.device)
+        else:
+            self.log.info(
+                f"{path} was written by {len(state['random'])} processes and this run has {ranks}: Dropout and the like "
+                "go on with other random numbers"
+            )
         self.generator.set_state(_decode(state["generator"]))
-        if self.device.type == "cuda" and "cuda_rng" in state:
-            torch.cuda.set_rng_state(_decode(state["cuda_rng"]), self.device)
         for net, layers in zip(self._nets(), state["data"], strict=False):
             for layer, saved in zip(net.data_layers(), layers, strict=False):
                 layer.set_state(saved)
@@ -512,7 +604,7 @@ class Solver:
         if param.test_interval:
             tests = -(-done // param.test_interval) - (0 if param.test_initialization or not done else 1)
         batches += [tests * count for count in param.test_iter]
-        for net, count in zip(self._nets(), batches, strict=True):
+        for net, count in zip(self._nets(), batches, strict=False):  # only rank 0 has the test nets
             for layer in net.data_layers():
                 layer.skip_batches(count)
 
