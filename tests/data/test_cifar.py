@@ -115,7 +115,7 @@ def test_a_pickle_that_runs_something_is_refused(tmp_path, name, copy):
 @pytest.mark.parametrize("layout", ["binary", "python"])
 def test_missing_files_are_named(tmp_path, copy, name, layout):
     members = files(name, copy, layout)
-    gone = [list(members)[0], list(members)[-1]]
+    gone = [next(iter(members)), list(members)[-1]]
     for file in gone:
         del members[file]
     names = ", ".join(file.removesuffix(".bin") for file in gone)

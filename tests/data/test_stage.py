@@ -54,11 +54,13 @@ def test_force_replaces_files_and_folders(tmp_path):
 
 def test_without_force_nothing_is_begun(tmp_path):
     (tmp_path / "b").write_text("old")
-    with pytest.raises(
-        DataError, match=r"'.*b' exists already; remove it, choose another place or give --force"
+    with (
+        pytest.raises(
+            DataError, match=r"'.*b' exists already; remove it, choose another place or give --force"
+        ),
+        stage(str(tmp_path), ["a", "b"]),
     ):
-        with stage(str(tmp_path), ["a", "b"]):
-            pytest.fail("the body ran")
+        pytest.fail("the body ran")
     with pytest.raises(DataError, match="b' exists already"):
         require_absent(str(tmp_path), ["a", "b"])
     require_absent(str(tmp_path), ["a", "c"])
@@ -66,11 +68,13 @@ def test_without_force_nothing_is_begun(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        DataError, match=r"cannot write to '.*file/below': Not a directory; make room there or choose"
+    with (
+        pytest.raises(
+            DataError, match=r"cannot write to '.*file/below': Not a directory; make room there or choose"
+        ),
+        stage(str(tmp_path / "file" / "below"), ["a"]),
     ):
-        with stage(str(tmp_path / "file" / "below"), ["a"]):
-            pytest.fail("the body ran")
+        pytest.fail("the body ran")
 
 
 def test_a_set(tmp_path):
