@@ -61,6 +61,21 @@ def add_weights(parser: ArgumentParser, required: bool = False) -> None:
     )
 
 
+def add_python_layers(parser: ArgumentParser) -> None:
+    """`--allow-python-layers`; give `args.allow_python_layers` to `set_python_layers` before a net is built."""
+    parser.add_argument(
+        "--allow-python-layers",
+        action="store_true",
+        help="run the Python code that the net's Python layers name; read it first if the net is not yours",
+    )
+
+
+def set_python_layers(allow: bool) -> None:
+    from caffe_compat.layers import python
+
+    python.allow_python_layers = allow
+
+
 def add_root(parser: ArgumentParser) -> None:
     """`--root`; use it through `locate` for files of the command line and `resolve` for the rest."""
     parser.add_argument(

@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_gpu(parser)
     common.add_state(parser)
     common.add_root(parser)
+    common.add_python_layers(parser)
     common.add_set(parser)
 
 
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.iterations < 1:
         raise UsageError(f"--iterations {args.iterations} is below 1")
+    common.set_python_layers(args.allow_python_layers)
     log = Log()
     device = choose_device(args.gpu, None, log, "time")
     param = text.read_net(common.locate(args.root, args.model), log)

@@ -15,8 +15,11 @@ Such a layer runs on the CPU whatever the net's device is, so each pass over it 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import math
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -97,7 +100,8 @@ class _LearnedBlob:
 
     def __init__(self, owner: Layer, index: int):
         self._owner, self._index = owner, index
-        self._copies: list[tuple[Tensor, np.ndarray]] = []  # what was handed out of another device's memory
+        # During a pass: what was handed out of another device's memory, to be brought back after it.
+        self._copies: list[tuple[Tensor, np.ndarray]] | None = None
         self.gradient: Tensor | None = None  # stands in for `diff` while backward runs
 
     @property
@@ -122,19 +126,26 @@ class _LearnedBlob:
         return self._array(blob.grad)
 
     def _array(self, tensor: Tensor) -> np.ndarray:
-        for held, array in self._copies:
+        for held, array in self._copies or ():
             if held.data_ptr() == tensor.data_ptr():
                 return array
         array = tensor.cpu().numpy().reshape(self.shape)
         if tensor.device.type != "cpu":
-            self._copies.append((tensor, array))
+            if self._copies is None:
+                array.setflags(write=False)  # what is written here would be lost
+            else:
+                self._copies.append((tensor, array))
         return array
 
-    def write_back(self) -> None:
-        """Bring what was written into the copies to their device."""
-        for tensor, array in self._copies:
+    def begin(self) -> None:
+        """A pass begins: what is written into another device's memory will get there."""
+        self._copies = []
+
+    def end(self) -> None:
+        """The pass is over: bring what was written to its device."""
+        for tensor, array in self._copies or ():
             tensor.copy_(torch.from_numpy(array).view_as(tensor))
-        self._copies.clear()
+        self._copies = None
 
 
 class LearnedBlobs(Sequence):
@@ -205,6 +216,9 @@ class Python(Layer):
         self.register_buffer("anchor", torch.zeros(0), persistent=False)
 
     def _create(self, module: str, name: str) -> Any:
+        if "caffe" not in sys.modules and importlib.util.find_spec("caffe") is None:
+            # Layers written for pycaffe import it by its own name.
+            importlib.import_module("caffe_compat").install_as_caffe()
         try:
             found = importlib.import_module(module)
         except ImportError as error:
@@ -213,7 +227,7 @@ class Python(Layer):
         if not (isinstance(cls, type) and issubclass(cls, PythonLayer)):
             self.fail(
                 f"python_param.layer '{name}' is not a class in module '{module}' that derives from caffe.Layer; "
-                "correct the name or the class"
+                "correct the name or the class (another caffe may be installed: call install_as_caffe() first)"
             )
         return cls(self.param)
 
@@ -250,9 +264,9 @@ class Python(Layer):
         """Reshape, then forward, on the values of `bottom`."""
         for blob, value in zip(self.bottom, bottom, strict=True):
             blob.hold(value.clone() if blob in self.top else value)
-        self._call("reshape", self.bottom, self.top)
-        self._call("forward", self.bottom, self.top)
-        self._write_back()
+        with self._pass():
+            self._call("reshape", self.bottom, self.top)
+            self._call("forward", self.bottom, self.top)
         return tuple(torch.tensor(blob.data, device=self.anchor.device) for blob in self.top)
 
     def differentiate(
@@ -267,17 +281,23 @@ class Python(Layer):
             blob.diff[...] = diff.cpu().numpy()
         for learned in self.instance.blobs:
             learned.gradient = torch.zeros(learned.shape, dtype=self.context.dtype, device=self.anchor.device)
-        self._call("backward", self.top, list(wanted[: len(bottom)]), self.bottom)
-        self._write_back()
+        with self._pass():
+            self._call("backward", self.top, list(wanted[: len(bottom)]), self.bottom)
         gradients = [torch.tensor(blob.diff, device=self.anchor.device) for blob in self.bottom]
         for learned in self.instance.blobs:
             gradients.append(learned.gradient)
             learned.gradient = None
         return [gradient if want else None for gradient, want in zip(gradients, wanted, strict=True)]
 
-    def _write_back(self) -> None:
+    @contextmanager
+    def _pass(self) -> Iterator[None]:
         for learned in self.instance.blobs:
-            learned.write_back()
+            learned.begin()
+        try:
+            yield
+        finally:
+            for learned in self.instance.blobs:
+                learned.end()
 
 
 class _Run(torch.autograd.Function):

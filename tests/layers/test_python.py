@@ -1,5 +1,7 @@
 """Python layers."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -123,7 +125,7 @@ def layer(tmp_path, monkeypatch):
     """make_python(class, *bottom shapes, ...): a Python layer, set up; its module lives in tmp_path."""
     (tmp_path / "python_layers_under_test.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "python_layers_under_test", raising=False)
+    monkeypatch.delitem(sys.modules, "python_layers_under_test", raising=False)
 
     def make_python(name, *shapes, extra="", module="python_layers_under_test", param_str="", **kwargs):
         text = f'type: "Python" {extra} python_param {{ module: "{module}" layer: "{name}" param_str: "{param_str}" }}'
@@ -248,6 +250,43 @@ def test_errors_of_the_class_come_through(layer):
     top = bare(torch.ones(2, requires_grad=True))
     with pytest.raises(LayerError, match="must run backward, which class Bare does not define"):
         top.sum().backward()
+
+
+def test_a_layer_that_imports_caffe(tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name == "caffe" or name.startswith("caffe.")]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "imports_caffe.py").write_text(
+        """import caffe
+from caffe import layers as L, params as P
+class Scored(caffe.Layer):
+    def setup(self, bottom, top): pass
+    def reshape(self, bottom, top): top[0].reshape(1)
+    def forward(self, bottom, top): top[0].data[0] = bottom[0].data.sum()
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    scored = make('type: "Python" python_param { module: "imports_caffe" layer: "Scored" }', (2, 3))
+    assert scored(torch.ones(2, 3)).item() == 6
+    for name in [name for name in sys.modules if name == "caffe" or name.startswith("caffe.")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.gpu
+def test_on_another_device(layer):
+    weighted = layer("Weighted", (4,), (2, 3), extra='top: "a" top: "b"', param_str="1.5").to("cuda")
+    x, y = tensor((4,)).detach().cuda().requires_grad_(), tensor((2, 3), grad=False).cuda()
+    for round in (1, 2):
+        tops = run(weighted, x, y)
+        torch.testing.assert_close(tops, (1.5 * x, 3 * y))
+        torch.autograd.backward(tops, [torch.ones_like(top) for top in tops])
+        assert weighted.blobs[0].grad.item() == pytest.approx(round * x.sum().item())
+    with pytest.raises(ValueError, match="read-only"):
+        weighted.instance.blobs[0].data[0] = 7
+    weighted.instance.forward = lambda bottom, top: weighted.instance.blobs[0].data.fill(7)
+    weighted(x, y)
+    assert weighted.blobs[0].item() == 7
+    weighted.blobs[0].data.fill_(8)
+    assert weighted.instance.blobs[0].data.item() == 8
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,15 @@ def test_assign_proto():
     assert param_name_dict()["InnerProduct"] == "inner_product"
 
 
+def test_the_sub_package_is_pycaffes_layers_too():
+    import caffe_compat as caffe
+
+    top = caffe.layers.InnerProduct(caffe.layers.Input(shape={"dim": [2, 3]}), num_output=4)
+    assert [layer.type for layer in top.to_proto().layer] == ["Input", "InnerProduct"]
+    with pytest.raises(AttributeError, match="module 'caffe_compat.layers' has no attribute 'convolutions'"):
+        _ = caffe.layers.convolutions
+
+
 def test_layers_that_use_another_layers_message():
     (deconv,) = L.Deconvolution(num_output=3, kernel_size=4).to_proto().layer
     assert (deconv.convolution_param.num_output, list(deconv.convolution_param.kernel_size)) == (3, [4])
