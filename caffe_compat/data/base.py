@@ -6,7 +6,7 @@ walks them. Nothing here imports torch.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +93,7 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
         DataError: unknown backend; nothing at the path (the message gives the command that makes it);
             a database of another kind; an empty or broken one.
     """
-    cls = _REGISTRY.get(backend) or registry().get(backend)
+    cls = _find(backend)
     if cls is None:
         raise DataError(
             f"unknown backend {backend!r}{nearest(backend, _REGISTRY)} known backends: {', '.join(sorted(_REGISTRY))}"
@@ -119,6 +119,14 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
             f"the {backend} source '{full}' holds no records; make it again with: {command_that_makes(full)}"
         )
     return opened
+
+
+def _find(backend: str) -> type[Source] | None:
+    """The source of this backend; its module is tried first, since others import torch."""
+    module = f"caffe_compat.data.{backend.lower()}"
+    if backend not in _REGISTRY and backend.isidentifier() and importlib.util.find_spec(module):
+        importlib.import_module(module)
+    return _REGISTRY.get(backend) or registry().get(backend)
 
 
 def command_that_makes(path: str) -> str:

@@ -99,7 +99,7 @@ class PictureLayer(DataLayer):
         draws = draws.to(device, non_blocking=True)
         if isinstance(images, Tensor):
             self.transform.top_shape(tuple(images.shape[1:]), lambda: name(0))
-            return self.transform(images.to(device), draws)
+            return self.transform(images.to(device, non_blocking=True), draws)
         tops: list[Tensor] = []
         for i, image in enumerate(images):
             top = self.transform.top_shape(image.shape, lambda i=i: name(i))

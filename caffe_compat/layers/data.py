@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,20 +41,23 @@ class Data(PictureLayer):
         self.order = self.mine()
         try:
             self.source = open_source(DataParameter.DB.Name(p.backend), p.source, self.context.root)
+            images, _ = self._parse([self.source.read(0)], [0])
         except DataError as error:
             self.bad_data(str(error))
-        images, _ = self._parse([self.source.read(0)], [0])
         self._first_bytes: int = images[0].nbytes
         self.top_shape = self.transform.top_shape(images[0].shape, lambda: self._name(0))
         self._kept: Kept | None = None
-        self._ahead: Ahead[tuple[Images, np.ndarray]] | None = None
+        self._ahead: Ahead[tuple[Tensor | list[np.ndarray], Tensor]] | None = None
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *self.top_shape), (self.batch_size,)][: len(self.param.top)]
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         step, start = self.batch_size * self.replicas, self.position
-        images, labels = self._fetch(start, step, device)
+        try:
+            images, labels = self._fetch(start, step, device)
+        except DataError as error:
+            self.bad_data(str(error))
         draws = self.transform.draw(step)[self.order]
         data = self.transformed(images, draws, device, lambda i: self._name(start + self.order[i]))
         self.position += step
@@ -71,23 +75,26 @@ class Data(PictureLayer):
                 self._kept = Kept(self.source, self._parse)
                 self.source.close()
             else:
-                depth = self.param.data_param.prefetch
-                self._ahead = Ahead(blocks(self.source, start, step), self._parse_block, depth)
+                work = partial(self._parse_block, pinned=device.type == "cuda")
+                self._ahead = Ahead(blocks(self.source, start, step), work, self.param.data_param.prefetch)
         if self._kept is not None:
             return self._kept.take(start + self.order, device)
         assert self._ahead is not None
-        images, labels = self._ahead.next()
-        return images if isinstance(images, list) else torch.from_numpy(images), torch.from_numpy(labels)
+        return self._ahead.next()
 
-    def _parse_block(self, block: tuple[int, list[Any]]) -> tuple[Images, np.ndarray]:
+    def _parse_block(
+        self, block: tuple[int, list[Any]], pinned: bool
+    ) -> tuple[Tensor | list[np.ndarray], Tensor]:
+        """What is served here of a step's records; pinned memory goes to a GPU while the host does other work."""
         start, values = block
-        return self._parse([values[i] for i in self.order], (start + self.order).tolist())
+        images, labels = self._parse([values[i] for i in self.order], (start + self.order).tolist())
+        if isinstance(images, list):
+            return images, torch.from_numpy(labels)
+        batch = torch.from_numpy(images)
+        return batch.pin_memory() if pinned else batch, torch.from_numpy(labels)
 
     def _parse(self, values: Sequence[Any], positions: Sequence[int]) -> tuple[Images, np.ndarray]:
-        try:
-            return parse(values, self.transform.colour, lambda i: self._name(positions[i]))
-        except DataError as error:
-            self.bad_data(str(error))
+        return parse(values, self.transform.colour, lambda i: self._name(positions[i]))
 
     def _name(self, position: int) -> str:
         position %= len(self.source)

@@ -1,5 +1,8 @@
 """`caffe-compat compute-image-mean`: the file and the figures of Caffe's tool."""
 
+import subprocess
+import sys
+
 import pytest
 
 from caffe_compat.cli import main
@@ -36,3 +39,14 @@ def test_pictures_of_several_sizes(reference, tmp_path, capsys):
 def test_a_missing_database(tmp_path, capsys):
     assert main(["compute-image-mean", str(tmp_path / "none")]) == 1
     assert "does not exist; make it with: caffe-compat convert-imageset" in capsys.readouterr().err
+
+
+def test_it_needs_no_torch(reference):
+    code = """
+import sys
+from caffe_compat.cli import main
+assert main(["compute-image-mean", sys.argv[1]]) == 0
+assert "torch" not in sys.modules
+"""
+    source = str(reference / "data" / "raw_lmdb")
+    subprocess.run([sys.executable, "-c", code, source], check=True, stdout=subprocess.DEVNULL)

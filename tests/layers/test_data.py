@@ -212,3 +212,14 @@ def test_the_gpu_gets_the_same(memory):
     for _ in range(4):
         for a, b in zip(there.load(torch.device("cuda")), here.load(CPU), strict=True):
             assert a.device.type == "cuda" and torch.equal(a.cpu(), b)
+
+
+def test_a_database_that_breaks_while_it_is_read(root, memory):
+    def walk(position=0):
+        yield serialize(np.zeros((1, 2, 3), np.uint8), 1)
+        raise DataError("the LMDB 'x' is corrupt: MDB_CORRUPTED")
+
+    layer = make(SOURCE % 3, root=root)
+    layer.source.walk = walk
+    with pytest.raises(DataError, match=r"layer 'd' \(Data\): the LMDB 'x' is corrupt: MDB_CORRUPTED"):
+        load(layer)
