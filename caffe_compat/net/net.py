@@ -104,6 +104,7 @@ class Net:
             for top, weight in zip(tops, weights, strict=True)
         }
         self.observed = False  # run layer by layer, so that every blob can be read
+        self._batch_shapes: list[Shape] = []
         self._graph: Lowered | None = None
         self._turns: list[list[Tensor]] = []  # the layers' buffers of each replica that runs in turn
         self._layerwise: Layerwise | None = None
@@ -409,12 +410,27 @@ class Net:
         """(loss to train on, outputs, loss to show); with `backward` the gradients are added too."""
         with torch.set_grad_enabled(self.phase == TRAIN and torch.is_grad_enabled()):
             batch = self.load()
+            self._follow_shapes(batch)
             if self.mixing_layer:
                 return self._run_in_turn(batch, backward)
             loss, outputs, *first = self.graph(*batch)
             if backward and loss.requires_grad:
                 loss.backward()
         return loss, outputs, first[0] if first else loss
+
+    def _follow_shapes(self, batch: list[Tensor]) -> None:
+        """Reshape the net if its data came in other shapes than last time, as Caffe does at every forward."""
+        shapes = [tuple(top.shape) for top in batch]
+        if shapes == self._batch_shapes:
+            return
+        replicas = len(self.context.held)
+        layers = zip(self.layers, self.top_names, strict=True)
+        names = [top for layer, tops in layers if layer.is_data for top in tops]
+        one = [(shape[0] // replicas, *shape[1:]) if replicas > 1 else shape for shape in shapes]
+        if any(self.blob_shapes[name] != shape for name, shape in zip(names, one, strict=True)):
+            self.blob_shapes.update(zip(names, one, strict=True))
+            self.reshape()
+        self._batch_shapes = shapes
 
     def _run_in_turn(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The virtual replicas one after the other, for nets whose layers mix records."""

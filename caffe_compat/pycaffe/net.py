@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
 
@@ -27,26 +28,56 @@ from caffe_compat.pycaffe import state
 
 
 class Blob:
-    """An N-dimensional array of values (`data`) and gradients (`diff`), both numpy views that write through."""
+    """An N-dimensional array of values (`data`) and gradients (`diff`), both numpy views that write through.
 
-    def _tensors(self) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+    On a GPU the views are copies on the host; what was written into them goes to the GPU before the next run
+    of the net, and the run's results come back into them after it.
+    """
+
+    def __init__(self) -> None:
+        self._copies: dict[str, _HostCopy] = {}
+
+    def _tensor(self, kind: str) -> Tensor:
+        """The values ("data") or the gradient ("diff") where the net keeps them."""
+        raise NotImplementedError(f"{type(self).__name__}._tensor")
 
     @property
     def data(self) -> np.ndarray:
-        return _view(self._tensors()[0])
+        return self._view("data")
 
     @property
     def diff(self) -> np.ndarray:
-        return _view(self._tensors()[1])
+        return self._view("diff")
+
+    def _view(self, kind: str) -> np.ndarray:
+        tensor = self._tensor(kind)
+        if _on_host(tensor):
+            return tensor.numpy()
+        if kind not in self._copies or self._copies[kind].host.shape != tensor.shape:
+            self._copies[kind] = _HostCopy(tensor)
+        return self._copies[kind].host.numpy()
+
+    def push(self) -> None:
+        """Send what was written into views of a GPU blob to the GPU."""
+        for kind, copy in self._copies.items():
+            copy.push(self._tensor(kind))
+
+    def pull(self) -> None:
+        """Bring a GPU blob's values into its views."""
+        for kind, copy in list(self._copies.items()):
+            tensor = self._tensor(kind)
+            if tensor.shape == copy.host.shape:
+                copy.pull(tensor)
+            else:
+                del self._copies[kind]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self._tensors()[0].shape)
+        return tuple(self._tensor("data").shape)
 
     @property
     def count(self) -> int:
-        return self._tensors()[0].numel()
+        return self._tensor("data").numel()
 
     num = property(lambda self: self._legacy(0))
     channels = property(lambda self: self._legacy(1))
@@ -62,19 +93,43 @@ class Blob:
         return shape[axis] if axis < len(shape) else 1
 
     def reshape(self, *shape: int) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.reshape")
+
+
+class _HostCopy:
+    """A tensor of the GPU on the host, and what it was when they were last equal."""
+
+    def __init__(self, tensor: Tensor):
+        self.host = tensor.detach().to("cpu", copy=True)
+        self._known = self.host.clone()
+
+    def push(self, tensor: Tensor) -> None:
+        if not torch.equal(self.host, self._known):
+            tensor.copy_(self.host)
+            self._known.copy_(self.host)
+
+    def pull(self, tensor: Tensor) -> None:
+        self.host.copy_(tensor)
+        self._known.copy_(self.host)
+
+
+def _on_host(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu"
 
 
 class NetBlob(Blob):
     """A blob that flows between layers."""
 
     def __init__(self, net: Net, name: str):
+        super().__init__()
         self._net, self._name = net, name
 
-    def _tensors(self) -> tuple[Tensor, Tensor]:
+    def _tensor(self, kind: str) -> Tensor:
         runner = self._net.core.layerwise
+        if kind == "diff":
+            return runner.diff(self._name)
         runner.pin(self._name)
-        return runner.data(self._name), runner.diff(self._name)
+        return runner.data(self._name)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,14 +144,17 @@ class LearnedBlob(Blob):
     """A blob that a layer owns or shares."""
 
     def __init__(self, layer: Any, index: int):
+        super().__init__()
         self._layer, self._index = layer, index
 
-    def _tensors(self) -> tuple[Tensor, Tensor]:
+    def _tensor(self, kind: str) -> Tensor:
         owner = self._layer.owned_blobs()[self._index]
+        shape = self._layer.blobs[self._index].shape
+        if kind == "data":
+            return owner.detach().view(shape)
         if owner.grad is None:
             owner.grad = torch.zeros_like(owner)
-        shape = self._layer.blobs[self._index].shape
-        return owner.detach().view(shape), owner.grad.view(shape)
+        return owner.grad.view(shape)
 
     def reshape(self, *shape: int) -> None:
         """Give the blob another shape (net surgery): values are kept as far as they fit."""
@@ -239,7 +297,8 @@ class Net:
         return {name: self.blobs[name].data for name in dict.fromkeys(wanted)}
 
     def _forward(self, start: int, end: int) -> float:
-        return float(self.core.layerwise.forward(start, end))
+        with self.on_device():
+            return float(self.core.layerwise.forward(start, end))
 
     def backward(
         self, diffs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
@@ -262,7 +321,21 @@ class Net:
         return {name: self.blobs[name].diff for name in dict.fromkeys(wanted)}
 
     def _backward(self, start: int, end: int) -> None:
-        self.core.layerwise.backward(start, end)
+        with self.on_device():
+            self.core.layerwise.backward(start, end)
+
+    @contextmanager
+    def on_device(self) -> Iterator[None]:
+        """Around everything that reads or changes blobs where they live: see Blob.push and Blob.pull."""
+        blobs = [*self.blobs.values(), *(blob for layer in self.layers for blob in layer.blobs)]
+        blobs = [blob for blob in blobs if isinstance(blob, Blob)]
+        for blob in blobs:
+            blob.push()
+        try:
+            yield
+        finally:
+            for blob in blobs:
+                blob.pull()
 
     def _fill(self, target: np.ndarray, value: np.ndarray, what: str, name: str) -> None:
         if value.ndim and target.ndim and value.shape[0] != target.shape[0]:
@@ -352,17 +425,20 @@ class Net:
 
     def copy_from(self, path: str) -> None:
         """Copy blobs from a caffemodel (binary or HDF5) into the layers of the same names."""
-        weight_files.copy_trained_layers_from(self.core, str(path))
+        with self.on_device():
+            weight_files.copy_trained_layers_from(self.core, str(path))
 
     load_hdf5 = copy_from
 
     def save(self, path: str) -> None:
         """Write a binary caffemodel."""
-        weight_files.save(self.core, str(path))
+        with self.on_device():
+            weight_files.save(self.core, str(path))
 
     def save_hdf5(self, path: str) -> None:
         """Write an HDF5 caffemodel."""
-        weight_files.save_hdf5(self.core, str(path))
+        with self.on_device():
+            weight_files.save_hdf5(self.core, str(path))
 
     def share_with(self, other: Net) -> None:
         """Use the other net's blobs in the layers of the same names."""
@@ -381,9 +457,3 @@ class Net:
         Parameters are named `<layer>.blobs.<index>`; it trains in any loop and goes through torch.compile.
         """
         return self.core.graph
-
-
-def _view(tensor: Tensor) -> np.ndarray:
-    if tensor.device.type != "cpu":
-        raise NetError("numpy views need a net on the CPU; call caffe.set_mode_cpu() before building it")
-    return tensor.numpy()

@@ -5,7 +5,8 @@ Source: python/caffe/_caffe.cpp (Solver and its six types).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,24 +50,36 @@ class Solver:
 
     @property
     def history(self) -> list[np.ndarray]:
-        """The update rule's history blobs, in the solverstate's order, as views."""
-        return [blob.detach().numpy() for blob in self.core.rule.history]
+        """The update rule's history blobs, in the solverstate's order (views on the CPU, copies from a GPU)."""
+        return [blob.detach().cpu().numpy() for blob in self.core.rule.history]
+
+    @contextmanager
+    def _on_device(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for net in (self.net, *self.test_nets):
+                stack.enter_context(net.on_device())
+            yield
 
     def step(self, iters: int) -> None:
-        self.core.step(iters)
+        with self._on_device():
+            self.core.step(iters)
 
     def solve(self, resume_file: str | None = None) -> None:
-        self.core.solve(resume_file)
+        with self._on_device():
+            self.core.solve(resume_file)
 
     def snapshot(self) -> None:
-        self.core.snapshot()
+        with self._on_device():
+            self.core.snapshot()
 
     def restore(self, state_file: str) -> None:
-        self.core.restore(str(state_file))
+        with self._on_device():
+            self.core.restore(str(state_file))
 
     def apply_update(self) -> None:
         """Update the blobs from the diffs that stand in them, and count the iteration."""
-        self.core.apply_update()
+        with self._on_device():
+            self.core.apply_update()
 
     def share_weights(self, net: Net) -> None:
         """Let `net` use this solver's blobs in the layers of the same names."""

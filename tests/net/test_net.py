@@ -3,9 +3,12 @@
 import io
 import re
 
+import numpy as np
 import pytest
 import torch
 
+from caffe_compat.data import lmdb
+from caffe_compat.data.records import serialize
 from caffe_compat.errors import LayerError, NetError
 from caffe_compat.log.write import Log
 from caffe_compat.net.net import Net
@@ -175,3 +178,20 @@ def test_log_has_caffes_lines():
 def test_refusals(prototxt, match):
     with pytest.raises((NetError, LayerError), match=match):
         net(prototxt)
+
+
+def test_pictures_of_several_sizes_pass_one_at_a_time(tmp_path):
+    """Every forward reshapes the net, so batch_size 1 serves pictures of any size (N10)."""
+    pictures = [np.full((2, size, size + 1), 40, np.uint8) for size in (5, 8, 6)]
+    lmdb.write(str(tmp_path / "db"), [(b"%d" % i, serialize(p, i)) for i, p in enumerate(pictures)])
+    made = net(f"""
+        layer {{ name: "data" type: "Data" top: "x" top: "label"
+          data_param {{ source: "{tmp_path / "db"}" batch_size: 1 backend: LMDB }} }}
+        layer {{ name: "pool" type: "Pooling" bottom: "x" top: "small" pooling_param {{ kernel_size: 2 stride: 2 }} }}
+        layer {{ name: "mean" type: "Pooling" bottom: "small" top: "y" pooling_param {{ pool: AVE global_pooling: true }} }}
+        """, TEST)  # fmt: skip
+    for size in (5, 8, 6, 5):
+        _, outputs = made.forward()
+        assert made.blob_shapes["x"] == (1, 2, size, size + 1)
+        assert made.blob_shapes["small"] == (1, 2, -(-size // 2), -(-(size + 1) // 2))
+        assert torch.equal(outputs["y"], torch.full((1, 2, 1, 1), 40.0))

@@ -1,0 +1,187 @@
+"""pycaffe's Net: views that write through, partial runs, shapes, files; and the same on a device without views."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+import torch
+
+import caffe_compat as caffe
+from caffe_compat.errors import NetError
+from caffe_compat.pycaffe import net as pynet
+
+NET = """
+name: "two"
+force_backward: true
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "low" type: "InnerProduct" bottom: "x" top: "h"
+  inner_product_param { num_output: 4 weight_filler { type: "gaussian" std: 1 } bias_filler { type: "constant" value: 0.5 } } }
+layer { name: "act" type: "TanH" bottom: "h" top: "h" }
+layer { name: "high" type: "InnerProduct" bottom: "h" top: "y" inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+"""
+
+
+@pytest.fixture(params=["host", "device"])
+def net(request, tmp_path, monkeypatch):
+    """A small net; as "device" its tensors count as a GPU's, so that views are copies kept in step."""
+    if request.param == "device":
+        monkeypatch.setattr(pynet, "_on_host", lambda tensor: False)
+    (tmp_path / "net.prototxt").write_text(NET)
+    return caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+
+
+def formula(net, x):
+    (w, b), (v, c) = ([blob.data.astype(float) for blob in net.params[name]] for name in ("low", "high"))
+    h = np.tanh(x @ w.T + b)
+    return h, h @ v.T + c
+
+
+def test_forward_fills_every_blob(net):
+    x = np.array([[1.0, -2, 3], [0.5, 0, -1]])
+    net.blobs["x"].data[...] = x
+    outputs = net.forward()
+    h, y = formula(net, x)
+    assert list(outputs) == ["y"]
+    np.testing.assert_allclose(outputs["y"], y, rtol=1e-5)
+    np.testing.assert_allclose(net.blobs["h"].data, h, rtol=1e-5)
+
+
+def test_a_view_taken_before_a_run_shows_its_result(net):
+    view = net.blobs["y"].data
+    net.forward(x=np.ones((2, 3)))
+    np.testing.assert_allclose(view, formula(net, np.ones((2, 3)))[1], rtol=1e-5)
+
+
+def test_weights_written_through_a_view_are_used(net):
+    net.params["high"][0].data[...] = 0
+    net.params["high"][1].data[...] = [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(net.forward()["y"], [[1, 2, 3, 4, 5]] * 2)
+
+
+def test_forward_from_a_layer_uses_what_stands_in_the_blobs(net):
+    net.forward()
+    net.blobs["h"].data[...] = 0
+    y = net.forward(start="high")["y"]
+    np.testing.assert_allclose(y, [net.params["high"][1].data] * 2)
+    assert set(net.forward(end="low")) == {"h"}
+
+
+def test_backward_overwrites_bottom_diffs_and_adds_to_blob_diffs(net):
+    x = np.array([[1.0, -2, 3], [0.5, 0, -1]])
+    net.forward(x=x)
+    diff = np.arange(10.0).reshape(2, 5)
+    for times in (1, 2):
+        gradient = net.backward(y=diff)["x"]
+        h, _ = formula(net, x)
+        dh = (diff @ net.params["high"][0].data) * (1 - h**2)
+        np.testing.assert_allclose(gradient, dh @ net.params["low"][0].data, rtol=1e-4)
+        np.testing.assert_allclose(net.params["low"][0].diff, times * dh.T @ x, rtol=1e-4, atol=1e-5)
+    net.clear_param_diffs()
+    assert not net.params["low"][0].diff.any()
+
+
+def test_backward_stops_where_it_is_told(net):
+    net.forward()
+    result = net.backward(end="high", y=np.ones((2, 5)))
+    assert set(result) == {"h"}
+    assert not net.params["low"][0].diff.any() and net.params["high"][1].diff.all()
+
+
+def test_reshaped_input_reshapes_the_net(net):
+    net.blobs["x"].reshape(7, 3)
+    net.reshape()
+    assert net.blobs["y"].data.shape == (7, 5) and net.blobs["h"].shape == (7, 4)
+    assert net.forward()["y"].shape == (7, 5)
+
+
+def test_forward_all_batches_and_drops_the_padding(net):
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    np.testing.assert_allclose(net.forward_all(x=x)["y"], formula(net, x)[1], rtol=1e-4, atol=1e-6)
+
+
+def test_save_and_copy_from(net, tmp_path):
+    other = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    for save in (net.save, net.save_hdf5):
+        net.params["low"][0].data[...] += 1
+        save(str(tmp_path / "w"))
+        other.copy_from(str(tmp_path / "w"))
+        np.testing.assert_array_equal(other.params["low"][0].data, net.params["low"][0].data)
+
+
+def test_share_with_makes_one_tensor_of_two(net, tmp_path):
+    other = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    other.share_with(net)
+    net.params["low"][1].data[...] = 7
+    net.forward()
+    other.forward()
+    np.testing.assert_array_equal(other.params["low"][1].data, [7] * 4)
+    np.testing.assert_allclose(other.blobs["y"].data, net.blobs["y"].data)
+
+
+def test_hooks_see_every_layer_in_order(net):
+    seen = []
+    net.before_forward(lambda i: seen.append(("before", i)))
+    net.after_backward(lambda i: seen.append(("back", i)))
+    net.forward()
+    net.backward()
+    assert seen == [("before", i) for i in range(4)] + [("back", i) for i in (3, 2, 1, 0)]
+
+
+def test_constructor_forms(net, tmp_path):
+    path, weights = str(tmp_path / "net.prototxt"), str(tmp_path / "w.caffemodel")
+    net.save(weights)
+    for made in (
+        caffe.Net(path, weights, caffe.TEST),
+        caffe.Net(path, caffe.TEST, weights=weights),
+        caffe.Net(network_file=path, phase=caffe.TEST, weights=weights),
+    ):
+        np.testing.assert_array_equal(made.params["low"][0].data, net.params["low"][0].data)
+    with pytest.raises(TypeError, match="Net needs a phase"):
+        caffe.Net(path)
+
+
+def test_wrong_inputs_are_named(net):
+    with pytest.raises(ValueError, match=r"\['z'\] do not match net inputs \['x'\]"):
+        net.forward(z=np.ones((2, 3)))
+    with pytest.raises(ValueError, match="Input is not batch sized: 'x' has 3 items and the blob 2"):
+        net.forward(x=np.ones((3, 3)))
+    with pytest.raises(ValueError, match="'nope' is not a layer of this net"):
+        net.forward(start="nope")
+    with pytest.raises(NetError, match="layers 2 to 9 asked for, but the net has layers 0 to 3"):
+        net._forward(2, 9)
+
+
+def test_module_is_a_module_of_named_parameters(net):
+    module = net.module()
+    assert isinstance(module, torch.nn.Module)
+    assert {"low.blobs.0", "low.blobs.1", "high.blobs.0", "high.blobs.1"} == {n for n, _ in module.named_parameters()}
+    _, outputs = module(torch.ones(2, 3))
+    np.testing.assert_allclose(outputs["y"].detach().numpy(), formula(net, np.ones((2, 3)))[1], rtol=1e-5)
+
+
+def test_install_as_caffe_gives_every_submodule():
+    import subprocess
+    import sys
+
+    code = (
+        "import caffe_compat; caffe_compat.install_as_caffe()\n"
+        "import caffe, caffe.io, caffe.draw\n"
+        "from caffe import layers as L, params as P\n"
+        "from caffe.proto import caffe_pb2\n"
+        "net = caffe.NetSpec(); net.x = L.DummyData(shape=dict(dim=[2, 3])); net.y = L.ReLU(net.x)\n"
+        "assert isinstance(net.to_proto(), caffe_pb2.NetParameter)\n"
+        "assert 'Convolution' in caffe.layer_type_list() and P.Pooling.MAX == 0\n"
+    )
+    root = os.path.dirname(os.path.dirname(caffe.__file__))
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": root})
+
+
+def test_log_prints_structure_when_asked(net, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(caffe.pycaffe.state, "_log", caffe.pycaffe.state._log)
+    caffe.init_log()
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    caffe.init_log(0)
+    caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    assert "Creating Layer low" in stream.getvalue()
