@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from caffe_compat.data import transform
 from caffe_compat.data.transform import Transformer
 from caffe_compat.proto import TEST, TRAIN
 from caffe_compat.proto import TransformationParameter as Param
@@ -165,6 +166,20 @@ def test_a_mean_of_several_pictures(tmp_path):
     write_binaryproto(tmp_path / "mean.binaryproto", np.stack([MEAN, MEAN]))
     with pytest.raises(Refused, match=r"has the shape \(2, 3, 11, 8\); it must be 1 x C x H x W"):
         transformer(str(tmp_path), mean_file="mean.binaryproto")
+
+
+@pytest.mark.parametrize("width", [6, 8])
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32])
+def test_what_runs_on_a_gpu_equals_what_runs_on_the_cpu(width, kind):
+    images = torch.from_numpy(RNG.integers(0, 256, (9, 2, 7, width), np.uint8)).to(kind)
+    flipped = torch.arange(9) % 3 == 1
+    wanted = transform._mirrored(images, flipped)
+    assert torch.equal(transform._mirror_on_cpu(images.clone(), flipped), wanted)
+    assert not torch.equal(wanted, images)
+    tops, lefts = torch.arange(9) % 3, torch.arange(9) % (width - 4)
+    windows = transform._windows(images, tops, lefts, 5)
+    assert torch.equal(transform._windows_on_cpu(images, tops, lefts, 5), windows)
+    assert torch.equal(windows[4], images[4, :, 1:6, 4 % (width - 4) :][..., :5])
 
 
 @pytest.mark.gpu
