@@ -58,7 +58,6 @@ def _cifar(args: argparse.Namespace) -> int:
     source = args.source
     if source is None:
         source = os.path.join(args.out, kind.archive)
-        os.makedirs(args.out, exist_ok=True)
         if not os.path.exists(source) or checksum(source) != kind.md5:
             print(f"downloading {kind.url}")
             download(kind.url, source, kind.md5)

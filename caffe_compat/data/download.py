@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import ssl
 import sys
 import time
 import urllib.error
@@ -38,8 +39,12 @@ def download(url: str, path: str, md5: str) -> None:
             raise _cannot(url, path, f"the server answers {error.code} {error.reason}") from error
         except urllib.error.URLError as error:
             reason = str(error.reason)
-        except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        except (http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
             reason = str(error) or type(error).__name__
+        except OSError as error:
+            raise DataError(
+                f"cannot write '{part}': {error.strerror}; make room there or choose another place"
+            ) from error
         failures = failures + 1 if _size(part) <= before else 0
         if failures == _ATTEMPTS:
             raise _cannot(url, path, reason)
@@ -64,11 +69,14 @@ def checksum(path: str) -> str:
 
 def _fetch_rest(url: str, part: str) -> bool:
     """Append what is missing of `part`; whether it is complete now."""
+    os.makedirs(os.path.dirname(part) or ".", exist_ok=True)
     have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:  # the server sends all of it
             have = 0
+        if "Content-Length" not in response.headers:
+            raise _cannot(url, part.removesuffix(".part"), "the server does not say how long the file is")
         total = have + int(response.headers["Content-Length"])
         bar = _Bar(os.path.basename(part).removesuffix(".part"), have, total, sys.stderr)
         with open(part, "ab" if have else "wb") as file:

@@ -114,6 +114,7 @@ def test_without_a_copy_it_is_downloaded_once(tmp_path, copy, monkeypatch, capsy
     def fetch(url, path, checksum):
         assert checksum == md5
         urls.append(url)
+        os.makedirs(os.path.dirname(path))
         os.link(tmp_path / "x.tar.gz", path)
 
     monkeypatch.setattr(download, "download", fetch)

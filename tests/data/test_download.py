@@ -20,7 +20,8 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.ranges, self.stop_after, self.resumes = [], [], True
+        self.ranges, self.stop_after = [], []
+        self.resumes = self.tells_length = True
 
     @property
     def url(self):
@@ -40,7 +41,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = CONTENT[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if self.server.tells_length:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.server.stop_after:
             body = body[: self.server.stop_after.pop(0)]
@@ -121,6 +123,22 @@ def test_a_refusal_is_final(server, tmp_path):
     ):
         download.download(server.url + "/missing", str(tmp_path / "x"), MD5)
     assert len(server.ranges) == 1
+
+
+def test_a_place_that_cannot_be_written(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        DataError, match=r"cannot write '.*file/x.part': (Not a directory|File exists); make room there"
+    ):
+        download.download(server.url, str(tmp_path / "file" / "x"), MD5)
+
+
+def test_a_server_that_does_not_tell_the_length(server, tmp_path):
+    server.tells_length = False
+    with pytest.raises(
+        DataError, match="set.tar.gz: the server does not say how long the file is; .* fetch x by other"
+    ):
+        download.download(server.url, str(tmp_path / "x"), MD5)
 
 
 def test_no_server(server, tmp_path):
