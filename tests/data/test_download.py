@@ -27,6 +27,9 @@ class Server(ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_port}/set.tar.gz"
 
+    def handle_error(self, request, address):
+        """A client that hangs up is part of these tests."""
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
