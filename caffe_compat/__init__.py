@@ -27,7 +27,9 @@ def install_as_caffe() -> None:
     """
     caffe = importlib.import_module("caffe_compat.pycaffe")
     if sys.modules.get("caffe", caffe) is not caffe:
-        raise RuntimeError("another module named caffe is imported already; call install_as_caffe() before it is")
+        raise RuntimeError(
+            "another module named caffe is imported already; call install_as_caffe() before it is"
+        )
     sys.modules["caffe"] = caffe
     for name in ("classifier", "coord_map", "detector", "draw", "io", "net_spec"):
         sys.modules[f"caffe.{name}"] = getattr(caffe, name)

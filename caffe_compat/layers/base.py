@@ -97,7 +97,7 @@ class Layer(nn.Module):
         super().__init__()
         self.param = param
         self.name: str = param.name
-        self.type: str = param.type
+        self.type: str = param.type  # type: ignore[assignment]  # hides nn.Module.type, a cast nobody needs
         self.phase = phase
         self.context = context or Context()
         self.blobs = _Blobs()

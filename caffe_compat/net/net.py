@@ -396,7 +396,7 @@ class Net:
         """
         if self._by_layer:
             return self.layerwise.forward_backward()
-        loss, outputs, shown = self._run(backward=True)
+        _, outputs, shown = self._run(backward=True)
         if self.observed:
             self.layerwise.store(outputs)
         return shown.detach(), {name: value.detach() for name, value in outputs.items()}

@@ -5,6 +5,7 @@
 
 from caffe_compat.layers.base import registry as _registry
 from caffe_compat.layers.python import PythonLayer as Layer
+from caffe_compat.proto import TEST, TRAIN
 from caffe_compat.pycaffe import classifier, coord_map, detector, draw, io, net_spec
 from caffe_compat.pycaffe.classifier import Classifier
 from caffe_compat.pycaffe.detector import Detector
@@ -33,7 +34,6 @@ from caffe_compat.pycaffe.state import (
     solver_count,
     solver_rank,
 )
-from caffe_compat.proto import TEST, TRAIN
 
 __version__ = "1.0.0"  # the Caffe whose interface this is
 
@@ -44,9 +44,41 @@ def layer_type_list() -> list[str]:
 
 
 __all__ = [
-    "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Classifier", "Detector", "Layer", "Net",
-    "NesterovSolver", "NetSpec", "RMSPropSolver", "SGDSolver", "assign_proto", "classifier", "coord_map",
-    "detector", "draw", "get_solver", "has_nccl", "init_log", "io", "layer_type_list", "layers", "log",
-    "net_spec", "params", "set_device", "set_mode_cpu", "set_mode_gpu", "set_multiprocess", "set_random_seed",
-    "set_solver_count", "set_solver_rank", "solver_count", "solver_rank", "to_proto",
+    "TEST",
+    "TRAIN",
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
+    "Classifier",
+    "Detector",
+    "Layer",
+    "NesterovSolver",
+    "Net",
+    "NetSpec",
+    "RMSPropSolver",
+    "SGDSolver",
+    "assign_proto",
+    "classifier",
+    "coord_map",
+    "detector",
+    "draw",
+    "get_solver",
+    "has_nccl",
+    "init_log",
+    "io",
+    "layer_type_list",
+    "layers",
+    "log",
+    "net_spec",
+    "params",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_multiprocess",
+    "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
+    "to_proto",
 ]  # fmt: skip

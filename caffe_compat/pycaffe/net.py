@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import LayerError, NetError
+from caffe_compat.errors import LayerError
 from caffe_compat.layers.base import Context
 from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
@@ -353,7 +353,7 @@ class Net:
         """Forward any number of items, batch by batch; the last batch is padded and the padding dropped."""
         results: dict[str, list[np.ndarray]] = {name: [] for name in self.outputs + list(blobs or [])}
         for batch in self._batch(kwargs):
-            for name, values in self.forward(blobs=blobs, **batch).items():
+            for name, values in self.forward(blobs, None, None, **batch).items():
                 results[name].extend(values.copy())
         return self._without_padding(results, kwargs)
 
@@ -365,10 +365,11 @@ class Net:
         gradients: dict[str, list[np.ndarray]] = {name: [] for name in self.inputs + list(diffs or [])}
         forward = self._batch({name: kwargs[name] for name in self.inputs if name in kwargs})
         backward = self._batch({name: kwargs[name] for name in self.outputs if name in kwargs})
-        for inputs, outputs in zip_longest(forward, backward, fillvalue={}):
-            for name, values in self.forward(blobs=blobs, **inputs).items():
+        nothing: dict[str, np.ndarray] = {}
+        for inputs, outputs in zip_longest(forward, backward, fillvalue=nothing):
+            for name, values in self.forward(blobs, None, None, **inputs).items():
                 results[name].extend(values.copy())
-            for name, values in self.backward(diffs=diffs, **outputs).items():
+            for name, values in self.backward(diffs, None, None, **outputs).items():
                 gradients[name].extend(values.copy())
         return self._without_padding(results, kwargs), self._without_padding(gradients, kwargs)
 
@@ -446,7 +447,7 @@ class Net:
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Feed the MemoryData layer that must be this net's first."""
-        first = self.core.layers[0]
+        first: Any = self.core.layers[0]
         if first.type != "MemoryData":
             raise LayerError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
         first.reset(data, labels)

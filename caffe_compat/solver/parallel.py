@@ -36,8 +36,8 @@ BUCKET_BYTES = 4 << 20  # of gradients that travel together: few messages, and t
 _JOIN = 300.0  # seconds for all ranks to start
 _FOREVER = timedelta(days=20)  # the time limit of a collective
 _BEAT = 1.0  # seconds from one sign of life to the next
-_SILENCE = 30.0  # seconds without one after which a rank is lost
-_GRACE = 10.0  # seconds for a process to end by itself once a rank is lost
+_SILENCE = 20.0  # seconds without one after which a rank is lost
+_GRACE = 5.0  # seconds for a process to end by itself once a rank is lost
 _STORE_GONE = "the process that keeps the ranks together is gone: rank 0's, or its launcher"
 _LOST = "lost"  # the store's key for the rank that was lost first, and why
 
@@ -108,13 +108,14 @@ class Group:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(int(_GRACE))
         text = str(error) if isinstance(error, CaffeError) else f"{type(error).__name__}: {error}"
+        text = text.removesuffix(self.watch.hint)
         culprit, why = self.watch.lost or self.watch.report(
-            self.rank, f"rank {self.rank} of {self.size} ended: {text}"
+            self.rank, f"rank {self.rank} of {self.size} failed: {text}"
         )
         self.watch.close()
-        if isinstance(error, ParallelError):  # all learn of it
-            return self.rank != (0 if culprit else 1)
-        return culprit != self.rank and isinstance(error, CaffeError) and why.endswith(f"ended: {text}")
+        if isinstance(error, ParallelError):
+            return not self.watch.speaks
+        return culprit != self.rank and isinstance(error, CaffeError) and why.endswith(f"failed: {text}")
 
     def close(self) -> None:
         """Wait for the others, of which rank 0 may still be testing, and part."""
@@ -323,7 +324,13 @@ class Watch:
                 )
             time.sleep(0.1)
 
+    @property
+    def speaks(self) -> bool:
+        """Whether this rank prints who was lost; all know it."""
+        return self._rank == (0 if self.lost is None or self.lost[0] != 0 else 1)
+
     def close(self) -> None:
+        """Stop watching: this process ends, one way or the other."""
         self._closed.set()
 
     def report(self, rank: int, why: str) -> tuple[int, str]:
@@ -389,8 +396,8 @@ class Watch:
         if self.interrupts:
             _thread.interrupt_main(signal.SIGTERM)
         if not self._closed.wait(_GRACE):  # it is stuck in a collective
-            sys.stderr.write(f"caffe-compat: error: {self.lost[1] if self.lost else ''}{self.hint}\n")
-            sys.stderr.flush()
+            if self.speaks and self.lost:
+                print(f"caffe-compat: error: {self.lost[1]}{self.hint}", file=sys.stderr, flush=True)
             os._exit(CaffeError.exit_code)
 
 

@@ -140,6 +140,7 @@ class Solver:
         self._snapshot_asked = False
         if self.replicas > 1:
             self._say_replicas()
+        self._resumed_losses = False
         self._forget_losses()
         self._displayed = (0, time.perf_counter())
         self._span = (0, param.max_iter)  # the iterations that the progress bar shows
