@@ -17,12 +17,24 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, fx, nn
 
+from caffe_compat.layers.base import Layer
+
 if TYPE_CHECKING:
     from caffe_compat.net.net import Net
 
 
 class Lowered(fx.GraphModule):
     """A net's graph: call it with the data layers' tops, get (loss, {output name: tensor})."""
+
+
+class Reshaping(fx.Interpreter):
+    """Runs a net's graph and tells each layer its bottoms' shapes first, for nets where they change as they go."""
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        layer = self.fetch_attr(target)
+        if isinstance(layer, Layer):
+            layer.reshape(*(tuple(bottom.shape) for bottom in args))
+        return super().call_module(target, args, kwargs)
 
 
 def lower(net: Net) -> Lowered:

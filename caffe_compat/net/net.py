@@ -19,7 +19,7 @@ from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
 from caffe_compat.log.write import NULL
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
-from caffe_compat.net.lower import Lowered, lower, mixing_layer
+from caffe_compat.net.lower import Lowered, Reshaping, lower, mixing_layer
 from caffe_compat.net.resolve import filter_net, insert_splits
 from caffe_compat.proto import TRAIN, ParamSpec
 from caffe_compat.proto.text import to_text
@@ -403,8 +403,11 @@ class Net:
 
     @property
     def _by_layer(self) -> bool:
-        by_layer = self.observed or self.debug_info or any(layer.dynamic for layer in self.layers)
-        return by_layer and len(self.context.held) == 1
+        return (self.observed or self.debug_info or self._dynamic) and len(self.context.held) == 1
+
+    @property
+    def _dynamic(self) -> bool:
+        return any(layer.dynamic for layer in self.layers)
 
     def _run(self, backward: bool = False) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """(loss to train on, outputs, loss to show); with `backward` the gradients are added too."""
@@ -435,13 +438,14 @@ class Net:
     def _run_in_turn(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The virtual replicas one after the other, for nets whose layers mix records."""
         replicas = len(self.context.held)
+        run = Reshaping(self.graph).run if self._dynamic else self.graph
         losses, results = [], []
         buffers = [buffer for layer in self.layers for buffer in layer.buffers()]
         self._turns = self._turns or [[buffer.clone() for buffer in buffers] for _ in range(replicas)]
         for replica, own in enumerate(self._turns):  # what a layer carries on to its next forward is each replica's
             for buffer, value in zip(buffers, own, strict=True):
                 buffer.copy_(value)
-            loss, outputs = self.graph(*(top[replica::replicas] for top in batch))
+            loss, outputs = run(*(top[replica::replicas] for top in batch))
             if backward and loss.requires_grad:
                 (loss / replicas).backward()
             losses.append(loss.detach())

@@ -123,6 +123,23 @@ def test_layers_that_mix_records_run_in_turn(layer):
     assert_same_as_ranks(net, [make(text, rank=rank) for rank in range(REPLICAS)])
 
 
+def test_shapes_that_are_known_only_in_forward():
+    """Filter keeps another number of records in each replica."""
+    text = (
+        DATA
+        + """layer { name: "big" type: "Threshold" bottom: "label" top: "big" threshold_param { threshold: 3 } }
+        layer { name: "mix" type: "Filter" bottom: "sum" bottom: "label" bottom: "big" top: "mixed" top: "kept" }
+        layer { name: "ip" type: "InnerProduct" bottom: "mixed" top: "ip"
+          inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
+        layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "kept" top: "accuracy" }
+        layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "kept" top: "loss"
+          propagate_down: true propagate_down: false }"""
+    )
+    net = make(text)
+    assert net.mixing_layer == "'mix' (Filter)"
+    assert_same_as_ranks(net, [make(text, rank=rank) for rank in range(REPLICAS)])
+
+
 def test_processes_may_hold_several_replicas_each():
     """Process 0 of 2 runs replicas 0 and 2 of 4, process 1 the others."""
     whole = make(DATA + HEAD, 4)
