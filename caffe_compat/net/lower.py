@@ -12,7 +12,7 @@ for each replica on its rows, the total loss is their mean, and outputs are repl
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx, nn
