@@ -174,8 +174,9 @@ class Group:
         try:
             yield
         except RuntimeError as error:
-            place = re.compile(r"^\[\S+\] ")  # gloo's, of its own source
-            raise ParallelError(self.watch.explain(place.sub("", str(error).strip()))) from error
+            # gloo begins with a place in its source and ends with advice
+            why = re.sub(r"^\[\S+\] |\. .*", "", str(error).strip(), flags=re.DOTALL)
+            raise ParallelError(self.watch.explain(why)) from error
 
 
 @contextmanager

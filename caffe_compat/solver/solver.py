@@ -327,6 +327,7 @@ class Solver:
                 on_start()
             if self._reducer:
                 self._ask(SNAPSHOT if self._snapshot_asked else self.action())
+                self._snapshot_asked = False
                 self._reducer.begin()
             display = bool(param.display) and self.iter % param.display == 0
             self.net.debug_info = display and param.debug_info
@@ -356,7 +357,6 @@ class Solver:
     def _ask(self, request: str) -> None:
         """Begin to agree with the other ranks on the strongest request of all; `_answer` returns it."""
         assert self.group
-        self._snapshot_asked = False
         self.group.ask(_REQUESTS.index(request))
 
     def _answer(self) -> str:
