@@ -1,0 +1,208 @@
+"""Data parallelism over processes, on gloo: the numbers of virtual replicas, and what happens when one is lost."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from caffe_compat.cli import main
+from caffe_compat.errors import ParallelError, UsageError
+from caffe_compat.proto import SolverState, binary
+from caffe_compat.solver import parallel
+from tests.solver import ranks
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "tests" / "reference" / "solvers"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def start(folder, *command):
+    return subprocess.Popen(
+        [sys.executable, *command], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process, seconds=120):
+    """What it printed; it must have ended by then."""
+    try:
+        return process.communicate(timeout=seconds)[1]
+    finally:
+        process.kill()
+
+
+# -- the same numbers -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder where two processes have trained every case, and checked themselves."""
+    folder = tmp_path_factory.mktemp("run")
+    shutil.copytree(REFERENCE / "data_lmdb", folder / "data_lmdb")
+    alone = ranks.solver(
+        ranks.DATA + ranks.HEAD, 'snapshot: 4 snapshot_prefix: "alone"', root=str(folder), replicas=4
+    )
+    alone.step(4)
+    process = start(folder, ranks.__file__, "numbers")
+    errors = finish(process)
+    assert process.returncode == 0, errors
+    return folder
+
+
+@pytest.mark.parametrize("case", ranks.CASES)
+def test_two_processes_give_the_numbers_of_virtual_replicas(case, run):
+    net, extra, replicas = ranks.CASES[case]
+    one = ranks.solver(net, extra, root=str(run), replicas=replicas)
+    initial = ranks.values(one)
+    one.step(10)
+    ours, theirs = ranks.values(one), torch.load(run / f"{case}.pt", weights_only=True)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (mine - other).abs().max() <= 1e-5 * max(1, mine.abs().max())
+    assert not all(torch.equal(before, mine) for before, mine in zip(initial, ours, strict=True))
+
+
+# -- the command line -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def solvers(tmp_path, monkeypatch):
+    shutil.copytree(REFERENCE, tmp_path / "solvers")
+    monkeypatch.chdir(tmp_path / "solvers")
+    return tmp_path / "solvers"
+
+
+def lines(log):
+    """The log's lines without time and process, and without the speed."""
+    return [re.sub(r"^.*?\] |\(\S+ iter/s, \S+ iters\)", "", line) for line in log.splitlines()]
+
+
+def test_torchrun(solvers, capsys):
+    """The train command in 2 processes of 2 replicas each says and writes what it does with 4 virtual replicas."""
+    shutil.copytree("replicas_4", "alone")
+    text = Path("alone/solver.prototxt").read_text()
+    Path("alone/solver.prototxt").write_text(text.replace("replicas_4/", "alone/"))
+    assert main(["train", "--solver", "alone/solver.prototxt", "--replicas", "4"]) == 0
+    alone = capsys.readouterr().err
+    process = start(
+        solvers, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "caffe_compat", "train",
+        "--solver=replicas_4/solver.prototxt", "--replicas=4",
+    )  # fmt: skip
+    together = finish(process)
+    assert process.returncode == 0, together
+    assert "4 replicas on 2 processes (gloo), 2 on each: batch_size 8 each, 32 records a forward" in together
+    ours = [line for line in lines(together) if "Iteration" in line or "output" in line]
+    theirs = [line for line in lines(alone) if "Iteration" in line or "output" in line]
+    assert len(ours) == len(theirs) > 30
+    for mine, other in zip(ours, theirs, strict=True):
+        numbers, others = (re.findall(r"[\d.e-]+", line) for line in (mine, other))
+        assert [float(n) for n in numbers if n[0].isdigit()] == pytest.approx(
+            [float(n) for n in others if n[0].isdigit()], rel=1e-4, abs=1e-5
+        )
+    _, mine = binary.read_caffemodel("replicas_4/snap_iter_10.caffemodel")
+    _, other = binary.read_caffemodel("alone/snap_iter_10.caffemodel")
+    for (name, _, ours), (_, _, theirs) in zip(mine, other, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert abs(a - b).max() <= 1e-5 * max(1, abs(b).max()), name
+
+
+def test_a_lost_rank_ends_the_run(solvers):
+    """Rank 1 is killed in the middle: rank 0 says so soon, and the last snapshot can be resumed."""
+    text = Path("replicas_4/solver.prototxt").read_text()
+    text = text.replace("max_iter: 10", "max_iter: 1000000 snapshot: 20").replace(
+        "display: 1", "display: 1000"
+    )
+    Path("endless.prototxt").write_text(text)
+    process = start(solvers, ranks.__file__, "endless")
+    deadline = time.monotonic() + 60
+    while not Path("replicas_4/snap_iter_40.solverstate").exists():
+        assert time.monotonic() < deadline and process.poll() is None, finish(process, 1)
+        time.sleep(0.05)
+    os.kill(int(Path("pid1").read_text()), signal.SIGKILL)
+    killed = time.monotonic()
+    errors = finish(process, 60)
+    assert time.monotonic() - killed < 60
+    assert process.returncode == 1
+    message = re.search(
+        r"caffe-compat: error: rank 1 of 2 was killed by signal 9 \(SIGKILL\); go on with --snapshot (\S+)",
+        errors,
+    )
+    assert message and errors.count("error:") == 1, errors
+    assert binary.read(message[1], SolverState).iter >= 40
+    again = [
+        "train",
+        "--solver",
+        "endless.prototxt",
+        "--snapshot",
+        message[1],
+        "--iterations",
+        "1",
+        "--replicas",
+        "2",
+    ]
+    assert main(again) == 0
+
+
+def test_an_error_of_all_ranks_is_printed_once(solvers):
+    Path("endless.prototxt").write_text('net: "missing.prototxt" base_lr: 0.1 lr_policy: "fixed"')
+    process = start(solvers, ranks.__file__, "endless")
+    errors = finish(process)
+    assert process.returncode == 1
+    assert errors.count("missing.prototxt: ") == 1, errors
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--replicas", "0"), "--replicas 0 is below 1"),
+        (
+            ("--gpu", "0,1,2"),
+            "--gpu 0,1,2: there are 0 CUDA device(s) here; no --gpu (the CPU) with --replicas 3 gives the same numbers",
+        ),
+    ],
+)
+def test_usage(options, message, solvers, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert main(["train", "--solver", "replicas_4/solver.prototxt", *options]) == UsageError.exit_code
+    assert message in capsys.readouterr().err
+
+
+def test_fewer_devices_than_the_recipe_has(monkeypatch):
+    from caffe_compat.cli.devices import processes_to_start
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(
+        UsageError, match="2 CUDA device.s. here; --gpu 0 with --replicas 4 gives the same numbers"
+    ):
+        processes_to_start("0,1,2,3")
+    assert processes_to_start("all") == 2
+    assert processes_to_start("1") == 0
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert processes_to_start("0,1") == 0  # torchrun has started them
+
+
+def test_where_a_process_stands(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert (parallel.world_size(), parallel.local_rank()) == (1, 0)
+    monkeypatch.setenv("WORLD_SIZE", "6")  # without RANK this is somebody else's variable
+    assert parallel.world_size() == 1
+    monkeypatch.setenv("RANK", "4")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert (parallel.world_size(), parallel.local_rank()) == (6, 1)
+
+
+def test_ranks_that_cannot_meet(monkeypatch):
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MASTER_PORT", raising=False)
+    with pytest.raises(
+        ParallelError, match="the ranks cannot meet at localhost:None: .*MASTER_PORT.* torchrun"
+    ):
+        parallel.Group()
