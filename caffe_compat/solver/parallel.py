@@ -83,6 +83,8 @@ class Group:
         """Connect the ranks once all are there, to exchange tensors of `device`: NCCL for CUDA, else gloo."""
         device = torch.device(device)
         self.backend = "nccl" if device.type == "cuda" else "gloo"
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         self.watch.meet()
         with self._talking():
             dist.init_process_group(

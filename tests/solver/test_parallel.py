@@ -206,3 +206,76 @@ def test_ranks_that_cannot_meet(monkeypatch):
         ParallelError, match="the ranks cannot meet at localhost:None: .*MASTER_PORT.* torchrun"
     ):
         parallel.Group()
+
+
+# -- who is alive -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watches(monkeypatch):
+    """Makes the watch of a rank of 3, all in this process, with a clock that runs fast; all are closed at the end."""
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(store.port))
+    monkeypatch.setattr(parallel, "_BEAT", 0.05)
+    monkeypatch.setattr(parallel, "_SILENCE", 0.6)
+    made = []
+
+    def make(rank):
+        made.append(parallel.Watch(rank, 3))
+        return made[-1]
+
+    yield make
+    for watch in made:
+        watch.close()
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_silent_rank_is_noticed_by_all(watches, monkeypatch):
+    terminated = []
+    monkeypatch.setattr(parallel._thread, "interrupt_main", terminated.append)
+    first, second, third = (watches(rank) for rank in range(3))
+    first.interrupts = True
+    first.meet()
+    time.sleep(1)
+    assert first.lost is second.lost is third.lost is None
+    second.close()
+    until(lambda: first.lost and third.lost)
+    assert re.fullmatch(r"rank 1 of 3 was lost: no sign of life for \d s", first.lost[1])
+    assert first.lost == third.lost
+    assert first.speaks and not third.speaks
+    until(lambda: terminated)  # the main thread, if it does not end by itself
+    assert terminated == [signal.SIGTERM]
+
+
+def test_why_a_collective_failed(watches):
+    first, second, third = (watches(rank) for rank in range(3))
+    time.sleep(0.2)
+    assert first.explain("Broken pipe") == "Broken pipe"  # all are there
+    third.close()
+    time.sleep(0.1)
+    first.hint = "; go on"
+    assert first.explain("Broken pipe") == "rank 2 of 3 was lost (Broken pipe); go on"
+    assert second.report(1, "another reason") == (2, "rank 2 of 3 was lost (Broken pipe)")  # the first counts
+
+
+def test_if_rank_0_is_lost_rank_1_says_so(watches):
+    second, third = watches(1), watches(2)
+    second.report(0, "rank 0 of 3 failed: disk full")
+    until(lambda: third.lost)
+    assert second.speaks and not third.speaks
+
+
+def test_ranks_that_do_not_come(watches, monkeypatch):
+    monkeypatch.setattr(parallel, "_JOIN", 0.3)
+    first = watches(0)
+    with pytest.raises(
+        ParallelError, match=r"2 of 3 ranks did not come within 0.3 s: \[1, 2\]; see their output"
+    ):
+        first.meet()
