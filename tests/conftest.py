@@ -1,5 +1,7 @@
 """What every test gets: see README.md in this folder."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,15 @@ settings.load_profile("caffe_compat")
 def reference() -> Path:
     """The folder of golden data that a real Caffe computed. Read it; never write there."""
     return Path(__file__).parent / "reference"
+
+
+@pytest.fixture(autouse=True)
+def python_layers_stay_allowed() -> Iterator[None]:
+    """A command forbids Python layers for its process; in a test run the next test is not its process."""
+    yield
+    module = sys.modules.get("caffe_compat.layers.python")
+    if module is not None:
+        module.allow_python_layers = True  # type: ignore[attr-defined]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -404,9 +404,10 @@ class Net:
 
     def clear_param_diffs(self) -> None:
         """Set the diffs of all learned blobs to zero."""
-        for blob in self.core.learned:
-            if blob.tensor.grad is not None:
-                blob.tensor.grad.zero_()
+        with self.on_device():
+            for blob in self.core.learned:
+                if blob.tensor.grad is not None:
+                    blob.tensor.grad.zero_()
 
     # -- hooks, called with the layer's index -------------------------------------------------
 
@@ -443,7 +444,8 @@ class Net:
 
     def share_with(self, other: Net) -> None:
         """Use the other net's blobs in the layers of the same names."""
-        self.core.share_trained_layers_with(other.core)
+        with self.on_device(), other.on_device():
+            self.core.share_trained_layers_with(other.core)
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Feed the MemoryData layer that must be this net's first."""
