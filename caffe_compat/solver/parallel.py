@@ -115,9 +115,9 @@ class Group:
             self.rank, f"rank {self.rank} of {self.size} failed: {text}"
         )
         self.watch.close()
-        if isinstance(error, ParallelError):
-            return not self.watch.speaks
-        return culprit != self.rank and isinstance(error, CaffeError) and why.endswith(f"failed: {text}")
+        if culprit == self.rank or not isinstance(error, CaffeError):
+            return False
+        return not self.watch.speaks if isinstance(error, ParallelError) else why.endswith(f"failed: {text}")
 
     def close(self) -> None:
         """Wait for the others, of which rank 0 may still be testing, and part."""
