@@ -103,3 +103,20 @@ def resolve(root: str, path: str) -> str:
 def locate(root: str, path: str) -> str:
     """A path given on the command line: relative to the current directory if it is there, else to `root`."""
     return path if os.path.exists(path) else resolve(root, path)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed blobs for the next iteration's.
+
+    glibc gives large blocks back to the system at once, and every iteration would fetch them again page by
+    page: about a tenth of a CPU training step. Other C libraries have no such call and are left alone.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+    mallopt(mmap_threshold, 1 << 30)
+    mallopt(trim_threshold, (1 << 31) - 1)

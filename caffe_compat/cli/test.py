@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError(f"--iterations {args.iterations} is below 1")
     common.set_python_layers(args.allow_python_layers)
+    common.keep_freed_memory()
     log = Log()
     device = choose_device(args.gpu, None, log, "test")
     param = text.read_net(common.locate(args.root, args.model), log)

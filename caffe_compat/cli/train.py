@@ -93,6 +93,7 @@ def _train(args: argparse.Namespace, group: Any) -> int:
     from caffe_compat.solver.solver import Solver
 
     common.set_python_layers(args.allow_python_layers)
+    common.keep_freed_memory()
     log = Log() if group is None or group.rank == 0 else NULL
     param = text.read_solver(common.locate(args.root, args.solver), log)
     if args.net:

@@ -105,6 +105,7 @@ class Net:
         }
         self.observed = False  # run layer by layer, so that every blob can be read
         self._batch_shapes: list[Shape] = []
+        self._convolves = any(layer.type == "Convolution" for layer in self.layers)
         self._graph: Lowered | None = None
         self._turns: list[list[Tensor]] = []  # the layers' buffers of each replica that runs in turn
         self._layerwise: Layerwise | None = None
@@ -371,7 +372,19 @@ class Net:
 
     def load(self) -> list[Tensor]:
         """The next batch of every data layer, in the order the graph takes them."""
-        return [top for layer in self.data_layers() for top in layer.load(self.device)]
+        batch = [top for layer in self.data_layers() for top in layer.load(self.device)]
+        if self._channels_last:
+            batch = [top.contiguous(memory_format=torch.channels_last) if top.dim() == 4 else top for top in batch]
+        return batch
+
+    @property
+    def _channels_last(self) -> bool:
+        """Whether pictures go through the graph with the channels innermost in memory; shapes stay as they are.
+
+        CPU convolutions and normalisations are a quarter faster so. Virtual replicas are folded into the
+        channels, which would copy every blob.
+        """
+        return self.device.type == "cpu" and len(self.context.held) == 1 and self._convolves
 
     def verify(self) -> None:
         """Raise LayerError for faults in the data that the layers saw since the last call; waits for the device."""
