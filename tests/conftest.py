@@ -1,5 +1,6 @@
 """What every test gets: see README.md in this folder."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,15 @@ settings.load_profile("caffe_compat")
 def reference() -> Path:
     """The folder of golden data that a real Caffe computed. Read it; never write there."""
     return Path(__file__).parent / "reference"
+
+
+@pytest.fixture
+def solvers(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the solvers' golden data, as working directory: their paths are relative to it."""
+    folder = tmp_path / "solvers"
+    shutil.copytree(reference / "solvers", folder)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

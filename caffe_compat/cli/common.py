@@ -55,6 +55,16 @@ def add_model(parser: ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--model", required=required, metavar="FILE", help="the net, a prototxt")
 
 
+def add_model_options(parser: ArgumentParser) -> None:
+    """`--model` and what else `models.build_net` reads."""
+    add_model(parser)
+    add_gpu(parser)
+    add_state(parser)
+    add_root(parser)
+    add_python_layers(parser)
+    add_set(parser)
+
+
 def add_weights(parser: ArgumentParser, required: bool = False) -> None:
     parser.add_argument(
         "--weights", required=required, metavar="FILE", help="trained weights, a caffemodel (several: a,b)"

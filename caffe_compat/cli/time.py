@@ -9,13 +9,8 @@ HELP = "time a model layer by layer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    common.add_model(parser)
+    common.add_model_options(parser)
     parser.add_argument("--iterations", type=int, default=50, metavar="N", help="passes to average (default: 50)")
-    common.add_gpu(parser)
-    common.add_state(parser)
-    common.add_root(parser)
-    common.add_python_layers(parser)
-    common.add_set(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,24 +18,15 @@ def run(args: argparse.Namespace) -> int:
 
     import torch
 
-    from caffe_compat.cli.devices import choose_device
-    from caffe_compat.cli.overrides import apply_overrides
-    from caffe_compat.layers.base import Context
+    from caffe_compat.cli.models import build_net
     from caffe_compat.log.write import Log
-    from caffe_compat.net.net import Net
-    from caffe_compat.proto import TEST, TRAIN, text
+    from caffe_compat.proto import TRAIN
 
     if args.iterations < 1:
         raise UsageError(f"--iterations {args.iterations} is below 1")
-    common.set_python_layers(args.allow_python_layers)
     log = Log()
-    device = choose_device(args.gpu, None, log, "time")
-    param = text.read_net(common.locate(args.root, args.model), log)
-    apply_overrides(None, param, args.set, log)
-    param.state.phase = TEST if args.phase == "TEST" else TRAIN
-    param.state.level = args.level
-    param.state.stage.extend(common.stages(args.stage))
-    net = Net(param, context=Context(root=args.root), log=log, device=device)
+    net = build_net(args, "time", TRAIN, log)
+    device = net.device
     runner = net.layerwise
 
     def now() -> float:

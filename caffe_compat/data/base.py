@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, TypeVar
 
@@ -18,7 +19,7 @@ _REGISTRY: dict[str, type[Source]] = {}
 _S = TypeVar("_S", bound="type[Source]")
 
 
-class Source:
+class Source(ABC):
     """A read-only sequence of serialized Datum messages, in key order.
 
     Args:
@@ -33,34 +34,34 @@ class Source:
     def __init__(self, path: str):
         self.path = path
 
+    @abstractmethod
     def __len__(self) -> int:
         """How many records there are."""
-        raise NotImplementedError(f"{type(self).__name__}.__len__")
 
     def estimate(self) -> int:
         """About how many records there are, at once; 0 only if there are none."""
         return len(self)
 
     @property
+    @abstractmethod
     def keys(self) -> Sequence[bytes]:
         """The key of every record, by position."""
-        raise NotImplementedError(f"{type(self).__name__}.keys")
 
+    @abstractmethod
     def walk(self, position: int = 0) -> Iterator[bytes]:
         """The records from `position` to the last, in order."""
-        raise NotImplementedError(f"{type(self).__name__}.walk")
 
     def read(self, position: int) -> bytes:
         """The record at `position`, which is below len(self)."""
         return next(self.walk(position))
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # a source without open files has nothing to release
         """Release the files."""
 
     @classmethod
+    @abstractmethod
     def is_at(cls, path: str) -> bool:
         """Whether the folder `path` looks like a database of this kind."""
-        raise NotImplementedError(f"{cls.__name__}.is_at")
 
 
 def source(backend: str) -> Callable[[_S], _S]:

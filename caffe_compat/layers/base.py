@@ -110,11 +110,11 @@ class Layer(nn.Module):
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         """The shapes of the tops for bottoms of these shapes; raises LayerError where they do not fit."""
-        raise NotImplementedError(f"{type(self).__name__}.reshape")
+        self._undefined("reshape")
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Compute the tops (one tensor, or a tuple in the tops' order) without changing the bottoms."""
-        raise NotImplementedError(f"{type(self).__name__}.forward")
+        self._undefined("forward")
 
     def leftover_diffs(self, *bottom: Tensor) -> dict[int, Tensor]:
         """What Caffe's forward leaves in the diffs of bottoms, by their index, where backward does not run."""
@@ -129,7 +129,7 @@ class Layer(nn.Module):
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         """For `is_data` layers: the next batch, one tensor a top, on `device`."""
-        raise NotImplementedError(f"{type(self).__name__}.load")
+        self._undefined("load")
 
     def verify(self) -> None:
         """Raise LayerError for what `forward` saw and could not report without waiting for the device."""
@@ -153,6 +153,9 @@ class Layer(nn.Module):
     def fail(self, what: str) -> NoReturn:
         """Raise LayerError: `what` says what is wrong, with both numbers, and what to do."""
         raise LayerError(f"{where(self.param)}: {what}")
+
+    def _undefined(self, method: str) -> NoReturn:
+        self.fail(f"its class {type(self).__name__} defines no `{method}`; see 'Adding a layer' in the README")
 
     def axis(self, axis: int, shape: Sequence[int], what: str = "axis") -> int:
         """Caffe's CanonicalAxisIndex: a negative axis counts from the end; out of range fails."""

@@ -1,5 +1,6 @@
 """Convolution and Deconvolution over any number of spatial axes."""
 
+from abc import ABC, abstractmethod
 from math import prod
 from typing import NamedTuple
 
@@ -59,7 +60,7 @@ def read_window(layer: Layer, axes: int) -> Window:
     )
 
 
-class _Convolving(Layer):
+class _Convolving(Layer, ABC):
     """What Convolution and Deconvolution share: parameters, blobs, folding of the axes before the channels."""
 
     num_bottom = num_top = (1, None)
@@ -110,13 +111,13 @@ class _Convolving(Layer):
             )
         return [(*shape[: self.start], self.outputs, *sizes)] * len(bottom)
 
+    @abstractmethod
     def sizes(self, spatial: Shape) -> Shape:
         """The top's spatial dimensions for a bottom of these."""
-        raise NotImplementedError(type(self).__name__)
 
+    @abstractmethod
     def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
         """The layer on x (batch, channels, *spatial) with at least one spatial axis."""
-        raise NotImplementedError(type(self).__name__)
 
     def per_record(self) -> bool:
         return self.start > 0

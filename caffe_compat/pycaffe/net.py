@@ -8,6 +8,7 @@ Source: python/caffe/pycaffe.py and python/caffe/_caffe.cpp.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from caffe_compat.proto import text
 from caffe_compat.pycaffe import state
 
 
-class Blob:
+class Blob(ABC):
     """An N-dimensional array of values (`data`) and gradients (`diff`), both numpy views that write through.
 
     On a GPU the views are copies on the host; what was written into them goes to the GPU before the next run
@@ -37,9 +38,9 @@ class Blob:
     def __init__(self) -> None:
         self._copies: dict[str, _HostCopy] = {}
 
+    @abstractmethod
     def _tensor(self, kind: str) -> Tensor:
         """The values ("data") or the gradient ("diff") where the net keeps them."""
-        raise NotImplementedError(f"{type(self).__name__}._tensor")
 
     @property
     def data(self) -> np.ndarray:
@@ -92,8 +93,9 @@ class Blob:
             )
         return shape[axis] if axis < len(shape) else 1
 
+    @abstractmethod
     def reshape(self, *shape: int) -> None:
-        raise NotImplementedError(f"{type(self).__name__}.reshape")
+        """Give the blob another shape; its first values are kept as far as they fit."""
 
 
 class _HostCopy:

@@ -23,14 +23,6 @@ _CHATTER = (
 )
 
 
-@pytest.fixture
-def solvers(tmp_path, monkeypatch):
-    folder = tmp_path / "solvers"
-    shutil.copytree(REFERENCE, folder)
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def lines(text):
     """The log's lines without prefix, chatter and time figures."""
     kept = []

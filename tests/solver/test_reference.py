@@ -1,6 +1,5 @@
 """Our solver against trajectories of a real Caffe: every loss, rate, weight and test score."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,6 @@ from caffe_compat.proto import SolverState, binary
 REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
 CASES = sorted(p.parent.name for p in REFERENCE.glob("*/trajectory.npz"))
 TOLERANCE = 2e-3  # relative, at every iteration
-
-
-@pytest.fixture
-def solvers(tmp_path, monkeypatch):
-    """A copy of the reference folder, as working directory: the solvers' paths are relative to it."""
-    folder = tmp_path / "solvers"
-    shutil.copytree(REFERENCE, folder)
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def options(case):
