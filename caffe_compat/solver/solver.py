@@ -112,7 +112,8 @@ class Solver:
                 f"{replicas} replicas cannot be shared evenly by {ranks} processes; use a multiple of {ranks}"
             )
         self.schedule = Schedule(param)
-        self._check_snapshot_prefix()
+        if param.snapshot:
+            self._check_snapshot_prefix()
         self.generator = torch.Generator()
         if param.random_seed >= 0:
             torch.manual_seed(param.random_seed + (group.rank if group else 0))
@@ -255,7 +256,7 @@ class Solver:
         return net
 
     def _check_snapshot_prefix(self) -> None:
-        if not self.is_root or not self.param.snapshot and not self.param.snapshot_after_train:
+        if not self.is_root:
             return
         folder = os.path.dirname(self.path(self.param.snapshot_prefix)) or "."
         if not os.path.isdir(folder):
@@ -276,6 +277,8 @@ class Solver:
 
         `iterations` ends the run after so many, on the same schedule.
         """
+        if self.param.snapshot_after_train:
+            self._check_snapshot_prefix()  # now, not when all the work is done
         self.log.solving(self.net.name, self.param.lr_policy)
         self.requested_early_exit = False
         if resume_file:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import caffe_compat
 from caffe_compat.cli import main
 from caffe_compat.proto import SolverState, binary
 
@@ -189,6 +190,16 @@ def test_refusals(folder, capsys, arguments, code, said, monkeypatch):
     assert train(*arguments) == code
     assert said in capsys.readouterr().err
     assert not list((folder / "out").iterdir())
+
+
+def test_only_what_writes_a_snapshot_needs_a_place_for_it(folder, capsys):
+    """A solver that is merely stepped is no reason to look for the folder; one that would snapshot at its end is."""
+    (folder / "solver.prototxt").write_text(SOLVER.replace("snapshot: 6", "snapshot: 0").replace("out/run", "gone/run"))
+    solver = caffe_compat.get_solver("solver.prototxt")
+    solver.step(1)
+    assert train() == 1
+    log = capsys.readouterr().err
+    assert "cannot write to snapshot prefix 'gone/run'" in log and "Iteration 0" not in log
 
 
 def test_a_diverged_run_is_named_once_and_goes_on(folder, capsys):
