@@ -101,7 +101,7 @@ def _train(args: argparse.Namespace, group: Any) -> int:
             param.ClearField(field)
         param.net = args.net
     nets = _Nets(param, args.root)
-    apply_overrides(param, nets.all(), args.set, log)
+    apply_overrides(param, nets.all() if args.set else [], args.set, log)
     param.train_state.level = args.level
     param.train_state.stage.extend(common.stages(args.stage))
     if args.snapshot:
@@ -156,9 +156,11 @@ class _Nets:
         return [self._file(name) for name in [*names, *param.test_net]] + inside + list(param.test_net_param)
 
     def _file(self, name: str) -> Any:
+        from caffe_compat.log.write import NULL
+
         path = common.resolve(self._root, name)
         if path not in self._files:
-            self._files[path] = self._read(path)
+            self._files[path] = self._read(path, NULL)  # `read` logs what reading it upgrades, in its turn
         return self._files[path]
 
     def read(self, path: str, log: Any) -> Any:

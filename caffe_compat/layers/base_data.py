@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_compat.data.feed import Ahead
 from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Layer, Shape, where
@@ -110,3 +111,22 @@ class PictureLayer(DataLayer):
                 )
             tops.append(self.transform(torch.from_numpy(image)[None].to(device), draws[i : i + 1]))
         return torch.cat(tops)
+
+
+class SeededPictureLayer(PictureLayer):
+    """A picture layer that reads ahead, in an order that follows from a seed and the position alone."""
+
+    def draw_seed(self) -> None:
+        """Take the seed from the layer's generator; nothing is read ahead yet."""
+        self._seed = int(torch.randint(0, 1 << 62, (1,), generator=self.generator))
+        self._ahead: Ahead[Any] | None = None
+
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "seed": self._seed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._seed = state["seed"]
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +14,13 @@ from caffe_compat.data.feed import Ahead, memory_budget
 from caffe_compat.data.image_list import read_list
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import PictureLayer
+from caffe_compat.layers.base_data import SeededPictureLayer
 
 _AHEAD = 4  # batches
 
 
 @layer("ImageData")
-class ImageData(PictureLayer):
+class ImageData(SeededPictureLayer):
     """tops = (transformed pictures, labels) of the next batch_size lines of a list of `path label`
 
     Caffe: src/caffe/layers/image_data_layer.cpp
@@ -48,8 +47,7 @@ class ImageData(PictureLayer):
             self.lines = read_list(os.path.join(self.context.root, p.source))
         except DataError as error:
             self.bad_data(str(error))
-        self._seed = int(torch.randint(0, 1 << 62, (1,), generator=self.generator))
-        self._ahead: Ahead[tuple[list[np.ndarray], list[int]]] | None = None
+        self.draw_seed()
         self._read: dict[int, np.ndarray] = {}
         self._keep = False
         line = int(next(self._indices(0))[0])
@@ -71,16 +69,6 @@ class ImageData(PictureLayer):
         labels = torch.tensor([self.lines[i][1] for i in index], dtype=self.context.dtype)
         self.position += self.batch_size * self.replicas
         return data, labels.to(device)
-
-    def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "seed": self._seed}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        self._seed = state["seed"]
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
 
     def _indices(self, position: int) -> Iterator[np.ndarray]:
         """Endless: the lines of each batch served here, from where all replicas have served `position` of them."""

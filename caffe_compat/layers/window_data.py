@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +15,13 @@ from caffe_compat.data.images import opencv, read
 from caffe_compat.data.windows import Box, read_windows
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import PictureLayer
+from caffe_compat.layers.base_data import SeededPictureLayer
 
 _AHEAD = 4  # batches
 
 
 @layer("WindowData")
-class WindowData(PictureLayer):
+class WindowData(SeededPictureLayer):
     """tops = (warped boxes, their classes): a random sample of background boxes, then one of objects
 
     Caffe: src/caffe/layers/window_data_layer.cpp
@@ -59,8 +58,7 @@ class WindowData(PictureLayer):
         self._check_mean()
         self._kept: dict[int, np.ndarray] = {}
         self._budget = memory_budget()
-        self._seed = int(torch.randint(0, 1 << 62, (1,), generator=self.generator))
-        self._ahead: Ahead[tuple[Tensor, Tensor]] | None = None
+        self.draw_seed()
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, self.windows.channels, self.crop, self.crop), (self.batch_size,)]
@@ -71,16 +69,6 @@ class WindowData(PictureLayer):
         data, labels = self._ahead.next()
         self.position += self.batch_size * self.replicas
         return data.to(device), labels.to(device)
-
-    def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "seed": self._seed}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        self._seed = state["seed"]
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
 
     def _samples(self, position: int) -> Iterator[list[tuple[Box, bool]]]:
         """Endless: the boxes of each batch served here, and whether each is mirrored."""
