@@ -17,6 +17,7 @@ class Accuracy(Labelled):
 
     num_bottom = 2
     num_top = (1, 2)
+    is_metric = True
 
     def setup(self, *bottom):
         p = self.param.accuracy_param

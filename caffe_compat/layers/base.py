@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from caffe_compat.errors import LayerError, nearest
 from caffe_compat.proto import fork_fields
 
 Shape = tuple[int, ...]
+Dim = int | str  # a size in an exported file; a word names one that only a run tells: "N", the batch's
 
 TRAIN, TEST = 0, 1  # Caffe's Phase enum
 
@@ -68,6 +69,71 @@ class Context:
         return len(self.held) if self.grouped else 1
 
 
+class OnnxGraph(Protocol):
+    """What a layer's `to_onnx` writes into (export/graph.py). Values are known by their names.
+
+    opset  the version of ONNX's operators to write
+    """
+
+    opset: int
+
+    def node(
+        self, op_type: str, inputs: Sequence[str], outputs: Sequence[str] | None = None, **attributes: Any
+    ) -> str:
+        """Add a node and return its first output; without `outputs` it has one, of a new name. "" is no input."""
+
+    def fresh(self, count: int) -> list[str]:
+        """New names, for the outputs of a node that has several."""
+
+    def constant(self, value: Any, dtype: Any = None) -> str:
+        """A constant: float32 from floats and int64 from whole numbers, unless `dtype` says otherwise."""
+
+    def blob(self, layer: Layer, index: int, shape: Shape | None = None, transposed: bool = False) -> str:
+        """The layer's learned blob `index`, seen in another shape or with its two axes exchanged if wanted."""
+
+    def shape(self, value: str) -> tuple[Dim, ...]:
+        """The shape of a bottom or top; sizes that only a run tells are words, the same word the same size."""
+
+    def size(self, value: str, axis: int) -> str:
+        """The size of an axis as the file runs: int64 (1,)."""
+
+    def reshape(
+        self,
+        value: str,
+        shape: Sequence[Dim],
+        outputs: Sequence[str] | None = None,
+        source: Sequence[Dim] | None = None,
+    ) -> str:
+        """`value` in another shape. `source` is its own shape where it is not a bottom or a top."""
+
+    def reduce(
+        self,
+        op_type: str,
+        value: str,
+        axes: Sequence[int],
+        outputs: Sequence[str] | None = None,
+        keepdims: bool = False,
+    ) -> str:
+        """A node of the Reduce family, whose axes are an attribute or an input, as `opset` has it."""
+
+    def slice(
+        self, value: str, axis: int, start: int, end: int | None, outputs: Sequence[str] | None = None
+    ) -> str:
+        """Part of one axis, from `start` to before `end` (None: to its end)."""
+
+    def scan(
+        self,
+        step: Callable[[list[str], list[str]], tuple[Sequence[str], Sequence[str]]],
+        states: Sequence[str],
+        sequences: Sequence[str],
+        outputs: Sequence[str],
+    ) -> None:
+        """A loop over axis 0 of `sequences`: step(states, slices) adds one turn's nodes and returns (states, results).
+
+        `outputs` are the last states, then every result with all turns stacked on axis 0.
+        """
+
+
 class Layer(nn.Module):
     """One layer of a net.
 
@@ -77,6 +143,8 @@ class Layer(nn.Module):
     is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
     is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
     dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
+    dynamic_axis          of such tops, the axis whose size is not known before
+    is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
     in_place              False where Caffe refuses a top with the name of its bottom
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
 
@@ -90,6 +158,8 @@ class Layer(nn.Module):
     is_loss = False
     is_data = False
     dynamic = False
+    dynamic_axis = 0
+    is_metric = False
     in_place = True
     fork_fields: tuple[str, ...] = ()
 
@@ -147,6 +217,17 @@ class Layer(nn.Module):
     def allow_force_backward(self, index: int) -> bool:
         """Whether force_backward may ask for the gradient of bottom `index` (labels: no)."""
         return not self.is_loss or index != 1
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        """Add the nodes that make `tops` of `bottoms`; `reshape` has just run for the bottoms' shapes.
+
+        For a loss or a metric this is what a trained net shows in its place (a softmax), and `tops` is one name.
+        Must not import onnx. Raises LayerError, through `fail`, for what ONNX cannot express.
+        """
+        self.fail(
+            f"cannot be exported: its class {type(self).__name__} defines no `to_onnx`; name blobs before this "
+            "layer with --outputs, or see 'Adding a layer' in the README"
+        )
 
     # -- what a layer type may use ------------------------------------------------------------
 
