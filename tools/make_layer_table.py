@@ -23,7 +23,7 @@ HEAD = """# Layer types
 Written by tools/make_layer_table.py from the docstrings; change those, not this table. Each file holds one layer
 type or one family, with its formula, blobs, and what differs from torch.
 
-| type | computes | blobs | file | Caffe's source |
+| type | computes | blobs | file | Caffe's source, or the fork |
 |---|---|---|---|---|
 """
 
@@ -40,12 +40,13 @@ def _row(name: str, cls: type) -> str:
     text = inspect.cleandoc(cls.__doc__ or "")
     module = cls.__module__.rpartition(".")[2]
     source = _section(text, "Caffe")
+    files = ", ".join(path.rpartition("/")[2] for path in re.findall(r"[\w/.]+\.(?:cpp|hpp|cu)", source))
     cells = [
         f"`{name}`",
         text.split("\n\n")[0].replace("\n", " "),
         _section(text, "Blobs"),
         f"[{module}.py]({module}.py)",
-        ", ".join(path.rpartition("/")[2] for path in re.findall(r"[\w/.]+\.(?:cpp|hpp|cu)", source)),
+        files or _section(text, "Fork").partition(",")[0],
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
