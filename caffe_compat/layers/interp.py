@@ -1,0 +1,83 @@
+"""Interp: bilinear resizing between corners that stay where they are."""
+
+import torch.nn.functional as F
+
+from caffe_compat.layers.base import Layer, layer
+
+
+@layer("Interp")
+class Interp(Layer):
+    """top[y, x] = bottom, cropped, at (y (h - 1) / (H - 1), x (w - 1) / (W - 1)), bilinear; h x w becomes H x W
+
+    Fork: hszhao/PSPNet (DeepLab's Interp layer)
+    H x W is (h - 1) / shrink_factor + 1, rounded down, or zoom_factor (h - 1) + 1, or `height` x `width`; one
+    factor alone goes before height and width, and those before both factors, of which shrink_factor comes first.
+    pad_beg and pad_end are 0, or negative: rows and columns that are cut off the bottom.
+    """
+
+    num_bottom = num_top = 1
+    in_place = False
+    fork_fields = ("interp_param",)
+
+    def setup(self, bottom):
+        p = self.param.interp_param
+        self.begin, self.end = p.pad_beg, p.pad_end
+        for name in ("pad_beg", "pad_end"):
+            if getattr(p, name) > 0:
+                self.fail(
+                    f"{name} is {getattr(p, name)}, and only cropping is known; use 0 or a negative number"
+                )
+        self.shrink = p.shrink_factor if p.HasField("shrink_factor") else None
+        self.zoom = p.zoom_factor if p.HasField("zoom_factor") else None
+        self.size = (p.height, p.width) if p.HasField("height") and p.HasField("width") else None
+        for name, value in (("shrink_factor", self.shrink), ("zoom_factor", self.zoom)):
+            if value is not None and value < 1:
+                self.fail(f"{name} is {value}, it must be at least 1")
+        if self.size is None and self.shrink is None and self.zoom is None:
+            self.fail("no size is given; set zoom_factor, shrink_factor, or both height and width")
+
+    def reshape(self, bottom):
+        if len(bottom) != 4:
+            self.fail(
+                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
+            )
+        kept = tuple(size + self.begin + self.end for size in bottom[2:])
+        if min(kept) < 1:
+            self.fail(
+                f"pad_beg {self.begin} and pad_end {self.end} leave {kept} of bottom shape {tuple(bottom)}; "
+                "crop less or enlarge the input"
+            )
+        one_factor = (self.shrink is None) != (self.zoom is None)
+        if self.size is not None and not one_factor:
+            self.output = self.size
+        else:
+            self.output = tuple(self._scaled(size) for size in kept)
+        if min(self.output) < 1:
+            self.fail(f"height x width is {self.output[0]} x {self.output[1]}, both must be at least 1")
+        return [(*bottom[:2], *self.output)]
+
+    def _scaled(self, size: int) -> int:
+        size = (size - 1) // (self.shrink or 1) + 1
+        return size + (size - 1) * ((self.zoom or 1) - 1)
+
+    def per_record(self):
+        return True
+
+    def forward(self, bottom):
+        height, width = bottom.shape[2:]
+        x = bottom[:, :, -self.begin : height + self.end, -self.begin : width + self.end]
+        return F.interpolate(x, self.output, mode="bilinear", align_corners=True)
+
+    def to_onnx(self, graph, bottoms, tops):
+        value = bottoms[0]
+        for axis in (2, 3) if self.begin or self.end else ():
+            value = graph.slice(value, axis, -self.begin, self.end or None)
+        kept = [graph.size(bottoms[0], axis) for axis in (0, 1)]
+        sizes = graph.node("Concat", [*kept, graph.constant(self.output)], axis=0)
+        graph.node(
+            "Resize",
+            [value, "", "", sizes],
+            tops,
+            mode="linear",
+            coordinate_transformation_mode="align_corners",
+        )

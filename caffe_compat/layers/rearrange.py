@@ -1,0 +1,104 @@
+"""Layers that only move values to other places: ShuffleChannel, Reorg."""
+
+from caffe_compat.layers.base import Layer, layer
+
+
+@layer("ShuffleChannel")
+class ShuffleChannel(Layer):
+    """top[n, j group + i] = bottom[n, i (C / group) + j]: the channels of all groups in turn
+
+    Fork: farmingyard/ShuffleNet
+    """
+
+    num_bottom = num_top = 1
+    fork_fields = ("shuffle_channel_param",)
+
+    def setup(self, bottom):
+        self.group = self.param.shuffle_channel_param.group
+        if self.group < 1:
+            self.fail(f"group is {self.group}, it must be above 0")
+
+    def reshape(self, bottom):
+        if len(bottom) < 2 or bottom[1] % self.group:
+            self.fail(
+                f"group {self.group} must divide the number of channels, axis 1 of bottom shape {tuple(bottom)}"
+            )
+        return [bottom]
+
+    def per_record(self):
+        return True
+
+    def forward(self, bottom):
+        return bottom.unflatten(1, (self.group, -1)).transpose(1, 2).flatten(1, 2)
+
+    def to_onnx(self, graph, bottoms, tops):
+        shape = graph.shape(bottoms[0])
+        split = (shape[0], self.group, shape[1] // self.group, *shape[2:])
+        exchanged = (split[0], split[2], split[1], *split[3:])
+        value = graph.reshape(bottoms[0], split)
+        value = graph.node("Transpose", [value], perm=[0, 2, 1, *range(3, len(split))])
+        graph.reshape(value, shape, tops, source=exchanged)
+
+
+@layer("Reorg")
+class Reorg(Layer):
+    """top (N, C s^2, H / s, W / s) of bottom (N, C, H, W), s = stride, in the order of darknet's reorg layer
+
+    Fork: eric612/MobileNet-YOLO, choasup/caffe-yolo9000
+    The bottom's memory is taken as (N, C / s^2, s H, s W), its blocks of s x s go to channels
+    (block row, block column, C / s^2), and the result's memory as the top's shape. That is a space-to-depth of
+    another picture than the bottom's, and what weights from darknet are made for. `reverse` gives
+    (N, C / s^2, s H, s W), a depth-to-space of channels (block row, block column, C / s^2). The gradient is the
+    derivative; the fork's comes from memory that nobody wrote.
+    """
+
+    num_bottom = num_top = 1
+    in_place = False
+    fork_fields = ("reorg_param",)
+
+    def setup(self, bottom):
+        p = self.param.reorg_param
+        self.stride, self.reverse = p.stride, p.reverse
+        if self.stride < 1:
+            self.fail(f"reorg_param.stride is {self.stride}, it must be set and above 0")
+
+    def reshape(self, bottom):
+        if len(bottom) != 4:
+            self.fail(
+                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
+            )
+        num, channels, height, width = bottom
+        s = self.stride
+        if channels % s**2:
+            self.fail(
+                f"{channels} channels of bottom shape {tuple(bottom)} must be a multiple of stride^2, {s**2}"
+            )
+        if self.reverse:
+            self.top = (channels // s**2, height * s, width * s)
+        elif height % s or width % s:
+            self.fail(f"height and width of bottom shape {tuple(bottom)} must be multiples of stride {s}")
+        else:
+            self.top = (channels * s**2, height // s, width // s)
+        return [(num, *self.top)]
+
+    def per_record(self):
+        return True
+
+    def forward(self, bottom):
+        num, channels, height, width = bottom.shape
+        s = self.stride
+        if self.reverse:
+            x = bottom.reshape(num, s, s, channels // s**2, height, width).permute(0, 3, 4, 1, 5, 2)
+        else:
+            x = bottom.reshape(num, channels // s**2, height, s, width, s).permute(0, 3, 5, 1, 2, 4)
+        return x.reshape(num, *self.top)
+
+    def to_onnx(self, graph, bottoms, tops):
+        num, channels, height, width = graph.shape(bottoms[0])
+        s = self.stride
+        if self.reverse:
+            graph.node("DepthToSpace", bottoms, tops, blocksize=s, mode="DCR")
+            return
+        seen = (num, channels // s**2, height * s, width * s)
+        value = graph.node("SpaceToDepth", [graph.reshape(bottoms[0], seen)], blocksize=s)
+        graph.reshape(value, (num, *self.top), tops, source=(num, channels, height, width))

@@ -1,0 +1,133 @@
+"""Upsample: max pooling undone, or values repeated."""
+
+import math
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, layer
+
+
+@layer("Upsample")
+class Upsample(Layer):
+    """top[mask] = bottom0 and 0 elsewhere, plane by plane; with one bottom, each value scale x scale times
+
+    Fork: alexgkendall/caffe-segnet (with bottom 1, a pooling layer's mask); eric612/MobileNet-YOLO (one bottom)
+    The mask counts a plane's values row by row. The plane is upsample_h x upsample_w, else `scale` (2 unless set)
+    or scale_h and scale_w times the bottom's, one less where pad_out_h and pad_out_w say so. Where two places of
+    the mask are equal, the last one gives the value and both get the gradient. A mask of another size than the
+    plane is an error at once on the CPU; elsewhere the top is NaN and `verify` tells.
+    """
+
+    bad_index: Tensor  # the last place that was outside the plane; NaN if none was
+    num_bottom = (1, 2)
+    num_top = 1
+    in_place = False
+    fork_fields = ("upsample_param",)
+
+    def setup(self, *bottom):
+        p = self.param.upsample_param
+        self.masked = len(bottom) == 2
+        self.register_buffer("bad_index", torch.tensor(math.nan), persistent=False)
+        given = [field.name for field, _ in p.ListFields() if field.name != "scale"]
+        if not self.masked and given:
+            self.fail(
+                f"{', '.join(given)} needs the mask of a pooling layer as bottom 1; add it or keep only scale"
+            )
+        self.size: tuple[int, int] | None = None
+        if p.HasField("upsample_h") and p.HasField("upsample_w"):
+            self.size = (p.upsample_h, p.upsample_w)
+            if min(self.size) < 2:
+                self.fail(f"upsample_h x upsample_w is {p.upsample_h} x {p.upsample_w}, both must be above 1")
+            return
+        if p.HasField("scale_h") != p.HasField("scale_w") or (p.HasField("scale") and p.HasField("scale_h")):
+            self.fail(
+                "the size is upsample_h and upsample_w, or scale, or scale_h and scale_w; set one of the forms"
+            )
+        default = p.scale if self.masked or p.HasField("scale") else 1
+        self.scale = (p.scale_h, p.scale_w) if p.HasField("scale_h") else (default, default)
+        if min(self.scale) < (2 if self.masked else 1):
+            self.fail(f"scale is {self.scale}, both must be above {int(self.masked)}")
+        self.cut = (p.pad_out_h, p.pad_out_w)
+        for axis, cut, scale in zip("hw", self.cut, self.scale, strict=True):
+            if cut and scale != 2:
+                self.fail(
+                    f"pad_out_{axis} is for scale 2 and the scale is {scale}; use upsample_h and upsample_w"
+                )
+
+    def reshape(self, *bottom):
+        for i, shape in enumerate(bottom):
+            if len(shape) < 2 or (self.masked and len(shape) != 4):
+                self.fail(
+                    f"bottom {i} of shape {tuple(shape)} has {len(shape)} axes, 4 are needed: num, channels, "
+                    "height, width"
+                )
+        if self.masked and bottom[0] != bottom[1]:
+            self.fail(
+                f"bottom 0 has shape {bottom[0]} and bottom 1, the mask, has {bottom[1]}; they must be equal: "
+                "take the mask of the pooling layer that this layer undoes"
+            )
+        plane = self.size or tuple(
+            size * scale - cut for size, scale, cut in zip(bottom[0][-2:], self.scale, self.cut, strict=True)
+        )
+        self.plane = plane
+        return [(*bottom[0][:-2], *plane)]
+
+    def per_record(self):
+        return True
+
+    def forward(self, bottom, mask=None):
+        if mask is None:
+            rows, columns = self.scale
+            return bottom.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
+        count = math.prod(self.plane)
+        index = mask.detach().long().flatten(2)
+        bad = (index < 0) | (index >= count)
+        poison = None
+        if index.device.type == "cpu" and not torch.compiler.is_compiling():
+            if bad.any():
+                self._refuse(int(index[bad][0]))
+        else:
+            first = (
+                index.flatten().gather(0, bad.flatten().to(torch.uint8).argmax(0, keepdim=True)).squeeze(0)
+            )
+            self.bad_index.copy_(torch.where(bad.any(), first, self.bad_index))
+            index, poison = index.clamp(0, count - 1), torch.where(bad.any(), math.nan, 0.0).to(bottom)
+        top = bottom.new_zeros(*bottom.shape[:2], count).scatter(2, index, bottom.flatten(2))
+        return (top if poison is None else top + poison).unflatten(2, self.plane)
+
+    def verify(self):
+        index = float(self.bad_index)
+        if not math.isnan(index):
+            self._refuse(int(index))
+
+    def _refuse(self, index: int) -> NoReturn:
+        self.fail(
+            f"the mask points at place {index} of a plane of {self.plane[0]} x {self.plane[1]}, which has "
+            f"{math.prod(self.plane)}; set upsample_h and upsample_w to the size of what was pooled"
+        )
+
+    def to_onnx(self, graph, bottoms, tops):
+        shape = graph.shape(bottoms[0])
+        if not self.masked:
+            scales = graph.constant([1.0] * (len(shape) - 2) + [float(scale) for scale in self.scale])
+            graph.node(
+                "Resize",
+                [bottoms[0], "", scales],
+                tops,
+                mode="nearest",
+                coordinate_transformation_mode="asymmetric",
+                nearest_mode="floor",
+            )
+            return
+        # ONNX's MaxUnpool counts places over the whole tensor, Caffe's masks plane by plane.
+        count = math.prod(self.plane)
+        sizes = [graph.size(bottoms[0], axis) for axis in (0, 1)]
+        zeros = graph.node(
+            "ConstantOfShape", [graph.node("Concat", [*sizes, graph.constant([count])], axis=0)]
+        )
+        data, mask = (graph.reshape(value, (*shape[:2], shape[2] * shape[3])) for value in bottoms)
+        mask = graph.node("Cast", [mask], to=7)
+        flat = graph.node("ScatterElements", [zeros, mask, data], axis=2)
+        graph.reshape(flat, (*shape[:2], *self.plane), tops, source=(*shape[:2], count))
