@@ -1,8 +1,11 @@
 """Options that several commands share, so that they are spelt and mean the same everywhere."""
 
+import importlib
+import importlib.util
 import os
+import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from caffe_compat.errors import UsageError
 
@@ -62,7 +65,70 @@ def add_model_options(parser: ArgumentParser) -> None:
     add_state(parser)
     add_root(parser)
     add_python_layers(parser)
+    add_extensions(parser)
+    add_ignore_unknown(parser)
     add_set(parser)
+
+
+def add_extensions(parser: ArgumentParser) -> None:
+    """`--import`, for commands that build a net; give `args.imports` to `import_modules` first of all."""
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a Python module or file.py with layers of your own, registered by @layer; runs its code; may be repeated",
+    )
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Run the modules that `--import` names: files, or modules that Python finds from the current directory on.
+
+    Raises UsageError for one that is not there; what goes wrong inside a module is shown as Python shows it.
+    """
+    for name in names:
+        if name.endswith(".py"):
+            _import_file(name)
+            continue
+        sys.path.insert(0, os.getcwd())
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # something that the module itself imports
+            raise UsageError(
+                f"--import {name}: there is no such module; give a file.py, or a module on Python's path"
+            ) from None
+        finally:
+            sys.path.remove(os.getcwd())
+
+
+def _import_file(path: str) -> None:
+    name = f"caffe_compat_import_{os.path.realpath(path)}"
+    if name in sys.modules:  # a layer type can be registered only once
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, FileNotFoundError) and not os.path.exists(path):
+            raise UsageError(f"--import {path}: there is no such file; check the path") from None
+        raise
+
+
+def add_ignore_unknown(parser: ArgumentParser) -> None:
+    """`--ignore-unknown-fields`, for every command that reads prototxt; give it to the text reader and the net."""
+    parser.add_argument(
+        "--ignore-unknown-fields",
+        dest="ignore_unknown",
+        action="store_true",
+        help="go on without fields that no layer here knows or acts on, with a warning for each",
+    )
 
 
 def add_weights(parser: ArgumentParser, required: bool = False) -> None:

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plot", metavar="FILE", help="also draw the rates, to a .png, .svg or .pdf file")
     common.add_root(parser)
+    common.add_ignore_unknown(parser)
     common.add_set(parser)
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from caffe_compat.solver.lr_policy import Schedule
 
     path = common.locate(args.root, args.solver)
-    param = _read(path)
+    param = _read(path, args.ignore_unknown)
     apply_overrides(param, None, args.set, Log())
     if param.max_iter <= 0:
         raise SolverError(
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: str) -> Any:
+def _read(path: str, ignore_unknown: bool) -> Any:
     """The solver of a prototxt, or the one that the last run of a log echoes."""
     from caffe_compat.log.read import read_log
     from caffe_compat.proto import SolverParameter, text
@@ -69,7 +70,9 @@ def _read(path: str) -> Any:
             is_log = any(_ECHO in line for line in file)
     except OSError as error:
         raise SolverError(f"{path}: cannot be read: {error.strerror}; give a solver prototxt") from error
-    return text.parse(read_log(path).solver, SolverParameter, path) if is_log else text.read_solver(path)
+    if is_log:
+        return text.parse(read_log(path).solver, SolverParameter, path, ignore_unknown)
+    return text.read_solver(path, ignore_unknown=ignore_unknown)
 
 
 def _texts(column: Any, shortest: bool) -> list[str]:

@@ -54,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_net(parser)
     common.add_root(parser)
     common.add_python_layers(parser)
+    common.add_extensions(parser)
+    common.add_ignore_unknown(parser)
     common.add_set(parser)
 
 
@@ -93,14 +95,15 @@ def _train(args: argparse.Namespace, group: Any) -> int:
     from caffe_compat.solver.solver import Solver
 
     common.set_python_layers(args.allow_python_layers)
+    common.import_modules(args.imports)
     common.keep_freed_memory()
     log = Log() if group is None or group.rank == 0 else NULL
-    param = text.read_solver(common.locate(args.root, args.solver), log)
+    param = text.read_solver(common.locate(args.root, args.solver), log, args.ignore_unknown, args.root)
     if args.net:
         for field in ("net", "net_param", "train_net", "train_net_param"):
             param.ClearField(field)
         param.net = args.net
-    nets = _Nets(param, args.root)
+    nets = _Nets(param, args.root, args.ignore_unknown)
     apply_overrides(param, nets.all() if args.set else [], args.set, log)
     param.train_state.level = args.level
     param.train_state.stage.extend(common.stages(args.stage))
@@ -124,6 +127,7 @@ def _train(args: argparse.Namespace, group: Any) -> int:
             replicas=args.replicas or 0,
             group=group,
             resume_data=args.resume_data,
+            ignore_unknown=args.ignore_unknown,
             action=signals.take,
         )
         if args.snapshot:
@@ -138,10 +142,10 @@ def _train(args: argparse.Namespace, group: Any) -> int:
 class _Nets:
     """The net files of a solver, each read once, so that --set can change them before they are used."""
 
-    def __init__(self, param: Any, root: str):
+    def __init__(self, param: Any, root: str, ignore_unknown: bool):
         from caffe_compat.proto import text
 
-        self._read = text.read_net
+        self._read = functools.partial(text.read_net, ignore_unknown=ignore_unknown)
         self._param = param
         self._root = root
         self._files: dict[str, Any] = {}

@@ -2,6 +2,8 @@
 
 import argparse
 
+from caffe_compat.cli import common
+
 HELP = "rewrite an old net, solver or caffemodel in today's form"
 
 
@@ -11,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("input", metavar="IN", help="the file to read")
     parser.add_argument("output", metavar="OUT", help="the file to write; may be IN itself")
+    common.add_ignore_unknown(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,10 +24,13 @@ def run(args: argparse.Namespace) -> int:
     log = Log()
     dropped: list[str] = []
     if args.kind == "solver":
-        message = text.parse_file(args.input, SolverParameter)
+        message = text.parse_file(args.input, SolverParameter, args.ignore_unknown, log)
         done = upgrade.upgrade_solver(message, args.input, log)
     else:
-        message = (binary.read if args.kind == "binary" else text.parse_file)(args.input, NetParameter)
+        if args.kind == "binary":
+            message = binary.read(args.input, NetParameter)
+        else:
+            message = text.parse_file(args.input, NetParameter, args.ignore_unknown, log)
         done = upgrade.upgrade_net(message, args.input, log, dropped=dropped)
     if not done:
         log.error(f"File already in latest proto format: {args.input}")

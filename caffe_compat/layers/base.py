@@ -18,9 +18,11 @@ from torch import Tensor, nn
 
 from caffe_compat import fillers
 from caffe_compat.errors import LayerError, nearest
+from caffe_compat.log.write import NULL
 from caffe_compat.proto import fork_fields
 
 Shape = tuple[int, ...]
+ONNX_FLOAT, ONNX_INT64, ONNX_BOOL = 1, 7, 9  # TensorProto's data types, for Cast
 Dim = int | str  # a size in an exported file; a word names one that only a run tells: "N", the batch's
 
 TRAIN, TEST = 0, 1  # Caffe's Phase enum
@@ -46,6 +48,8 @@ class Context:
     ranks      how many processes share the replicas: process r runs replicas r, r + ranks, ...; None means one each
     dtype      of blobs and tops
     grouped    whether layers keep virtual replicas apart inside one batch; False where the net runs them in turn
+    device     where blobs are made; "meta" gives them shapes and no values, for a net that is looked at and never run
+    ignore_unknown  whether a fork's fields that a layer does not act on are warned of, and no error
     """
 
     generator: torch.Generator = field(default_factory=_fresh_generator)
@@ -55,6 +59,8 @@ class Context:
     ranks: int | None = None
     dtype: torch.dtype = torch.float32
     grouped: bool = True
+    device: str = "cpu"
+    ignore_unknown: bool = False
 
     @property
     def held(self) -> range:
@@ -85,14 +91,17 @@ class OnnxGraph(Protocol):
     def fresh(self, count: int) -> list[str]:
         """New names, for the outputs of a node that has several."""
 
-    def constant(self, value: Any, dtype: Any = None) -> str:
-        """A constant: float32 from floats and int64 from whole numbers, unless `dtype` says otherwise."""
+    def constant(self, value: Any, dtype: Any = None, name: str = "") -> str:
+        """A constant: float32 from floats and int64 from whole numbers, unless `dtype` says otherwise.
+
+        A `name` says what it is to the layer; without one, equal constants are one.
+        """
 
     def blob(self, layer: Layer, index: int, shape: Shape | None = None, transposed: bool = False) -> str:
         """The layer's learned blob `index`, seen in another shape or with its two axes exchanged if wanted."""
 
-    def shape(self, value: str) -> tuple[Dim, ...]:
-        """The shape of a bottom or top; sizes that only a run tells are words, the same word the same size."""
+    def shape(self, value: str) -> tuple[Any, ...]:
+        """The shape of a bottom or top, each a Dim: sizes that only a run tells are words, the same word the same size."""
 
     def size(self, value: str, axis: int) -> str:
         """The size of an axis as the file runs: int64 (1,)."""
@@ -104,7 +113,10 @@ class OnnxGraph(Protocol):
         outputs: Sequence[str] | None = None,
         source: Sequence[Dim] | None = None,
     ) -> str:
-        """`value` in another shape. `source` is its own shape where it is not a bottom or a top."""
+        """`value` in another shape, where one -1 is what remains.
+
+        `source` is its own shape where it is not a bottom or a top.
+        """
 
     def reduce(
         self,
@@ -252,8 +264,8 @@ class Layer(nn.Module):
 
         `learned` False marks a blob that never has a gradient, such as BatchNorm's statistics.
         """
-        blob = torch.zeros(tuple(shape), dtype=self.context.dtype)
-        if filler is not None:
+        blob = torch.zeros(tuple(shape), dtype=self.context.dtype, device=self.context.device)
+        if filler is not None and not blob.is_meta:
             fillers.fill(blob, filler, self.context.generator, self.fail)
         if not learned:
             self.fixed_blobs.add(len(self.blobs))
@@ -323,21 +335,23 @@ def registry() -> dict[str, type[Layer]]:
     return _REGISTRY
 
 
-def create_layer(param: Any, phase: int, context: Context | None = None) -> Layer:
+def create_layer(param: Any, phase: int, context: Context | None = None, log: Any = NULL) -> Layer:
     """The layer that `param.type` names, not yet set up.
 
     Raises LayerError for a type nobody registered, naming the nearest ones, and for a fork's fields that the
-    layer does not act on.
+    layer does not act on; with `context.ignore_unknown` those are a warning to `log`.
     """
     cls = _REGISTRY.get(param.type) or registry().get(param.type)
     if cls is None:
         raise LayerError(
             f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY) or ';'} "
-            f"known types: {', '.join(sorted(_REGISTRY))}"
+            f"known types: {', '.join(sorted(_REGISTRY))}; a module that registers @layer({param.type!r}) "
+            "can be given with --import"
         )
     ignored = [name for name in fork_fields(param) if name not in cls.fork_fields]
     if ignored:
-        raise LayerError(
-            f"{where(param)}: {', '.join(ignored)}: a fork of Caffe's, which this layer does not act on; remove it"
-        )
+        what = f"{where(param)}: {', '.join(ignored)}: a fork of Caffe's, which this layer does not act on"
+        if context is None or not context.ignore_unknown:
+            raise LayerError(f"{what}; remove it, or give --ignore-unknown-fields")
+        log.warn_once(f"{what}; ignored")
     return cls(param, phase, context)

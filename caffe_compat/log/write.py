@@ -94,6 +94,7 @@ class Log:
             progress = level <= INFO and self._stream.isatty()
         self._bar = ProgressBar(self._stream) if progress else None
         self._lock = threading.Lock()
+        self._warned: set[str] = set()
 
     def _line(self, severity: int, where: str, text: str) -> None:
         if severity < self.level:
@@ -118,6 +119,12 @@ class Log:
 
     def warning(self, text: str) -> None:
         self._line(WARNING, "caffe_compat:0", text)
+
+    def warn_once(self, text: str) -> None:
+        """A warning that several readings of one file would repeat."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.warning(text)
 
     def error(self, text: str) -> None:
         self._line(ERROR, "caffe_compat:0", text)

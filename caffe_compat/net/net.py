@@ -7,7 +7,7 @@ wrong net costs no memory; `lower` turns the layer list into the graph that runs
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ class Net:
         context: random generator, root folder, replica and dtype for the layers.
         log: where Caffe's structure lines go.
         device: where blobs live and batches arrive.
+        create: makes the layers; as layers.base.create_layer.
 
     Raises:
         NetError: the graph is wrong (unknown bottom, a blob with two sources ...).
@@ -65,7 +66,15 @@ class Net:
         memory: bytes that Caffe reports as "Memory required for data".
     """
 
-    def __init__(self, param: Any, *, context: Context | None = None, log: Any = NULL, device: Any = "cpu"):
+    def __init__(
+        self,
+        param: Any,
+        *,
+        context: Context | None = None,
+        log: Any = NULL,
+        device: Any = "cpu",
+        create: Callable[..., Layer] = create_layer,
+    ):
         self.context = context or Context()
         self.log = log
         self.device = torch.device(device)
@@ -93,7 +102,7 @@ class Net:
         self._needs_gradient: dict[str, bool] = {}
         self._named: dict[str, LearnedBlob] = {}
         for layer_param in self.param.layer:
-            self._append(layer_param)
+            self._append(layer_param, create)
         self._find_backward()
         self.outputs: list[str] = sorted(self._available)
         for output in self.outputs:
@@ -117,7 +126,7 @@ class Net:
 
     # -- building -----------------------------------------------------------------------------
 
-    def _append(self, param: Any) -> None:
+    def _append(self, param: Any, create: Callable[..., Layer]) -> None:
         if not param.HasField("phase"):
             param.phase = self.phase
         bottom, top = list(param.bottom), list(param.top)
@@ -127,7 +136,7 @@ class Net:
                 "give none or one a bottom"
             )
         self.log.creating_layer(param.name)
-        layer = create_layer(param, param.phase, self.context)
+        layer = create(param, param.phase, self.context, self.log)
         self.log.created_layer(param.name)
         # Caffe decides who needs a gradient by the specs in the file, before BatchNorm adds its own.
         given_lr_mults = [spec.lr_mult for spec in param.param]
@@ -381,10 +390,9 @@ class Net:
     def _channels_last(self) -> bool:
         """Whether pictures go through the graph with the channels innermost in memory; shapes stay as they are.
 
-        CPU convolutions and normalisations are a quarter faster so. Virtual replicas are folded into the
-        channels, which would copy every blob.
+        CPU convolutions and normalisations are a quarter faster so.
         """
-        return self.device.type == "cpu" and len(self.context.held) == 1 and self._convolves
+        return self.device.type == "cpu" and self._convolves and self.mixing_layer is None
 
     def verify(self) -> None:
         """Raise LayerError for faults in the data that the layers saw since the last call; waits for the device."""

@@ -129,10 +129,48 @@ def fork_fields(message: Any) -> list[str]:
     return found
 
 
+def extend(schema: str) -> dict[str, Any]:
+    '''Add messages of your own, and fields of LayerParameter that hold them, so that prototxt may use them.
+
+        FOCAL = extend("""
+            message FocalLossParameter { optional float gamma = 1 [default = 2]; }
+            extend LayerParameter { optional FocalLossParameter focal_loss_param = 1; }
+        """)["focal_loss_param"]
+
+    Returns a handle for each such field: a layer reads `self.param.Extensions[FOCAL].gamma`. The field's number
+    in files is the given one + 1,000,000, out of the way of Caffe's and its forks'.
+    Raises ValueError for a schema that cannot be read and for names and numbers that are taken.
+    '''
+    name = f"extension_{len(EXTENSIONS)}.proto"
+    header = 'syntax = "proto2"; package caffe; message LayerParameter { }'
+    file, _ = compile_schema(header + schema, name)
+    file.dependency.append(_SCHEMA.name)
+    own = file.message_type.pop(0)
+    for field in own.field:
+        if field.HasField("type") or field.label != _LABELS["optional"]:
+            raise ValueError(f"LayerParameter.{field.name} must be an optional message")
+        if field.name in LayerParameter.DESCRIPTOR.fields_by_name or field.name in EXTENSIONS:
+            raise ValueError(f"LayerParameter has a field {field.name!r} already; give yours another name")
+        field.extendee = ".caffe.LayerParameter"
+        field.number += _EXTENSION_RANGE[0]
+        file.extension.append(field)
+    try:
+        _POOL.AddSerializedFile(file.SerializeToString())
+    except TypeError as error:
+        raise ValueError(f"{error}; give names and numbers that are not taken") from error
+    for message in _POOL.FindFileByName(name).message_types_by_name.values():
+        message_factory.GetMessageClass(message)
+    handles = {field.name: _POOL.FindExtensionByName(f"caffe.{field.name}") for field in own.field}
+    EXTENSIONS.update(handles)
+    return handles
+
+
 def _make_classes(schema: Any) -> dict[str, Any]:
-    pool = DescriptorPool()
-    pool.AddSerializedFile(schema.SerializeToString())
-    file = pool.FindFileByName(schema.name)
+    for message in schema.message_type:
+        if message.name == "LayerParameter":
+            message.extension_range.add(start=_EXTENSION_RANGE[0], end=_EXTENSION_RANGE[1])
+    _POOL.AddSerializedFile(schema.SerializeToString())
+    file = _POOL.FindFileByName(schema.name)
     classes: dict[str, Any] = {
         name: message_factory.GetMessageClass(message) for name, message in file.message_types_by_name.items()
     }
@@ -144,10 +182,13 @@ def _make_classes(schema: Any) -> dict[str, Any]:
     return classes
 
 
+EXTENSIONS: dict[str, Any] = {}  # what `extend` added to LayerParameter, by name
+_EXTENSION_RANGE = (1_000_000, 2_000_000)
+_POOL = DescriptorPool()
 _SCHEMA, _FORKS = compile_schema(Path(__file__).with_name("caffe.proto").read_text(encoding="utf-8"))
 _EXPORTS = _make_classes(_SCHEMA)
 globals().update(_EXPORTS)
-__all__ = ["compile_schema", "fork_fields", "is_repeated", *_EXPORTS]  # noqa: PLE0604
+__all__ = ["EXTENSIONS", "compile_schema", "extend", "fork_fields", "is_repeated", *_EXPORTS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

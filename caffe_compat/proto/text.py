@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_compat.errors import ParseError, nearest
 from caffe_compat.log.write import WARNING, Log
-from caffe_compat.proto import NetParameter, SolverParameter, is_repeated, upgrade
+from caffe_compat.proto import EXTENSIONS, NetParameter, SolverParameter, is_repeated, upgrade
 
 _BOOLS = {word: word[0] in "tT1" for word in ("true", "True", "t", "1", "false", "False", "f", "0")}
 _RANGES = {
@@ -60,6 +60,35 @@ def read_solver(
     return param
 
 
+def read(
+    path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False, root: str = ""
+) -> Any:
+    """`read_net` or `read_solver`, whichever the fields at the top of the file speak for."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            names = {name for name, _ in top_fields(file.read())}
+    except OSError:
+        names = set()  # read_net says what is wrong
+    net, solver = (set(_fields(cls.DESCRIPTOR)) for cls in (NetParameter, SolverParameter))
+    if len(names & solver - net) > len(names & net - solver):
+        return read_solver(path, log, ignore_unknown, root)
+    return read_net(path, log, ignore_unknown)
+
+
+def top_fields(text: str) -> Iterator[tuple[str, int]]:
+    """Name and line of each field at the top of a prototxt, in order; what the fields hold is passed over."""
+    depth, line, counted, before = 0, 1, 0, ""
+    for token in _tokens(text):
+        if token.kind == "end":
+            return
+        if token.kind == "mark":
+            depth += (token.text in _CLOSING) - (token.text in _CLOSING.values())
+        elif token.kind == "name" and depth == 0 and before not in (":", "-"):
+            line, counted = line + text.count("\n", counted, token.at), token.at
+            yield token.text, line
+        before = token.text
+
+
 def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = False, log: Any = None) -> Any:
     """The message of class `cls` in the prototxt `path`; not upgraded. Raises ParseError."""
     name = os.fspath(path)
@@ -93,7 +122,7 @@ def parse(
     if parser.ignored:
         log = log or Log(progress=False, level=WARNING)
         for line in parser.ignored:
-            log.warning(line)
+            log.warn_once(line)
     return message
 
 
@@ -106,14 +135,23 @@ class _Field(NamedTuple):
     message: Any  # Descriptor of a message field
     enum: Any  # EnumDescriptor of an enum field
     owner: str  # name of the message
+    extension: Any  # the handle of a field that `proto.extend` added, else None
+
+
+def _fields(descriptor: Any) -> dict[str, _Field]:
+    return _fields_of(descriptor, len(EXTENSIONS))
 
 
 @cache
-def _fields(descriptor: Any) -> dict[str, _Field]:
+def _fields_of(descriptor: Any, extensions: int) -> dict[str, _Field]:
+    added = EXTENSIONS.values() if descriptor.name == "LayerParameter" else ()
     return {
-        f.name: _Field(f.name, f.type, is_repeated(f), f.message_type, f.enum_type, descriptor.name)
-        for f in descriptor.fields
-    }
+        f.name: _Field(
+            f.name, f.type, is_repeated(f), f.message_type, f.enum_type, descriptor.name,
+            f if f.is_extension else None,
+        )
+        for f in (*descriptor.fields, *added)
+    }  # fmt: skip
 
 
 class _Token(NamedTuple):
@@ -130,6 +168,13 @@ _TOKENS = re.compile(
     | (?P<mark>[][{}<>:;,-])
     | (?P<bad>.)""",
     re.VERBOSE | re.ASCII,
+)
+# What template languages leave where a value belongs: looked for only where the text cannot be read.
+_PLACEHOLDER = re.compile(
+    r"""\{\{.*?\}\} | \{%.*?%\} | \{\#.*?\#\} | \{[A-Za-z_]?\w*\}       # jinja, str.format
+    | \$\w+ | \$\{.*?\} | \$\(.*?\) | %\(\w+\)[a-z] | %[dfgs]\b    # shell, make, printf
+    | <%.*?%> | <[A-Za-z_][\w ]*> | @\w+@ | \bX{2,}\b | \b__\w+__\b | \bTODO\b""",
+    re.VERBOSE,
 )
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _NAMED_ESCAPES = dict(zip(b"abfnrtv\\?'\"", b"\a\b\f\n\r\t\v\\?'\"", strict=True))
@@ -197,6 +242,12 @@ class _Parser:
         return f"{self.source}:{self.line_of(at)}:{at - self.text.rfind(chr(10), 0, at)}"
 
     def fail(self, at: int, what: str) -> NoReturn:
+        start = self.text.rfind("\n", 0, at) + 1
+        for match in _PLACEHOLDER.finditer(self.text, start):
+            if match.start() > at:
+                break
+            if at < match.end():
+                what = f"this file is a template: {match[0]!r} is a place to fill in; fill it in, then give the result"
         raise ParseError(f"{self.where(at)}: {what}")
 
     # -- tokens
@@ -288,7 +339,7 @@ class _Parser:
                 opened,
                 f"{field.owner}.{field.name} is a {field.message.name}: expected '{{', found {self.token.text!r}",
             )
-        inner = getattr(message, field.name)
+        inner = message.Extensions[field.extension] if field.extension else getattr(message, field.name)
         if field.repeated:
             inner = inner.add()
         else:
@@ -385,10 +436,10 @@ class _Parser:
                 if field.message and token.text in _fields(field.message)
             ]
             if holders and token.text != "origin":
-                hint = f"; it belongs inside {' or '.join(holders[:4])}"
+                hint = f"; it belongs inside {' or '.join(holders[:4])};"
             else:
-                hint = nearest(token.text, fields)
-            self.fail(token.at, what + hint)
+                hint = nearest(token.text, fields) or ";"
+            self.fail(token.at, f"{what}{hint} --ignore-unknown-fields goes on without it")
         self.ignored.append(f"{self.where(token.at)}: {what}; ignored")
         self.take(":")
         self.skip()

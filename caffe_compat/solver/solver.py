@@ -55,6 +55,7 @@ class Solver:
         group: the ranks to share the replicas with; all of them make the same calls. None: run all replicas here.
         resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
             "restart" starts at record 0 as Caffe does.
+        ignore_unknown: warn of fields of forks that nobody here acts on, instead of failing.
         action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
 
     Raises:
@@ -78,6 +79,7 @@ class Solver:
         replicas: int = 0,
         group: Group | None = None,
         resume_data: str = "continue",
+        ignore_unknown: bool = False,
         action: Callable[[], str] = lambda: NONE,
     ):
         self.param = param
@@ -90,6 +92,7 @@ class Solver:
         ranks = group.size if group else 1
         self.replicas = replicas or ranks
         self.resume_data = resume_data
+        self.ignore_unknown = ignore_unknown
         self.action = action
         self.iter = 0
         self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
@@ -100,9 +103,10 @@ class Solver:
         known = ("max_lr", "start_lr_policy", "cyclical_momentum")
         ignored = [name for name in fork_fields(param) if name not in known and "." not in name]
         if ignored:  # what stands inside a net is its layers' business
-            self.fail(
-                f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on; remove it"
-            )
+            what = f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on"
+            if not ignore_unknown:
+                self.fail(f"{what}; remove it, or give --ignore-unknown-fields")
+            log.warn_once(f"{param.origin or 'the solver'}: {what}; ignored")
         if param.average_loss < 1:
             self.fail(f"average_loss is {param.average_loss} and must be 1 or more")
         if param.iter_size < 1:
@@ -239,6 +243,7 @@ class Solver:
                 replicas=self.replicas if phase == TRAIN else 1,
                 rank=self.group.rank if self.group else None,
                 ranks=self.group.size if self.group else None,
+                ignore_unknown=self.ignore_unknown,
             ),
             log=self.log,
             device=self.device,

@@ -31,7 +31,7 @@ def test_refused_by_layers(text, names):
     with pytest.raises(LayerError) as caught:
         create_layer(param, TRAIN)
     expected = f"n.prototxt:7: layer 'x' ({param.type}): {names}: a fork of Caffe's, which this layer does not act on"
-    assert str(caught.value) == f"{expected}; remove it"
+    assert str(caught.value) == f"{expected}; remove it, or give --ignore-unknown-fields"
 
 
 def test_taken_by_layers_that_act_on_them():

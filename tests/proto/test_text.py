@@ -249,6 +249,32 @@ def test_bad_text(text, message):
     assert message in complaint(text)
 
 
+@pytest.mark.parametrize(
+    "text, placeholder",
+    [
+        ("input_dim: {{ batch }}", "{{ batch }}"),
+        ("{% if train %}\nname: 'x'\n{% endif %}", "{% if train %}"),
+        ("input_dim: {batch}", "{batch}"),
+        ("input_dim: $BATCH", "$BATCH"),
+        ("input_dim: ${batch size}", "${batch size}"),
+        ("input_dim: %(batch)d", "%(batch)d"),
+        ("input_dim: %d", "%d"),
+        ("name: <NAME>", "<NAME>"),
+        ("layer { relu_param { negative_slope: @SLOPE@ } }", "@SLOPE@"),
+        ("layer { pooling_param { pool: XXX } }", "XXX"),
+        ("layer { type: __TYPE__ }", "__TYPE__"),
+        ("layer { {layers} }", "{layers}"),
+        ("debug_info: TODO", "TODO"),
+    ],
+)
+def test_templates_are_said_to_be_templates(text, placeholder):
+    column = text.index(placeholder) + 1
+    assert complaint(text) == (
+        f"n.prototxt:1:{column}: this file is a template: {placeholder!r} is a place to fill in; fill it in, then "
+        "give the result"
+    )
+
+
 def test_a_net_given_as_solver():
     assert "SolverParameter has no field 'layer'; it belongs inside train_net_param or" in complaint(
         "layer { }", SolverParameter
