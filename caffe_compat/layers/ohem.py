@@ -1,0 +1,92 @@
+"""Online hard example mining as R-FCN does it: SoftmaxWithLossOHEM, BoxAnnotatorOHEM."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.legacy import legacy_shape
+from caffe_compat.layers.softmax_loss import FLT_MIN, SoftmaxWithLoss
+
+
+@layer("SoftmaxWithLossOHEM")
+class SoftmaxWithLossOHEM(SoftmaxWithLoss):
+    """top0, top1 = as SoftmaxWithLoss; top2 = -log max(p[label], FLT_MIN) of each label, 0 for an ignored one
+
+    Fork: daijifeng001/caffe-rfcn (R-FCN), the SoftmaxWithLoss of its GPU path; intel/caffe has it by this name
+    Intel's CPU path sums other positions where labels are ignored; here all labels that count are summed.
+    top1 and top2 take no gradient.
+    """
+
+    num_top = (1, 3)
+
+    def setup(self, *bottom: Shape) -> None:
+        super().setup(*bottom)
+        self.tops = len(self.param.top)
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        return [*super().reshape(*bottom), bottom[1]][: self.tops]
+
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        tops = super().forward(*bottom)
+        if self.tops < 3:
+            return tops
+        loss, probability = tops
+        label = bottom[1]
+        index, counted, _ = self.read_labels(label, self.ignore)
+        chosen = probability.detach().reshape(self.outer, self.classes, self.inner).gather(1, index)
+        each = -torch.where(chosen > FLT_MIN, chosen, FLT_MIN).log()
+        if counted is not None:
+            each = each.where(counted, 0)
+        return loss, probability, each.reshape(label.shape)
+
+
+@layer("BoxAnnotatorOHEM")
+class BoxAnnotatorOHEM(Layer):
+    """top0 = labels (bottom2), top1 = box loss weights (bottom3) of each record's roi_per_img regions of greatest loss
+
+    Fork: daijifeng001/caffe-rfcn (R-FCN), src/caffe/layers/box_annotator_ohem_layer.cu
+    Bottom 0 holds the regions (N, 5, ...) whose first number is the record, bottom 1 the loss of each. The labels
+    of the other regions are ignore_label, their weights 0. Of equal losses the first ones are taken (the fork
+    leaves that open). Nothing gets a gradient.
+    """
+
+    num_bottom = 4
+    num_top = 2
+    in_place = False
+    fork_fields = ("box_annotator_ohem_param",)
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.box_annotator_ohem_param
+        self.count, self.ignore = p.roi_per_img, p.ignore_label
+        if not self.count:
+            self.fail("box_annotator_ohem_param.roi_per_img must be set and above 0")
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        shapes = [legacy_shape(self, shape) for shape in bottom]
+        number, channels, *size = shapes[0]
+        if channels != 5:
+            self.fail(
+                f"bottom 0 of shape {bottom[0]} has {channels} numbers a region and must have 5: "
+                "record, left, top, right, bottom"
+            )
+        for i, wanted in ((1, 1), (2, 1), (3, shapes[3][1])):
+            if shapes[i] != (number, wanted, *size):
+                self.fail(
+                    f"bottom {i} of shape {bottom[i]} must be {(number, wanted, *size)} for the regions of shape "
+                    f"{bottom[0]} in bottom 0"
+                )
+        return [shapes[2], shapes[3]]
+
+    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+        regions, loss, label, weight = (b.detach().reshape(legacy_shape(self, b.shape)) for b in bottom)
+        record = regions[:, 0].reshape(-1).long()
+        # Sorted by record, and by falling loss within one: a region's rank is its distance from its record's first.
+        order = loss.reshape(-1).argsort(descending=True, stable=True)
+        order = order[record[order].argsort(stable=True)]
+        grouped = record[order]
+        rank = torch.arange(len(order), device=order.device) - torch.searchsorted(grouped, grouped)
+        kept = torch.zeros_like(record, dtype=torch.bool).index_copy(0, order, rank < self.count)
+        kept = kept.view(label.shape)
+        return torch.where(kept, label, self.ignore), torch.where(kept, weight, 0)
