@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from caffe_compat.errors import CaffeError, MissingExtra, UsageError
 from caffe_compat.log.read import RunLog, TestRow, TrainRow
@@ -78,6 +78,82 @@ def plot_schedule(out: str | os.PathLike[str], table: Any, title: str = "") -> N
         axis.grid(True, color="0.9")
     axes[-1].set_xlabel("iteration")
     axes[0].set_title(title)
+    _save(figure, out)
+
+
+class Line(NamedTuple):
+    """A curve for `plot_lines`: `look` numbers line style, marker and colour; a faint one is drawn thin, bare."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    look: int = 0
+    faint: bool = False
+
+
+def plot_lines(
+    out: str | os.PathLike[str],
+    panels: Mapping[str, Sequence[Line]],
+    xlabel: str,
+    title: str = "",
+    marks: Mapping[str, float] | None = None,
+) -> None:
+    """Panels of curves against one quantity, one below the other, into `out`.
+
+    `panels` are by the label of their y axis; `marks` are values of x to draw a line at, by what they are.
+    Raises what `plot_curves` does.
+    """
+    figure = _figure(out, 2.6 * len(panels) + 0.4 if len(panels) > 1 else 4.5)
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (name, lines) in zip(axes, panels.items(), strict=True):
+        for line in lines:
+            look = _look(line.look, "train" if line.faint else "test", line.y)
+            axis.plot(line.x, line.y, label=line.label, **look)
+        for index, (what, x) in enumerate((marks or {}).items()):
+            axis.axvline(
+                x, color="0.35", linestyle=_STYLES[(index + 1) % len(_STYLES)], linewidth=0.9, label=what
+            )
+        axis.set_ylabel(name)
+        axis.grid(True, color="0.9")
+    axes[0].legend(fontsize="small", framealpha=0.8)
+    axes[-1].set_xlabel(xlabel)
+    axes[0].set_title(title)
+    _save(figure, out)
+
+
+def plot_points(
+    out: str | os.PathLike[str],
+    names: Sequence[str],
+    points: Mapping[str, Sequence[tuple[float, float] | None]],
+    xlabel: str,
+    title: str = "",
+) -> None:
+    """One row a name, from the top: each series' (value, deviation) on it, None where it has none.
+
+    Raises what `plot_curves` does.
+    """
+    figure = _figure(out, 0.32 * len(names) + 1.4)
+    axis = figure.subplots()
+    for index, (label, values) in enumerate(points.items()):
+        known = [(value[0], at, value[1]) for at, value in enumerate(values) if value is not None]
+        if known:
+            x, y, spread = zip(*known, strict=True)
+            face = _COLOURS[0] if index == 0 else "none"
+            axis.errorbar(
+                x,
+                y,
+                xerr=spread,
+                fmt=_MARKERS[index],
+                color=_COLOURS[index],
+                markerfacecolor=face,
+                label=label,
+            )
+    axis.set_yticks(range(len(names)), names, fontsize="small")
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set_xlabel(xlabel)
+    axis.grid(True, color="0.9")
+    axis.legend(fontsize="small", framealpha=0.8)
+    axis.set_title(title)
     _save(figure, out)
 
 

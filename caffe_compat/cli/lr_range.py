@@ -1,0 +1,169 @@
+"""`caffe-compat lr-range`: a learning-rate range test of any net, and what it suggests."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from caffe_compat.cli import common
+from caffe_compat.errors import CaffeError, UsageError
+
+HELP = "learning-rate range test of any net: plots it and suggests max_lr and base_lr"
+
+_SHOWN = re.compile(r"\] Iteration \d+ (?:\(.*\))?, loss = (\S+)|\] Iteration \d+, loss = (\S+)")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--solver", metavar="FILE", help="the solver, a prototxt; its schedule is replaced by the ramp"
+    )
+    what.add_argument("--log", metavar="FILE", help="read the log of a range test made before instead")
+    parser.add_argument("--max-lr", type=float, metavar="LR", help="the last rate of the ramp")
+    parser.add_argument(
+        "--min-lr", type=float, metavar="LR", help="the first (default: 0, exponential: max-lr / 10000)"
+    )
+    parser.add_argument("--iterations", type=int, metavar="N", help="the length of the ramp")
+    parser.add_argument(
+        "--exponential", action="store_true", help="multiply the rate instead of adding to it"
+    )
+    parser.add_argument("--tests", type=int, default=50, metavar="N", help="how often to test (default: 50)")
+    parser.add_argument(
+        "--out",
+        default="lr_range",
+        metavar="NAME",
+        help="writes NAME.log, NAME.png and NAME.json (default: lr_range)",
+    )
+    parser.add_argument("--plot", metavar="FILE", help="another file for the plot: .png, .svg or .pdf")
+    parser.add_argument("--weights", metavar="FILES", help="caffemodels to start from, separated by commas")
+    parser.add_argument("--replicas", type=int, metavar="N", help="as of caffe-compat train")
+    common.add_gpu(parser)
+    common.add_net(parser)
+    common.add_root(parser)
+    common.add_python_layers(parser)
+    common.add_extensions(parser)
+    common.add_ignore_unknown(parser)
+    common.add_set(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from caffe_compat.experiments import lr_range
+    from caffe_compat.log.read import read_log
+
+    log = args.log or _train(args)
+    read = read_log(log)
+    suggestion = lr_range.analyse(read)
+    print(lr_range.report(suggestion))
+    _write_json(f"{args.out}.json", asdict(suggestion), needed=args.log is None)
+    plot = args.plot or (None if args.log else f"{args.out}.png")
+    if plot:
+        _plot(plot, read, suggestion)
+        print(plot, file=sys.stderr)
+    return 0
+
+
+def _write_json(path: str, content: dict[str, Any], needed: bool) -> None:
+    if not needed:
+        return
+    from caffe_compat.proto.binary import write_atomic
+
+    write_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _plot(path: str, read: Any, suggestion: Any) -> None:
+    from caffe_compat.experiments.curves import curve, smooth
+    from caffe_compat.experiments.lr_range import WINDOW
+    from caffe_compat.log.plot import Line, plot_lines
+
+    panels = {}
+    for name in ("test accuracy", "train loss", "test loss"):
+        x, y = curve(read, name, "learning rate")
+        if len(x):
+            keep = y < 20 if name.endswith("loss") else y >= 0
+            x, y = x[keep], y[keep]
+            panels[name] = [Line("as measured", x, y, 0, True), Line("smoothed", x, smooth(y, WINDOW), 0)]
+    marks = {"peak": suggestion.peak, "last stable rate": suggestion.stable}
+    plot_lines(path, panels, "learning rate", f"range test: super-convergence {suggestion.verdict}", marks)
+
+
+def _train(args: argparse.Namespace) -> str:
+    """Run the ramp; returns the path of its log."""
+    from caffe_compat.experiments import lr_range, runner
+
+    if args.max_lr is None or args.iterations is None:
+        raise UsageError("a range test needs --max-lr and --iterations")
+    low = args.min_lr if args.min_lr is not None else args.max_lr / 10000 if args.exponential else 0.0
+    if not 0 <= low < args.max_lr or (args.exponential and low == 0):
+        raise UsageError(
+            f"--min-lr {low:g} must be {'above' if args.exponential else 'from'} 0 and below --max-lr"
+        )
+    for name, least in (("tests", 8), ("iterations", args.tests)):
+        if getattr(args, name) < least:
+            raise UsageError(
+                f"--{name} {getattr(args, name)} is below {least}; the curve would have too few points"
+            )
+    words = ["train", "--solver", args.solver]
+    for option in ("net", "root", "gpu", "weights", "replicas"):
+        value = getattr(args, option)
+        if value not in ("", None):
+            words += [f"--{option}", str(value)]
+    words += ["--allow-python-layers"] * args.allow_python_layers
+    words += ["--ignore-unknown-fields"] * args.ignore_unknown
+    for module in args.imports:
+        words += ["--import", module]
+    ramp = lr_range.ramp_settings(low, args.max_lr, args.iterations, args.tests, args.exponential)
+    for setting in [*args.set, *ramp]:
+        words += ["--set", setting]
+    path = f"{args.out}.log"
+    try:
+        with open(path, "w", encoding="utf-8") as log:
+            process = runner.command(words, stderr=subprocess.PIPE)
+            code = _follow(process, log)
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be written: {error.strerror}; choose another --out") from None
+    if code:
+        lines = [line for line in Path(path).read_text(encoding="utf-8").splitlines() if line]
+        last = next((line for line in reversed(lines) if "error: " in line), lines[-1] if lines else "")
+        raise CaffeError(
+            f"the range test ended with exit code {code}: {last.partition('error: ')[2] or last}"
+        )
+    return path
+
+
+def _follow(process: subprocess.Popen[bytes], log: IO[str]) -> int:
+    """Copy what the run prints to the log and the screen; stop it once its loss has diverged."""
+    from caffe_compat.experiments.lr_range import divergence
+
+    first = None
+    stopped = False
+    assert process.stderr
+    try:
+        for raw in process.stderr:
+            line = raw.decode(errors="replace")
+            log.write(line)
+            sys.stderr.write(line)
+            shown = _SHOWN.search(line)
+            if not shown or stopped:
+                continue
+            loss = float(shown[1] or shown[2])
+            if first is None:
+                first = loss
+            elif divergence(first, loss):
+                stopped = True
+                print("lr-range: the loss has diverged; stopping here", file=sys.stderr)
+                os.kill(process.pid, signal.SIGINT)
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        raise
+    finally:
+        code = process.wait()
+        process.stderr.close()
+    return code

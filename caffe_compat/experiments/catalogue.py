@@ -1,0 +1,408 @@
+"""Every run of the super-convergence paper (Smith and Topin, arXiv:1708.07120), as data, and some beside them.
+
+A row is a net of prototxt/, solver fields, a data set and the number of replicas. `paper` is the test
+accuracy in % that the paper's text or table gives, `log` the last one that the authors' published log
+prints, `best` the highest in that log. Rows without any are this project's comparisons. A row that
+the paper shows again under another name says so in `like` and is run once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from caffe_compat.errors import UsageError, nearest
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run.
+
+    solver     fields of the solver; a list for a repeated one
+    fraction   BatchNorm's moving_average_fraction
+    data       a key of DATASETS
+    train      use the first so many training records; 0 means all
+    batch      records of a batch of each replica; 0 means what the net file says
+    estimate   estimate the learning rate from weights so many iterations apart (0: plain training)
+    published  the name of the log that the authors published
+    """
+
+    id: str
+    net: str
+    solver: Fields
+    fraction: float = 0.95
+    data: str = "cifar10"
+    train: int = 0
+    batch: int = 0
+    replicas: int = 8
+    estimate: int = 0
+    paper: float | None = None
+    log: float | None = None
+    best: float | None = None
+    published: str = ""
+    like: str = ""
+    about: str = ""
+
+    @property
+    def target(self) -> float | None:
+        """The published accuracy to compare with: the log's, which has more digits, else the paper's."""
+        return self.paper if self.log is None else self.log
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Where a data set lies below `--data`, and how its LMDBs are named; `test` is its test records."""
+
+    name: str
+    classes: int
+    prefix: str
+    test: int = 10000
+
+    def folder(self, train: int) -> str:
+        return f"{self.name}_{train}" if train else self.name
+
+    def command(self, folder: str, train: int) -> str:
+        """The command line that makes it in `folder`."""
+        subset = f"--subset {train} " if train else ""
+        return f"caffe-compat data {self.name} {subset}{folder}"
+
+
+DATASETS = {
+    name: DataSet(name, classes, f"{name}_")
+    for name, classes in (("cifar10", 10), ("cifar100", 100), ("mnist", 10))
+}
+
+# -- schedules ------------------------------------------------------------------------------------
+
+COMMON: Fields = {
+    "test_iter": [200], "test_interval": 100, "display": 100, "momentum": 0.9, "weight_decay": 1e-4,
+    "snapshot": 1000,
+}  # fmt: skip
+
+
+def clr(top: float = 3, stepsize: int = 5000, base: float = 0.1, **other: Any) -> Fields:
+    """One triangle from `base` to `top` and back."""
+    rates = {"lr_policy": "triangular", "base_lr": base, "max_lr": top, "stepsize": stepsize}
+    return {**COMMON, **rates, "max_iter": 2 * stepsize, **other}
+
+
+def ramp(top: float, iterations: int) -> Fields:
+    """A learning-rate range test from 0."""
+    return clr(top, iterations, base=0, max_iter=iterations)
+
+
+def pc(**other: Any) -> Fields:
+    """Piecewise constant: 0.35, divided by 10 twice."""
+    rates = {"lr_policy": "multistep", "base_lr": 0.35, "gamma": 0.1, "stepvalue": [50000, 70000]}
+    return {**COMMON, **rates, "max_iter": 80000, **other}
+
+
+def one_cycle(top: float, stepsize: int, iterations: int, **other: Any) -> Fields:
+    """Up and down once while momentum goes down and up, then a tail at base_lr / 1000."""
+    rates = {
+        "lr_policy": "1cycle",
+        "base_lr": 0.1,
+        "max_lr": top,
+        "stepsize": stepsize,
+        "max_iter": iterations,
+    }
+    return {**COMMON, **rates, "momentum": 0.95, "cyclical_momentum": [0.85, stepsize], **other}
+
+
+# -- rows -----------------------------------------------------------------------------------------
+
+_PC = Row("", "resnet56", pc(), fraction=0.999, about="piecewise constant")
+_CLR = Row("", "resnet56", clr(), about="CLR 0.1-3")
+_RANGE = Row("", "resnet56", ramp(3, 20000))
+_OURS = "The settings are this project's choice, not a published run's."
+
+
+def _rows() -> Iterable[Row]:
+    def row(id: str, base: Row, solver: Fields | None = None, **changes: Any) -> Row:
+        return replace(base, id=id, solver={**base.solver, **(solver or {})}, **changes)
+
+    yield row("fig1a-pc", _PC, paper=91.2, log=90.32, published="lr35Fig1a")
+    fig1a = row(
+        "fig1a-clr", _CLR, paper=92.4, log=92.44, published="clr3SS5kFig1a", about="CLR 0.1-3, stepsize 5,000"
+    )
+    yield fig1a
+
+    def again(id: str, of: Row, **changes: Any) -> Row:
+        """The run of another row under this id."""
+        return replace(of, id=id, like=of.like or of.id, **changes)
+
+    steps = {}
+    for iterations, fraction, paper in (
+        (20000, 0.97, 92.7), (15000, 0.96, None), (8000, 0.93, 91.7), (6000, 0.90, 92.1), (4000, 0.85, 91.1),
+        (2000, 0.80, 89.7),
+    ):  # fmt: skip
+        about = f"CLR 0.1-3 in {iterations:,} iterations"
+        name = f"tab1-steps-{iterations // 1000}k"
+        steps[iterations] = row(
+            name, _CLR, clr(3, iterations // 2), fraction=fraction, paper=paper, about=about
+        )
+    yield from steps.values()
+    yield again("tab1-steps-10k", fig1a)
+    for name, of in (("10k", steps[20000]), ("5k", fig1a), ("3k", steps[6000]), ("1k", steps[2000])):
+        yield again(f"fig1b-{name}", of, about=f"CLR 0.1-3, stepsize {name.replace('k', ',000')}")
+
+    for name, iterations, log, best in (
+        ("5k", 5000, 78.44, 81.56), ("20k", 20000, 78.55, 83.13), ("100k", 100000, 72.25, 86.49),
+    ):  # fmt: skip
+        about = f"range test 0-3 over {iterations:,} iterations"
+        published = f"range3Iter{name}Fig2b"
+        yield row(
+            f"fig2b-{name}", _RANGE, ramp(3, iterations), log=log, best=best, published=published, about=about
+        )
+    long = {"solver": ramp(2, 80000), "about": "range test 0-2 over 80,000 iterations"}
+    yield row("fig4a", _RANGE, **long, best=89.52, published="range2SS80kRes56LR")
+    yield row("fig4b-20", _RANGE, **long, net="resnet20", best=84.63, published="range2Res20Fig4b")
+    yield row(
+        "fig4b-110", _RANGE, **long, net="resnet110", batch=100, best=87.31, published="range2Res110Fig4b"
+    )
+
+    constant = {"lr_policy": "fixed", "base_lr": 0.1}
+    for name, every, last in (("a", 1, 300), ("b", 10, 10000)):
+        about = f"rate estimated from weights {every} iteration{'s' * (every > 1)} apart"
+        fixed = Row("", "resnet56", {**COMMON, **constant, "max_iter": last})
+        yield row(f"fig5{name}-constant", fixed, estimate=every, about=f"constant rate 0.1: {about}")
+        yield row(f"fig5{name}-clr", _CLR, {"max_iter": last}, estimate=every, about=f"CLR 0.1-3: {about}")
+
+    for depth, batch, of_pc, of_clr in (
+        (20, 0, (88.6, 88.64), (90.4, 90.42)),
+        (110, 100, (91.0, 91.21), (92.1, 92.37)),
+    ):
+        net: dict[str, Any] = {"net": f"resnet{depth}", "batch": batch}
+        paper, log = of_pc
+        about = f"ResNet-{depth}, piecewise constant"
+        yield row(
+            f"fig6b-{depth}-pc",
+            _PC,
+            **net,
+            paper=paper,
+            log=log,
+            published=f"lr35Res{depth}Fig6b",
+            about=about,
+        )
+        paper, log = of_clr
+        about = f"ResNet-{depth}, CLR 0.1-3. Stepsize 5,000 as in the published log (the paper says 10,000)"
+        yield row(
+            f"fig6b-{depth}-clr",
+            _CLR,
+            **net,
+            paper=paper,
+            log=log,
+            published=f"clr3SS5kRes{depth}Tab1",
+            about=about,
+        )
+
+    for top, paper in ((3.5, 92.1), (2.5, 92.3), (2, 91.7), (1.5, 90.9), (1, 91.3)):
+        yield row(f"tab1-max-{top:g}", _CLR, {"max_lr": top}, paper=paper, about=f"CLR 0.1-{top:g}")
+    yield again("tab1-max-3", fig1a)
+    for thousands, of_pc, of_clr in (
+        (40, (89.1, 90.43, None), (91.1, 91.10)),
+        (30, (85.7, 86.36, None), (89.6, 89.64)),
+        (20, (82.7, 62.33, 76.40), (87.9, 87.92)),
+        (10, (71.4, 71.20, None), (80.6, 80.59)),
+    ):
+        few = {"train": thousands * 1000, "about": f"the first {thousands},000 training pictures"}
+        published = f"Tr{thousands}kTab1"
+        paper, log, best = of_pc
+        yield row(
+            f"tab1-{thousands}k-pc", _PC, **few, paper=paper, log=log, best=best, published=f"lr35{published}"
+        )
+        paper, log = of_clr
+        yield row(
+            f"tab1-{thousands}k-clr", _CLR, **few, paper=paper, log=log, published=f"clr3SS5k{published}"
+        )
+
+    hundred = {"data": "cifar100"}
+    about = "range test 0-3 over 20,000 iterations"
+    yield row("fig7a", _RANGE, **hundred, best=51.78, published="range3Cifar100kFig8", about=about)
+    yield row("fig7b-pc", _PC, **hundred, paper=59.8, log=59.27, published="lr35Cifar100Fig8")
+    yield row("fig7b-clr", _CLR, **hundred, paper=68.6, log=68.20, published="clr3SS5kCifar100Fig8")
+
+    nesterov = row(
+        "fig8a-nesterov", _PC, {"type": "Nesterov"}, log=90.33, published="lr35NestFig9", about="Nesterov"
+    )
+    yield nesterov
+    for name, fields, log, best in (
+        ("AdaDelta", {"momentum": 0}, 70.97, None),
+        ("AdaGrad", {"momentum": 0}, 83.74, None),
+        ("Adam", {"base_lr": 0.0035}, 87.15, 90.72),
+    ):
+        fields = {"type": name, **fields}
+        published = f"lr35{name}Fig9"
+        yield row(f"fig8a-{name.lower()}", _PC, fields, log=log, best=best, published=published, about=name)
+    yield again("fig8b-nesterov-pc", nesterov)
+    yield row(
+        "fig8b-nesterov-clr", _CLR, {"type": "Nesterov"}, paper=92.1, log=92.47, published="clr3SS5kNestFig9",
+        about="Nesterov, CLR 0.1-3",
+    )  # fmt: skip
+
+    for batch, paper in ((192, 92.1), (64, 91.7), (32, 89.5)):
+        yield row(f"fig9a-{batch}", _CLR, batch=batch, paper=paper, about=f"batch {batch} on each replica")
+    yield again("fig9a-125", fig1a, about="batch 125 on each replica")
+    yield row("fig9b", _CLR, net="resnet56_dropout", about="Dropout 0.2 after every Scale of a block")
+
+    for momentum, paper, log in ((0.80, 92.1, 91.86), (0.85, 91.9, 92.29), (0.95, 90.7, 90.74)):
+        name = f"{momentum:.2f}"
+        published = f"clr3SS5kMom{name[2:].rstrip('0')}Fig11"
+        fields = {"momentum": momentum}
+        yield row(
+            f"fig10a-{name}",
+            _CLR,
+            fields,
+            paper=paper,
+            log=log,
+            published=published,
+            about=f"momentum {name}",
+        )
+    yield again("fig10a-0.90", fig1a, about="momentum 0.90")
+    for name, log in (("1e-3", 9.95), ("1e-5", 88.28), ("1e-6", 87.25)):
+        about, published = f"weight decay {name}", f"clr3SS5kWD{name[2:]}Fig11"
+        yield row(
+            f"fig10b-{name}", _CLR, {"weight_decay": float(name)}, log=log, published=published, about=about
+        )
+    yield again("fig10b-1e-4", fig1a, about="weight decay 1e-4")
+
+    about = "range test 0-{} over 50,000 iterations; oscillates above 0.1"
+    for name, net, batch, top in (
+        ("fig11a", "bottleneck_resnet56", 100, 0.61),
+        ("fig11b", "resnext56", 85, 0.7),
+    ):
+        yield row(name, _RANGE, ramp(top, 50000), net=net, batch=batch, about=about.format(top))
+
+    # Beside the paper's: other nets, one-cycle, and a comparison that a CPU can run.
+    yield Row(
+        "onecycle-56", "resnet56", one_cycle(1, 4500, 10000), about=f"1cycle, cyclical momentum. {_OURS}"
+    )
+    for name, net, top in (("wrn32", "wide_resnet32_4", 2), ("densenet40", "densenet40", 1)):
+        yield row(f"{name}-pc", _PC, net=net, about=f"piecewise constant. {_OURS}")
+        yield row(f"{name}-clr", _CLR, {"max_lr": top}, net=net, about=f"CLR 0.1-{top}. {_OURS}")
+    mnist: dict[str, Any] = {"data": "mnist", "replicas": 1}
+    cadence = {"test_iter": [100], "test_interval": 500, "weight_decay": 5e-4}
+    steps_of = {"base_lr": 0.01, "stepvalue": [6250, 8750], "max_iter": 10000}
+    yield Row("lenet-pc", "lenet", pc(**steps_of, **cadence), **mnist, about=f"piecewise constant. {_OURS}")
+    about = f"CLR 0.01-0.1. {_OURS}"
+    yield Row("lenet-clr", "lenet", clr(0.1, 5000, base=0.01, **cadence), **mnist, about=about)
+    cadence = {"test_iter": [80], "test_interval": 200, "display": 50, "snapshot": 200}
+    for name, solver, about in (
+        ("clr", clr(1, 500, **cadence), "CLR 0.1-1"),
+        ("onecycle", one_cycle(1, 450, 1000, **cadence), "1cycle 0.1-1, momentum 0.95-0.85"),
+        ("pc", pc(stepvalue=[625, 875], max_iter=1000, **cadence), "piecewise constant"),
+    ):
+        yield Row(f"cpu20-{name}", "resnet20", solver, replicas=1, about=f"{about}. {_OURS}")
+
+
+ROWS: dict[str, Row] = {row.id: row for row in _rows()}
+
+# -- figures and tables ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a figure of the paper shows: `panels` of these rows against `x`.
+
+    panels   of "test accuracy", "test loss", "train loss", "estimated learning rate"
+    labels   of the rows, by id, where the id itself would not say enough
+    """
+
+    title: str
+    ids: Sequence[str]
+    x: str = "iteration"
+    panels: Sequence[str] = ("test accuracy",)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+RATE = "learning rate"
+_FEW = [f"tab1-{size}k-{kind}" for size in (40, 30, 20, 10) for kind in ("pc", "clr")]
+_SIZES = {name: f"{name[5:8]} pictures, {name[9:].upper()}" for name in _FEW}
+
+FIGURES: dict[str, Figure] = {
+    "fig1a": Figure("CLR against piecewise constant, ResNet-56", ["fig1a-pc", "fig1a-clr"]),
+    "fig1b": Figure("Stepsizes of the cycle, ResNet-56", ["fig1b-10k", "fig1b-5k", "fig1b-3k", "fig1b-1k"]),
+    "fig2b": Figure("Range tests 0-3, ResNet-56", ["fig2b-5k", "fig2b-20k", "fig2b-100k"], RATE),
+    "fig4a": Figure("Range test 0-2, ResNet-56", ["fig4a"], RATE, ("train loss", "test loss", "test accuracy")),
+    "fig4b": Figure(
+        "Range tests 0-2, ResNet-20 and ResNet-110", ["fig4b-20", "fig4b-110"], RATE,
+        ("train loss", "test loss", "test accuracy"),
+    ),
+    "fig5a": Figure(
+        "Estimated learning rate, first 300 iterations", ["fig5a-constant", "fig5a-clr"],
+        panels=("estimated learning rate",),
+    ),
+    "fig5b": Figure(
+        "Estimated learning rate", ["fig5b-constant", "fig5b-clr"], panels=("estimated learning rate",)
+    ),
+    "fig6a": Figure("Fewer training pictures, ResNet-56", _FEW, labels=_SIZES),
+    "fig6b": Figure(
+        "ResNet-20 and ResNet-110", ["fig6b-20-pc", "fig6b-20-clr", "fig6b-110-pc", "fig6b-110-clr"]
+    ),
+    "fig7a": Figure("Range test 0-3 on CIFAR-100, ResNet-56", ["fig7a"], RATE, ("test accuracy", "test loss")),
+    "fig7b": Figure("CIFAR-100, ResNet-56", ["fig7b-pc", "fig7b-clr"]),
+    "fig8a": Figure(
+        "Adaptive methods at a piecewise constant rate",
+        ["fig8a-nesterov", "fig8a-adadelta", "fig8a-adagrad", "fig8a-adam"],
+    ),
+    "fig8b": Figure("Nesterov", ["fig8b-nesterov-pc", "fig8b-nesterov-clr"]),
+    "fig9a": Figure("Batch on each replica", ["fig9a-192", "fig9a-125", "fig9a-64", "fig9a-32"]),
+    "fig9b": Figure("Dropout", ["fig1a-clr", "fig9b"], labels={"fig1a-clr": "none", "fig9b": "Dropout 0.2"}),
+    "fig10a": Figure("Momentum", ["fig10a-0.80", "fig10a-0.85", "fig10a-0.90", "fig10a-0.95"]),
+    "fig10b": Figure("Weight decay", ["fig10b-1e-3", "fig10b-1e-4", "fig10b-1e-5", "fig10b-1e-6"]),
+    "fig11a": Figure("Range test, bottleneck ResNet-56", ["fig11a"], RATE, ("test accuracy", "test loss")),
+    "fig11b": Figure("Range test, ResNeXt-56", ["fig11b"], RATE, ("test accuracy", "test loss")),
+    "cpu20": Figure(
+        "ResNet-20, 1,000 iterations of 125 pictures", ["cpu20-clr", "cpu20-onecycle", "cpu20-pc"],
+        panels=("test accuracy", "train loss"),
+    ),
+}  # fmt: skip
+
+TABLES: dict[str, Sequence[str]] = {
+    "tab1": ["fig1a-pc", *(name for name in ROWS if name.startswith("tab1-"))],
+    "tab5": ["fig9a-192", "fig9a-125", "fig9a-64", "fig9a-32"],
+    "tab6": ["fig10a-0.80", "fig10a-0.85", "fig10a-0.90", "fig10a-0.95"],
+    "lenet": ["lenet-pc", "lenet-clr"],
+    "wrn32": ["wrn32-pc", "wrn32-clr"],
+    "densenet40": ["densenet40-pc", "densenet40-clr"],
+}
+
+
+def groups() -> dict[str, Sequence[str]]:
+    """The ids of every figure, table and comparison, by its name."""
+    return {**{name: figure.ids for name, figure in FIGURES.items()}, **TABLES, "all": list(ROWS)}
+
+
+def select(names: Iterable[str]) -> list[Row]:
+    """The rows of ids, figures, tables, `all`, or patterns such as `tab1-*-clr`, each once, in order.
+
+    Raises UsageError, with the nearest names, for a name that is none of them.
+    """
+    chosen: dict[str, Row] = {}
+    known = groups()
+    for name in names:
+        ids = [name] if name in ROWS else known.get(name) or [id for id in ROWS if fnmatchcase(id, name)]
+        if not ids:
+            hint = nearest(name, [*ROWS, *known]) or ";"
+            raise UsageError(f"no experiment is called '{name}'{hint} see caffe-compat experiment list")
+        chosen.update((id, ROWS[id]) for id in ids)
+    return list(chosen.values())
+
+
+def figure(name: str) -> Figure:
+    """Raises UsageError, with the nearest names, for an unknown one."""
+    if name not in FIGURES:
+        known = ", ".join(FIGURES)
+        raise UsageError(
+            f"no figure is called '{name}'{nearest(name, FIGURES) or ';'} the figures are {known}"
+        )
+    return FIGURES[name]
+
+
+def run_of(row: Row) -> Row:
+    """The row whose run this one shows: itself, unless it is another's under a second name."""
+    return ROWS[row.like] if row.like else row

@@ -1,0 +1,60 @@
+"""Curves out of a run's log: losses and accuracy against the iteration or the learning rate."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from caffe_compat.experiments.results import accuracy, loss
+from caffe_compat.log.read import RunLog
+
+
+class Curve(NamedTuple):
+    """Points in the order of the log; y is finite everywhere."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+def curve(run: RunLog, quantity: str, x: str = "iteration") -> Curve:
+    """`quantity` (train loss, test loss, test accuracy) against `x` (iteration, learning rate).
+
+    The rate of an iteration that displayed none is interpolated between those that did. Empty where the log has
+    no such figures.
+    """
+    rows: list[Any] = run.train if quantity == "train loss" else run.test
+    points = [(row.iteration, _value(run, quantity, row)) for row in rows]
+    known = np.array([(i, v) for i, v in points if v is not None and np.isfinite(v)], float).reshape(-1, 2)
+    iterations, values = known[:, 0], known[:, 1]
+    if x == "iteration":
+        return Curve(iterations, values)
+    rates = [(row.iteration, row.lr) for row in run.train if row.lr is not None]
+    if not rates:
+        return Curve(np.empty(0), np.empty(0))
+    at, lr = np.array(rates, float).T
+    return Curve(_interpolate(iterations, at, lr), values)
+
+
+def _value(run: RunLog, quantity: str, row: Any) -> float | None:
+    if quantity == "train loss":
+        return row.loss
+    return accuracy(row) if quantity == "test accuracy" else loss(run, row)
+
+
+def _interpolate(x: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Linear between the points, and on past the last one: a run's final test comes after its last displayed rate."""
+    found = np.interp(x, at, values)
+    if len(at) > 1:
+        slope = (values[-1] - values[-2]) / (at[-1] - at[-2])
+        found = np.where(x > at[-1], values[-1] + slope * (x - at[-1]), found)
+    return found
+
+
+def smooth(values: np.ndarray, share: float) -> np.ndarray:
+    """The mean over a window of this share of the points, at least 3, centred; narrower at the ends."""
+    half = max(1, round(len(values) * share / 2))
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    at = np.arange(len(values))
+    reach = np.minimum(half, np.minimum(at, len(values) - 1 - at)) if len(values) else at
+    return (total[at + reach + 1] - total[at - reach]) / (2 * reach + 1)
