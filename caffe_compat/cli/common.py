@@ -131,6 +131,39 @@ def add_ignore_unknown(parser: ArgumentParser) -> None:
     )
 
 
+def add_look_options(parser: ArgumentParser) -> None:
+    """What `models.outline_net` reads: for commands that look at a net and never run it."""
+    parser.add_argument("net", metavar="NET", help="a net or a solver, a prototxt")
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="BLOB=SHAPE",
+        help="the shape of a blob that data makes, such as data=1,3,224,224; may be repeated",
+    )
+    add_state(parser)
+    add_root(parser)
+    add_python_layers(parser)
+    add_extensions(parser)
+    add_ignore_unknown(parser)
+    add_set(parser)
+
+
+def shapes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """The shapes that `--input` gives, by blob; UsageError for what is not BLOB=N,N,..."""
+    found = {}
+    for word in words:
+        blob, equals, text = word.rpartition("=")
+        try:
+            shape = tuple(int(number) for number in text.replace("x", ",").split(","))
+        except ValueError:
+            shape = (0,)
+        if not equals or min(shape) < 1:
+            raise UsageError(f"--input '{word}' is not BLOB=SHAPE; write, say, data=1,3,224,224")
+        found[blob] = shape
+    return found
+
+
 def add_weights(parser: ArgumentParser, required: bool = False) -> None:
     parser.add_argument(
         "--weights", required=required, metavar="FILE", help="trained weights, a caffemodel (several: a,b)"

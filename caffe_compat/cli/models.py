@@ -1,4 +1,4 @@
-"""The net of `--model`, for commands without a solver."""
+"""The nets of commands that do not train: of `--model`, and of NET for those that only look."""
 
 import argparse
 from typing import Any
@@ -7,8 +7,10 @@ from caffe_compat.cli import common
 from caffe_compat.cli.devices import choose_device
 from caffe_compat.cli.overrides import apply_overrides
 from caffe_compat.layers.base import Context
+from caffe_compat.errors import SolverError
+from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
 from caffe_compat.net.net import Net
-from caffe_compat.proto import Phase, text
+from caffe_compat.proto import TRAIN, Phase, text
 
 
 def build_net(args: argparse.Namespace, command: str, phase: int, log: Any) -> Net:
@@ -24,3 +26,38 @@ def build_net(args: argparse.Namespace, command: str, phase: int, log: Any) -> N
     param.state.stage.extend(common.stages(args.stage))
     context = Context(root=args.root, ignore_unknown=args.ignore_unknown)
     return Net(param, context=context, log=log, device=device)
+
+
+def outline_net(args: argparse.Namespace, log: Any) -> Outline:
+    """The shapes of the net that `common.add_look_options` describe, in `--phase` or else TRAIN."""
+    common.set_python_layers(args.allow_python_layers)
+    common.import_modules(args.imports)
+    param = find_net(args, log)
+    return Outline(
+        param,
+        inputs=common.shapes(args.input),
+        root=args.root,
+        ignore_unknown=args.ignore_unknown,
+        log=log,
+    )
+
+
+def find_net(args: argparse.Namespace, log: Any) -> Any:
+    """The NetParameter of NET, or of the solver that NET is, with its state."""
+    phase = Phase.Value(args.phase) if args.phase else TRAIN
+    path = common.locate(args.root, args.net)
+    param = text.read(path, log, args.ignore_unknown, args.root)
+    if is_solver(param):
+        found = sources(param, phase)
+        if not found:
+            raise SolverError(f"{path}: the solver names no net for the phase {Phase.Name(phase)}; give a net")
+        solver, param = param, found[0]
+        if isinstance(param, str):
+            param = text.read_net(common.resolve(args.root, param), log, args.ignore_unknown)
+        param = copy_of(param, state_of(solver, param, phase))
+    apply_overrides(None, param, args.set, log)
+    param.state.phase = phase
+    param.state.level = args.level or param.state.level
+    if args.stage:
+        param.state.stage.extend(common.stages(args.stage))
+    return param

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from caffe_compat.data.feed import Ahead
 from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Layer, Shape, where
+from caffe_compat.proto.binary import read_binaryproto
 
 
 class DataLayer(Layer):
@@ -60,6 +62,13 @@ class DataLayer(Layer):
         """Stand where `count` loads from the first record lead; the random state stays as it is."""
         self.set_state({**self.get_state(), "position": count * self.batch_size * self.replicas})
 
+    def guess(self) -> list[Shape]:
+        """The tops' shapes as the parameters alone tell them, for a look at a net whose source is not there.
+
+        Raises DataError where they do not tell.
+        """
+        self.bad_data("its parameters do not tell the shapes of its tops")
+
     def mine(self) -> np.ndarray:
         """Which of a step's batch_size * replicas records are served here: record i is replica i % replicas'."""
         order = np.arange(self.batch_size * self.replicas).reshape(-1, self.replicas)
@@ -82,6 +91,27 @@ class PictureLayer(DataLayer):
             self.context.root,
             self.context.dtype,
         )
+
+    def guess(self) -> list[Shape]:
+        messages = [value for field, value in self.param.ListFields() if field.name.endswith("_param")]
+        messages += [m.resize_param for m in messages if "resize_param" in m.DESCRIPTOR.fields_by_name]
+        given = {field.name: value for message in messages for field, value in message.ListFields()}
+        sides = [
+            next((given[name] for name in names if given.get(name)), 0)
+            for names in (
+                ("crop_height", "crop_size", "new_height", "height"),
+                ("crop_width", "crop_size", "new_width", "width"),
+            )
+        ]
+        channels = 1 if given.get("force_gray") or given.get("is_color") is False else 3
+        mean = os.path.join(self.context.root, given.get("mean_file", ""))
+        if os.path.isfile(mean):
+            channels, *size = read_binaryproto(mean).shape[-3:]
+            sides = [side or whole for side, whole in zip(sides, size, strict=True)]
+        if not all(sides) or "batch_size" not in given:
+            self.bad_data("neither batch_size and crop_size nor a mean_file tell the shape of its pictures")
+        batch = int(given["batch_size"])
+        return [(batch, channels, *sides), *[(batch,)] * (len(self.param.top) - 1)]
 
     def transformed(
         self,

@@ -16,6 +16,7 @@ import torch
 
 from caffe_compat.errors import MissingExtra, WeightsError
 from caffe_compat.layers.base import Layer, where
+from caffe_compat.log.write import NULL
 from caffe_compat.net.net import Net
 from caffe_compat.proto.binary import read_caffemodel, write_atomic, write_caffemodel
 
@@ -44,6 +45,27 @@ def copy_trained_layers_from(net: Net, path: str) -> None:
     with torch.no_grad():
         for blob, array in pairs:
             blob.copy_(torch.from_numpy(np.ascontiguousarray(array)).view(blob.shape))
+
+
+def shapes_in(path: str, log: Any = NULL) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of the blobs in a caffemodel, binary or HDF5, by layer (the first of those of one name).
+
+    Raises as `copy_trained_layers_from`.
+    """
+    found: dict[str, list[tuple[int, ...]]] = {}
+    if not _is_hdf5(path):
+        for name, _, arrays in read_caffemodel(path, log)[1]:
+            found.setdefault(name, [array.shape for array in arrays])
+        return found
+    h5py = _h5py(f"reading {path}")
+    try:
+        with h5py.File(path, "r") as file:
+            for name in _layer_groups(h5py, file["data"]):
+                group = file["data"][name]
+                found[name] = [group[key].shape for key in sorted(group, key=int)]
+    except (OSError, KeyError) as error:
+        raise WeightsError(f"{path}: cannot be read as an HDF5 caffemodel: {error}") from error
+    return found
 
 
 def save(net: Net, path: str, diff: bool = False) -> None:
@@ -96,7 +118,7 @@ def _match_binary(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
                 f"incompatible number of blobs: {len(arrays)} in the file, {len(blobs)} in the net",
             )
         for index, (blob, array) in enumerate(zip(layer.blobs, arrays, strict=True)):
-            if not _fits(array.shape, tuple(blob.shape)):
+            if not fits(array.shape, tuple(blob.shape)):
                 _misfit(
                     path, layer,
                     f"cannot copy param {index}: shape mismatch, source {array.shape}, target {tuple(blob.shape)}",
@@ -173,7 +195,7 @@ def _misfit(path: str, layer: Layer, what: str) -> None:
     )
 
 
-def _fits(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
+def fits(source: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Equal, or equal from the end with the four legacy dimensions filled up by ones (Blob::ShapeEquals)."""
     return source == target or (
         len(source) == 4 and len(target) < 4 and source == (1,) * (4 - len(target)) + target

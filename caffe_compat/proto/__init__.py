@@ -149,7 +149,7 @@ def extend(schema: str) -> dict[str, Any]:
     for field in own.field:
         if field.HasField("type") or field.label != _LABELS["optional"]:
             raise ValueError(f"LayerParameter.{field.name} must be an optional message")
-        if field.name in LayerParameter.DESCRIPTOR.fields_by_name or field.name in EXTENSIONS:
+        if field.name in _EXPORTS["LayerParameter"].DESCRIPTOR.fields_by_name or field.name in EXTENSIONS:
             raise ValueError(f"LayerParameter has a field {field.name!r} already; give yours another name")
         field.extendee = ".caffe.LayerParameter"
         field.number += _EXTENSION_RANGE[0]

@@ -141,8 +141,10 @@ def told(capsys):
 IGNORED = [
     "unknown.prototxt:2:1: NetParameter has no field 'novel'; ignored",
     "unknown.prototxt:4:87: LayerParameter has no field 'fury'; ignored",
-    "unknown.prototxt:4: layer 'r' (ReLU): pooling_param.ceil_mode: a fork of Caffe's, which this layer does not act "
-    "on; ignored",
+    (
+        "unknown.prototxt:4: layer 'r' (ReLU): pooling_param.ceil_mode: a fork of Caffe's, which this layer does not act "
+        "on; ignored"
+    ),
 ]
 
 

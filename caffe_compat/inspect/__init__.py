@@ -1,0 +1,1 @@
+"""Nets and solvers looked at without running them: shapes and costs, pictures, and what people regret."""

@@ -1,0 +1,154 @@
+"""A net built for its shapes alone: without data, and without a value in any learned blob."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from caffe_compat.errors import CaffeError, DataError, LayerError, MissingExtra, NetError, nearest
+from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
+from caffe_compat.log.write import NULL
+from caffe_compat.net.net import Net
+from caffe_compat.net.resolve import filter_net
+from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter
+
+
+class StandIn(Layer):
+    """A layer of which only the tops' shapes are known."""
+
+    is_data = True
+
+    def __init__(self, param: Any, phase: int, context: Context, shapes: list[Shape]):
+        super().__init__(param, phase, context)
+        self.shapes = shapes
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        return self.shapes
+
+
+class Outline:
+    """A net of shapes.
+
+    Args:
+        param: an upgraded NetParameter whose `state` says phase, level and stages.
+        inputs: shapes of blobs by name. A layer all of whose tops are named is not built, whatever its type.
+        root: where relative paths start.
+        ignore_unknown: as Context.ignore_unknown.
+        log: gets warnings.
+
+    Raises NetError, LayerError or DataError where the net cannot be built, naming the layer.
+
+    Attributes:
+        net: the built Net; its learned blobs are on the meta device, its data layers are stand-ins.
+        notes: what had to be assumed, a sentence each.
+        rows: indices of the layers that stand in the file; the Split layers that Caffe inserts are left out.
+        source: for a blob that an inserted Split layer makes, the blob that it copies.
+    """
+
+    def __init__(
+        self,
+        param: Any,
+        *,
+        inputs: Mapping[str, Shape] | None = None,
+        root: str = "",
+        ignore_unknown: bool = False,
+        log: Any = NULL,
+    ):
+        self.notes: list[str] = []
+        self._inputs = dict(inputs or {})
+        context = Context(root=root, device="meta", ignore_unknown=ignore_unknown)
+        self.net = net = Net(param, context=context, log=log, device="meta", create=self._create)
+        for name in self._inputs:
+            if name not in net.blob_shapes:
+                raise NetError(f"--input {name}: the net has no such blob{nearest(name, net.blob_names)}")
+        own = {layer.name for layer in filter_net(param, param.state).layer}
+        self.rows = [i for i, name in enumerate(net.layer_names) if name in own]
+        self.source = {
+            top: net.bottom_names[i][0]
+            for i, name in enumerate(net.layer_names)
+            if name not in own
+            for top in net.top_names[i]
+        }
+
+    def bottoms(self, index: int) -> list[str]:
+        """The blobs that a layer reads, by the names of the file."""
+        return [self.source.get(name, name) for name in self.net.bottom_names[index]]
+
+    def _create(self, param: Any, phase: int, context: Context, log: Any) -> Layer:
+        tops = list(param.top)
+        if tops and all(top in self._inputs for top in tops):
+            return StandIn(param, phase, context, [self._inputs[top] for top in tops])
+        layer = create_layer(param, phase, context, log)
+        if not layer.is_data:
+            if given := [top for top in tops if top in self._inputs]:
+                layer.fail(
+                    f"--input gives {given[0]} of the tops {', '.join(tops)}; give all of them or none"
+                )
+            return layer
+        try:
+            layer.setup()
+            shapes = layer.reshape()
+        except (DataError, LayerError, MissingExtra) as error:
+            shapes = self._guess(layer, error)
+        if given := [(top, shape) for top, shape in zip(tops, shapes, strict=False) if top in self._inputs]:
+            (top, shape), *_ = given  # its new batch size is that of the other tops, too
+            batch = self._inputs[top][:1]
+            shapes = [(*batch, *s[1:]) if s[:1] == shape[:1] else s for s in shapes]
+        shapes = [self._inputs.get(top, shape) for top, shape in zip(tops, shapes, strict=False)]
+        return StandIn(param, phase, context, shapes)
+
+    def _guess(self, layer: Any, error: CaffeError) -> list[Shape]:
+        tops = list(layer.param.top)
+        try:
+            shapes = layer.guess()
+        except DataError:
+            if tops[0] not in self._inputs:
+                raise DataError(
+                    f"{error}; to go on without it give the shape: --input {tops[0]}=N,C,H,W"
+                ) from error
+            shape = self._inputs[tops[0]]
+            shapes = [shape, *[shape[:1]] * (len(tops) - 1)]
+        assumed = ", ".join(
+            f"{top} {' x '.join(map(str, shape))}"
+            for top, shape in zip(tops, shapes, strict=False)
+            if top not in self._inputs
+        )
+        why = str(error).removeprefix(f"{where(layer.param)}: ").partition("; ")[0]
+        what = f"assumed {assumed}" if assumed else "took the shape from --input"
+        self.notes.append(f"{where(layer.param)}: {what}, as there is no data to look at: {why}")
+        return shapes
+
+
+def state_of(solver: Any, net: Any, phase: int, index: int = 0) -> Any:
+    """The NetState of a net that a solver runs: the phase, what the net says, and what the solver says."""
+    state = NetState(phase=phase)
+    state.MergeFrom(net.state)
+    if phase == TRAIN:
+        state.MergeFrom(solver.train_state)
+    elif index < len(solver.test_state):
+        state.MergeFrom(solver.test_state[index])
+    state.phase = phase
+    return state
+
+
+def copy_of(net: Any, state: Any) -> Any:
+    """The NetParameter with another state."""
+    copy = NetParameter()
+    copy.CopyFrom(net)
+    copy.state.CopyFrom(state)
+    return copy
+
+
+def is_solver(message: Any) -> bool:
+    return isinstance(message, SolverParameter)
+
+
+def sources(solver: Any, phase: int) -> list[Any]:
+    """The nets that a solver trains or tests: names of files (str) or NetParameters, in Caffe's order."""
+    generic = [getattr(solver, field) for field in ("net_param", "net") if solver.HasField(field)]
+    if phase == TRAIN:
+        own = [getattr(solver, field) for field in ("train_net_param", "train_net") if solver.HasField(field)]
+        return (own + generic)[:1]
+    assert phase == TEST
+    tests = [*solver.test_net_param, *solver.test_net]
+    return tests + generic[:1] * (len(solver.test_iter) - len(tests))
