@@ -29,7 +29,7 @@ def learned_parameters(net, phase=TRAIN):
         if layer.type == "Convolution":
             p = layer.convolution_param
             out, area = p.num_output, p.kernel_size[0] ** 2
-            count += out * bottoms[0] // p.group * area + out
+            count += out * bottoms[0] // p.group * area + (out if p.bias_term else 0)
         elif layer.type == "InnerProduct":
             out = layer.inner_product_param.num_output
             count += out * bottoms[0] + out
@@ -84,6 +84,8 @@ def test_a_resnet_has_its_depth(name, depth):
         ("resnet56_pc", 808_682),
         ("resnet56_dropout", 808_682),
         ("resnet110", 1_685_642),
+        ("densenet40", 1_019_722),  # as of the authors' own DenseNet (L = 40, k = 12)
+        ("wide_resnet32_4", 7_399_130),
     ],
 )
 def test_learned_parameters(name, count):
@@ -100,7 +102,17 @@ def test_resnet56_pc_differs_in_the_fraction_alone():
     assert text.messages_equal(slow, fast)
 
 
-@pytest.mark.parametrize("name", [*RESNETS, "resnet56_pc", "resnet56_dropout"])
+def test_the_wide_and_the_dense_net_have_their_depths():
+    for name, depth, shortcuts in (("wide_resnet32_4", 32, 3), ("densenet40", 40, 0)):
+        layers = of_phase(read_net(name), TRAIN)
+        assert sum(layer.type in ("Convolution", "InnerProduct") for layer in layers) == depth + shortcuts
+        assert not any(p.convolution_param.bias_term for p in layers if p.type == "Convolution")
+        assert all(len(layer.param) == 1 for layer in layers if layer.type == "Convolution")
+
+
+@pytest.mark.parametrize(
+    "name", [*RESNETS, "resnet56_pc", "resnet56_dropout", "wide_resnet32_4", "densenet40"]
+)
 def test_batch_norm_uses_stored_statistics_in_test_alone(name):
     net = read_net(name)
     for phase, stored in ((TRAIN, False), (TEST, True)):

@@ -107,18 +107,34 @@ class Builder:
             )
         return "data_top"
 
-    def conv(self, name: str, bottom: str, outputs: int, kernel: int, stride: int = 1, group: int = 1) -> str:
+    def conv(
+        self,
+        name: str,
+        bottom: str,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        group: int = 1,
+        bias: bool = True,
+    ) -> str:
         """A convolution padded to keep the size; its bias learns at twice the rate, undecayed."""
-        shape = {"num_output": outputs, "kernel_size": kernel, "pad": kernel // 2, "stride": stride}
+        shape: Message = {"num_output": outputs, "kernel_size": kernel, "pad": kernel // 2, "stride": stride}
+        learn = [{"lr_mult": 1, "decay_mult": 1}]
+        filler = fillers("msra")
         if group > 1:
             shape["group"] = group
+        if bias:
+            learn.append({"lr_mult": 2, "decay_mult": 0})
+        else:
+            shape["bias_term"] = False
+            del filler["bias_filler"]
         return self.add(
             "Convolution",
             f"{name}_conv",
             bottom,
             f"{name}_conv_top",
-            param=[{"lr_mult": 1, "decay_mult": 1}, {"lr_mult": 2, "decay_mult": 0}],
-            convolution_param={**shape, **fillers("msra")},
+            param=learn,
+            convolution_param={**shape, **filler},
         )
 
     def batch_norm(self, name: str, bottom: str, stored_in_test: bool) -> str:
@@ -216,6 +232,33 @@ class Builder:
             bottom = self.conv(f"{name}_chanInc", bottom, outputs, kernel=1, stride=stride)
         return self.sum(name, top, bottom)
 
+    # ... and of the wide and the dense net: BatchNorm, Scale, ReLU, then convolutions without bias.
+
+    def bn_scale_relu(self, name: str, bottom: str) -> str:
+        top = self.batch_norm(name, bottom, stored_in_test=True)
+        self.add("Scale", f"{name}_scale", top, top, scale_param={"bias_term": True})
+        return self.relu(name, top)
+
+    def wide_block(self, name: str, bottom: str, outputs: int, stride: int, project: bool) -> str:
+        """Two 3x3 convolutions plus the input, or plus a projection of what the first one reads."""
+        first = self.bn_scale_relu(f"{name}_brc1", bottom)
+        top = self.conv(f"{name}_brc1", first, outputs, 3, stride, bias=False)
+        top = self.drop(f"{name}_brc2", self.bn_scale_relu(f"{name}_brc2", top))
+        top = self.conv(f"{name}_brc2", top, outputs, 3, bias=False)
+        shortcut = self.conv(f"{name}_shortcut", first, outputs, 1, stride, bias=False) if project else bottom
+        return self.sum(name, top, shortcut)
+
+    def dense_layer(self, name: str, bottom: str, growth: int) -> str:
+        """The input with `growth` channels more, which a 3x3 convolution makes of it."""
+        top = self.conv(name, self.bn_scale_relu(name, bottom), growth, 3, bias=False)
+        concat = f"{name}_concat0"
+        return self.add("Concat", concat, [bottom, self.drop(name, top)], concat, concat_param={"axis": 1})
+
+    def drop(self, name: str, blob: str) -> str:
+        if self.dropout:
+            self.add("Dropout", f"{name}_dropout", blob, blob, dropout_param={"dropout_ratio": self.dropout})
+        return blob
+
 
 def fillers(weight: str) -> Message:
     return {"weight_filler": {"type": weight}, "bias_filler": {"type": "constant"}}
@@ -267,6 +310,32 @@ def bottleneck_resnet(name: str, batch: int, width: int, group: int = 1) -> Mess
                 project=block == 1,
             )
     return net.classify(net.relu("post", net.batch_norm("post", blob, stored_in_test=False)))
+
+
+def wide_resnet(depth: int, width: int, batch: int = 125, **options: float) -> Message:
+    """WRN-`depth`-`width`: three stages of (depth - 2) / 6 pre-activation blocks, `width` times as wide."""
+    net = Builder(f"WRN-{depth}-{width}", batch, **options)
+    blob = net.conv("pre", net.data(**cifar()), outputs=16, kernel=3, bias=False)
+    for stage in (1, 2, 3):
+        for block in range(1, (depth - 2) // 6 + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            name, outputs = f"L{stage}_b{block}", (8 << stage) * width
+            blob = net.wide_block(name, blob, outputs, stride, project=block == 1)
+    return net.classify(net.bn_scale_relu("post", blob))
+
+
+def densenet(depth: int, growth: int, batch: int = 125, **options: float) -> Message:
+    """DenseNet-`depth`: three stages of (depth - 4) / 3 layers that add `growth` channels each."""
+    net = Builder(f"DenseNet-{depth}", batch, **options)
+    blob, channels = net.conv("pre", net.data(**cifar()), outputs=16, kernel=3, bias=False), 16
+    for stage in (1, 2, 3):
+        if stage > 1:
+            name = f"T{stage - 1}"
+            blob = net.conv(name, net.bn_scale_relu(name, blob), channels, 1, bias=False)
+            blob = net.pool(f"{name}_pool", net.drop(name, blob), "AVE", kernel=2, stride=2)
+        for layer in range(1, (depth - 4) // 3 + 1):
+            blob, channels = net.dense_layer(f"D{stage}_l{layer}", blob, growth), channels + growth
+    return net.classify(net.bn_scale_relu("post", blob))
 
 
 def lenet() -> Message:
@@ -329,6 +398,14 @@ NETS: dict[str, tuple[str, Callable[[], Message]]] = {
     "resnext56": (
         f"ResNeXt-56 for CIFAR-10, 3x3 convolutions in 32 groups, batch 85: figure 11b of {PAPER}. {OWN}",
         lambda: bottleneck_resnet("ResNeXt-56", batch=85, width=32, group=32),
+    ),
+    "wide_resnet32_4": (
+        "Wide ResNet for CIFAR-10 (Zagoruyko and Komodakis, arXiv:1605.07146), 5 blocks a stage, 4 times as wide.",
+        lambda: wide_resnet(32, 4),
+    ),
+    "densenet40": (
+        "DenseNet-40 for CIFAR-10 (Huang et al., arXiv:1608.06993), growth 12, no bottlenecks, no compression.",
+        lambda: densenet(40, 12),
     ),
     "quickstart": (
         "The net of tools/quickstart.sh: resnet20.prototxt on the pictures of `caffe-compat data shapes`.",
