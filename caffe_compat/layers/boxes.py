@@ -1,0 +1,130 @@
+"""Boxes: areas, overlaps, offsets from priors, non-maximum suppression. Boxes are (..., 4): xmin ymin xmax ymax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.proto import PriorBoxParameter, ResizeParameter
+
+CORNER, CENTER_SIZE, CORNER_SIZE = (
+    PriorBoxParameter.CORNER,
+    PriorBoxParameter.CENTER_SIZE,
+    PriorBoxParameter.CORNER_SIZE,
+)
+
+
+def area(boxes: Tensor, extra: float = 0) -> Tensor:
+    """Width times height, 0 for a box that ends before it starts; `extra` is 1 where both ends are pixels of it."""
+    size = boxes[..., 2:] - boxes[..., :2]
+    return (size + extra).prod(-1).where((size >= 0).all(-1), 0)
+
+
+def intersection(a: Tensor, b: Tensor, extra: float = 0) -> Tensor:
+    """What boxes share; a and b broadcast."""
+    size = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2]) + extra
+    return size.clamp(min=0).prod(-1)
+
+
+def overlap(a: Tensor, b: Tensor, extra: float = 0) -> Tensor:
+    """Intersection over union (Jaccard); a and b broadcast."""
+    shared = intersection(a, b, extra)
+    union = area(a, extra) + area(b, extra) - shared
+    return (shared / union).where(shared > 0, 0)
+
+
+def pairwise(a: Tensor, b: Tensor, extra: float = 0) -> Tensor:
+    """The overlap of each of (..., N, 4) with each of (..., M, 4): (..., N, M)."""
+    return overlap(a[..., :, None, :], b[..., None, :, :], extra)
+
+
+def _centre_size(boxes: Tensor) -> Tensor:
+    return torch.cat(((boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]), -1)
+
+
+def _sizes(boxes: Tensor) -> Tensor:
+    size = boxes[..., 2:] - boxes[..., :2]
+    return torch.cat((size, size), -1)
+
+
+def encode(code: int, prior: Tensor, variance: Tensor | None, box: Tensor) -> Tensor:
+    """The offsets that lead from `prior` to `box`, divided by `variance` if there is one.
+
+    code: a PriorBoxParameter.CodeType.
+    """
+    if code == CENTER_SIZE:
+        p, b = _centre_size(prior), _centre_size(box)
+        offset = torch.cat(((b[..., :2] - p[..., :2]) / p[..., 2:], (b[..., 2:] / p[..., 2:]).log()), -1)
+    else:
+        offset = box - prior
+        if code == CORNER_SIZE:
+            offset = offset / _sizes(prior)
+    return offset if variance is None else offset / variance
+
+
+def decode(code: int, prior: Tensor, variance: Tensor | None, offset: Tensor) -> Tensor:
+    """The box that `offset` leads to from `prior`: what `encode` undoes."""
+    if variance is not None:
+        offset = offset * variance
+    if code == CENTER_SIZE:
+        p = _centre_size(prior)
+        centre = offset[..., :2] * p[..., 2:] + p[..., :2]
+        half = offset[..., 2:].exp() * p[..., 2:] / 2
+        return torch.cat((centre - half, centre + half), -1)
+    if code == CORNER_SIZE:
+        offset = offset * _sizes(prior)
+    return prior + offset
+
+
+def suppress(boxes: Tensor, alive: Tensor, threshold: float, eta: float = 1.0, extra: float = 0) -> Tensor:
+    """Non-maximum suppression of groups at once; which boxes stay (G, K).
+
+    Args:
+        boxes: (G, K, 4), by falling score in each group.
+        alive: (G, K), the boxes that take part.
+        threshold: a box stays if it overlaps no earlier one that stays by more.
+        eta: below 1, the threshold is multiplied by it after each box that stays, while it is above 0.5.
+    """
+    kept = torch.zeros_like(alive)
+    worst = torch.zeros(alive.shape, dtype=boxes.dtype, device=boxes.device)
+    limit = torch.full((len(boxes), 1), threshold, dtype=boxes.dtype, device=boxes.device)
+    groups = torch.arange(len(boxes), device=boxes.device)
+    left = alive & (worst <= limit)
+    while left.any():
+        first = left.to(torch.uint8).argmax(1)
+        found = left.any(1)
+        kept[groups, first] |= found
+        shared = overlap(boxes[groups, first][:, None], boxes, extra)
+        worst = torch.where(found[:, None], torch.maximum(worst, shared), worst)
+        if eta < 1:
+            limit = torch.where(found[:, None] & (limit > 0.5), limit * eta, limit)
+        later = torch.arange(alive.shape[1], device=boxes.device) > first[:, None]
+        left = left & later & (worst <= limit)
+    return kept
+
+
+def in_pixels(boxes: Tensor, height: int, width: int, resize: Any = None) -> Tensor:
+    """Boxes of a resized picture (shares of its size) in pixels of the picture of height x width, inside it.
+
+    resize: the ResizeParameter that the picture went through; None for none, which is as WARP.
+    """
+    scale = boxes.new_tensor([width, height] * 2)
+    if resize is not None and resize.resize_mode == ResizeParameter.FIT_LARGE_SIZE_AND_PAD:
+        aspect, wanted = width / height, resize.width / resize.height
+        x = 0 if aspect > wanted else (1 - resize.height * aspect / resize.width) / 2
+        y = (1 - resize.width / aspect / resize.height) / 2 if aspect > wanted else 0
+        source = boxes.new_tensor([x, y, 1 - x, 1 - y])
+        outside = (boxes[..., :2] >= source[2:]).any(-1) | (boxes[..., 2:] <= source[:2]).any(-1)
+        moved = (boxes - source[:2].repeat(2)) / (source[2:] - source[:2]).repeat(2)
+        boxes = torch.where(outside[..., None], boxes, moved)
+    elif (
+        resize is not None
+        and resize.resize_mode == ResizeParameter.FIT_SMALL_SIZE
+        and resize.height_scale
+        and resize.width_scale
+    ):
+        boxes = boxes * boxes.new_tensor([resize.width_scale, resize.height_scale] * 2)
+        return torch.minimum(boxes, scale).clamp(min=0)
+    return boxes.clamp(0, 1) * scale

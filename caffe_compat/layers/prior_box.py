@@ -1,0 +1,120 @@
+"""PriorBox: the boxes that SSD's detectors start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.legacy import legacy_shape
+
+
+@layer("PriorBox")
+class PriorBox(Layer):
+    """top = boxes of set sizes around the centre of each position of bottom0, then their variances: (1, 2, H W B 4)
+
+    Fork: weiliu89/caffe (SSD), src/caffe/layers/prior_box_layer.cpp
+    Boxes are shares of the picture, which is img_size, img_h x img_w, or bottom 1. A position (x, y) has the centre
+    ((x + offset) step_w, (y + offset) step_h). Per min_size there are B / len(min_size) boxes: min_size (cut to a
+    whole number, as is max_size, as in the fork); sqrt(min_size max_size), if max_size is given; and for each aspect
+    ratio r but 1 one of width min_size sqrt(r) and height min_size / sqrt(r), and its flip. Nothing gets a gradient.
+    """
+
+    num_bottom = (1, 2)
+    num_top = 1
+    fork_fields = ("prior_box_param",)
+    priors: Tensor
+
+    def __init__(self, param: Any, phase: int, context: Context | None = None):
+        super().__init__(param, phase, context)
+        # Goes where the net goes.
+        self.register_buffer("priors", torch.zeros(1, 2, 0, dtype=self.context.dtype), persistent=False)
+        self.made_for: tuple[int, ...] = ()
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.prior_box_param
+        if not p.min_size or min(p.min_size) <= 0:
+            self.fail(f"prior_box_param.min_size is {list(p.min_size)}; give at least one, each above 0")
+        if p.max_size and len(p.max_size) != len(p.min_size):
+            self.fail(
+                f"prior_box_param has {len(p.max_size)} max_size for {len(p.min_size)} min_size; give one each, or none"
+            )
+        for least, most in zip(p.min_size, p.max_size, strict=False):
+            if most <= least:
+                self.fail(f"prior_box_param.max_size {most:g} must be above its min_size {least:g}")
+        self.variance = list(p.variance) or [float(np.float32(0.1))]
+        if len(self.variance) not in (1, 4) or min(self.variance) <= 0:
+            self.fail(f"prior_box_param.variance is {self.variance}; give one or four, each above 0")
+        self.picture = self._pair("img_size", "img_h", "img_w")
+        self.step = self._pair("step", "step_h", "step_w")
+        if self.picture is None and len(bottom) < 2:
+            self.fail(
+                "has one bottom and no img_size; name the picture as the second bottom, or set img_size"
+            )
+        self.sizes = self._sizes()
+
+    def _pair(self, both: str, height: str, width: str) -> tuple[float, float] | None:
+        """A height and width from one field or two; None where none is set."""
+        p = self.param.prior_box_param
+        if p.HasField(height) or p.HasField(width):
+            if p.HasField(both):
+                self.fail(f"prior_box_param has both {both} and {height} or {width}; remove one form")
+            pair = getattr(p, height), getattr(p, width)
+        elif p.HasField(both):
+            pair = getattr(p, both), getattr(p, both)
+        else:
+            return None
+        if min(pair) <= 0:
+            self.fail(
+                f"prior_box_param.{height} x {width} is {pair[0]:g} x {pair[1]:g}; both must be above 0"
+            )
+        return pair
+
+    def _sizes(self) -> np.ndarray:
+        """Width and height in pixels of the boxes of a position (B, 2)."""
+        p = self.param.prior_box_param
+        ratios = [np.float32(1)]
+        for ratio in map(np.float32, p.aspect_ratio):
+            if all(abs(ratio - known) >= 1e-6 for known in ratios):
+                ratios += [ratio, np.float32(1 / ratio)] if p.flip else [ratio]
+        sizes: list[tuple[Any, Any]] = []
+        for i, least in enumerate(int(size) for size in p.min_size):
+            sizes.append((least, least))
+            if p.max_size:
+                sizes.append((np.sqrt(least * int(p.max_size[i])),) * 2)
+            sizes += [(least * np.sqrt(r), least / np.sqrt(r)) for r in ratios[1:] if abs(r - 1) >= 1e-6]
+        return np.array(sizes, np.float32)
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        rows, columns = legacy_shape(self, bottom[0])[2:]
+        picture = legacy_shape(self, bottom[1])[2:] if self.picture is None else self.picture
+        key = (rows, columns, *picture)
+        if key != self.made_for:
+            priors = torch.from_numpy(self._priors(*key)).to(self.priors)
+            self.made_for, self.priors = key, priors
+        return [tuple(self.priors.shape)]
+
+    def _priors(self, rows: int, columns: int, height: float, width: float) -> np.ndarray:
+        p = self.param.prior_box_param
+        step = self.step or (height / rows, width / columns)
+        # The fork works in float32 up to the centres.
+        y, x = (
+            (np.arange(count, dtype=np.float32) + np.float32(p.offset)) * np.float32(each)
+            for count, each in zip((rows, columns), step, strict=True)
+        )
+        centre = np.stack(np.broadcast_arrays(x, y[:, None]), -1)[:, :, None].astype(np.float64)
+        half = self.sizes.astype(np.float64) / 2
+        boxes = np.concatenate((centre - half, centre + half), -1) / np.array([width, height] * 2)
+        if p.clip:
+            boxes = boxes.clip(0, 1)
+        variance = np.broadcast_to(np.array(self.variance), boxes.shape)
+        return np.stack((boxes, variance)).reshape(1, 2, -1)
+
+    def forward(self, *bottom: Tensor) -> Tensor:
+        return self.priors
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        graph.node("Identity", [graph.constant(self.priors.cpu().numpy(), "float32")], tops)

@@ -1,0 +1,111 @@
+"""PriorBox."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.layers.harness import Case, Error, cases, errors, make
+
+F32 = np.float32
+
+
+def priors(ratios, mins, maxs=(), picture=None, step=None, offset=0.5, clip=False, variance=(0.1,)):
+    """One box at a time. `ratios` are those beside 1, flips included."""
+
+    def formula(features, data=None):
+        rows, columns = features.shape[2:]
+        height, width = picture or data.shape[2:]
+        dy, dx = step or (height / rows, width / columns)
+        boxes = []
+        for i in range(rows):
+            for j in range(columns):
+                x, y = float(F32(j + F32(offset)) * F32(dx)), float(F32(i + F32(offset)) * F32(dy))
+                for k, least in enumerate(mins):
+                    sizes = [(least, least)]
+                    if maxs:
+                        sizes.append([math.sqrt(least * maxs[k])] * 2)
+                    roots = [np.sqrt(F32(r)) for r in ratios]
+                    sizes += [(F32(least) * r, F32(least) / r) for r in roots]
+                    for w, h in np.array(sizes, F32).astype(float):
+                        boxes += [
+                            (x - w / 2) / width,
+                            (y - h / 2) / height,
+                            (x + w / 2) / width,
+                            (y + h / 2) / height,
+                        ]
+        boxes = np.clip(boxes, 0, 1) if clip else np.array(boxes)
+        variances = np.resize(np.array(variance, F32), boxes.shape)
+        return np.stack((boxes, variances))[None]
+
+    return formula
+
+
+PRIOR = 'type: "PriorBox" prior_box_param'
+SHAPES = [(2, 5, 3, 4), (2, 1, 60, 90)]
+
+CASES = [
+    Case("one-size", f"{PRIOR} {{ min_size: 20 }}", SHAPES, priors([], [20]), gradient=()),
+    Case(
+        "ssd",
+        f"{PRIOR} {{ min_size: 30 max_size: 60 aspect_ratio: 2 aspect_ratio: 3 clip: true step: 16 "
+        "variance: 0.1 variance: 0.2 variance: 0.3 variance: 0.4 }",
+        SHAPES,
+        priors([2, 1 / 2, 3, 1 / 3], [30], [60], step=(16, 16), clip=True, variance=(0.1, 0.2, 0.3, 0.4)),
+        gradient=(),
+    ),
+    Case(
+        "two-sizes-that-are-cut",
+        f"{PRIOR} {{ min_size: 20.7 min_size: 31.2 max_size: 40.9 max_size: 50.1 aspect_ratio: 2 flip: false "
+        "variance: 0.25 }",
+        SHAPES,
+        priors([2], [20, 31], [40, 50], variance=(0.25,)),
+        gradient=(),
+    ),
+    Case(
+        "ratios-that-are-there",
+        f"{PRIOR} {{ min_size: 20 aspect_ratio: 1 aspect_ratio: 2 aspect_ratio: 0.5 }}",
+        SHAPES,
+        priors([2, 0.5], [20]),
+        gradient=(),
+    ),
+    Case(
+        "without-a-picture",
+        f"{PRIOR} {{ min_size: 20 img_h: 50 img_w: 70 step_h: 11 step_w: 13 offset: 0.25 }}",
+        SHAPES[:1],
+        priors([], [20], picture=(50, 70), step=(11, 13), offset=0.25),
+        gradient=(),
+    ),
+]
+
+ERRORS = [
+    Error(PRIOR[:16], SHAPES, r"min_size is \[\]; give at least one"),
+    Error(f"{PRIOR} {{ min_size: 20 max_size: 30 max_size: 40 }}", SHAPES, "has 2 max_size for 1 min_size"),
+    Error(f"{PRIOR} {{ min_size: 20 max_size: 20 }}", SHAPES, "max_size 20 must be above its min_size 20"),
+    Error(
+        f"{PRIOR} {{ min_size: 20 variance: 1 variance: 2 }}",
+        SHAPES,
+        r"variance is \[1.0, 2.0\]; give one or four",
+    ),
+    Error(f"{PRIOR} {{ min_size: 20 variance: 0 }}", SHAPES, r"variance is \[0.0\]"),
+    Error(f"{PRIOR} {{ min_size: 20 img_size: 9 img_h: 3 }}", SHAPES, "has both img_size and img_h or img_w"),
+    Error(f"{PRIOR} {{ min_size: 20 step_h: 9 }}", SHAPES, "step_h x step_w is 9 x 0; both must be above 0"),
+    Error(f"{PRIOR} {{ min_size: 20 }}", SHAPES[:1], "has one bottom and no img_size"),
+]
+
+test_case = cases(CASES)
+test_error = errors(ERRORS)
+
+
+def test_another_shape_makes_other_priors():
+    layer = make(f"{PRIOR} {{ min_size: 20 }}", *SHAPES)
+    assert layer.reshape((2, 5, 2, 3), SHAPES[1]) == [(1, 2, 24)]
+    top = layer(torch.zeros(2, 5, 2, 3), torch.zeros(SHAPES[1]))
+    np.testing.assert_allclose(top, priors([], [20])(np.zeros((2, 5, 2, 3)), np.zeros(SHAPES[1])), rtol=1e-6)
+    assert not top.requires_grad and layer.state_dict() == {}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dtype(dtype):
+    assert make(f"{PRIOR} {{ min_size: 20 }}", *SHAPES, dtype=dtype)(*map(torch.zeros, SHAPES)).dtype == dtype
