@@ -1,0 +1,223 @@
+"""Reference bundles: what tools/dump_caffe_reference.py wrote inside a real Caffe.
+
+Three kinds are read, told apart by what is in the .npz: a net that ran once, a solver that made some
+iterations, and batches that data layers served. That tool explains the arrays' names. The golden data of
+tests/reference are bundles, too; `param.` (blobs before the pass), `grad.` (gradients of inputs) and
+`batch<k>.` (what data layers served) are theirs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caffe_compat.errors import DataError
+from caffe_compat.log.write import OFF, Log
+from caffe_compat.proto import TEST, TRAIN, NetParameter, SolverParameter, text, upgrade
+
+_LOCAL = struct.Struct("<4s5H3I2H")  # the head of a zip member
+_ARRAYS = ("bundle.npz", "trajectory.npz")
+_WEIGHTS = ("weights.caffemodel", "init.caffemodel")
+
+
+class Arrays(Mapping[str, np.ndarray]):
+    """The arrays of an .npz, read one by one; of a cut file those that are whole (`cut` is True then).
+
+    Raises DataError where nothing can be read.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._zip: zipfile.ZipFile | None = None
+        self._members: dict[str, tuple[int, int, int]] = {}  # of a cut file: where, how long, how packed
+        try:
+            if zipfile.is_zipfile(path):
+                self._zip = zipfile.ZipFile(path)
+            else:
+                self._members = dict(_whole_members(path))
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path}: cannot be read: {error}") from None
+        self.cut = self._zip is None
+        names = self._members if self._zip is None else self._zip.namelist()
+        self._keys = {name.removesuffix(".npy"): name for name in names}
+        if not self._keys:
+            raise DataError(f"{path}: holds no array; give a bundle of tools/dump_caffe_reference.py")
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        name = self._keys[key]
+        try:
+            data = self._zip.read(name) if self._zip is not None else self._salvage(name)
+            return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{self._path}: the array '{key}' is broken: {error}; dump it again") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def _salvage(self, name: str) -> bytes:
+        at, size, packing = self._members[name]
+        with open(self._path, "rb") as file:
+            file.seek(at)
+            data = file.read(size)
+        return data if packing == zipfile.ZIP_STORED else zlib.decompress(data, -15)
+
+
+def _whole_members(path: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """The members of a zip that are complete, from the heads before them: a cut zip has no directory."""
+    with open(path, "rb") as file:
+        end = os.fstat(file.fileno()).st_size
+        while len(head := file.read(_LOCAL.size)) == _LOCAL.size:
+            mark, _, _, packing, _, _, _, packed, _, name_size, extra_size = _LOCAL.unpack(head)
+            if mark != b"PK\x03\x04":
+                return
+            name, extra = file.read(name_size), file.read(extra_size)
+            if packed == 0xFFFFFFFF and len(extra) >= 20:  # zip64: two 8-byte sizes behind a 4-byte head
+                packed = struct.unpack("<Q", extra[12:20])[0]
+            at = file.tell()
+            if at + packed > end:
+                return
+            yield name.decode(), (at, packed, packing)
+            file.seek(at + packed)
+
+
+class Bundle:
+    """One bundle; see `open_bundle`.
+
+    Attributes:
+        path: the .npz.
+        kind: "net", "solver" or "data".
+        root: the folder that paths inside net and solver start from.
+        meta: what the tool noted down: phase, passes, layers ...
+        arrays: key -> array, read when asked for.
+        net_param: the (training) net, upgraded, with its state set.
+        solver: the SolverParameter, upgraded, or None.
+        weights: the caffemodel of the weights before anything ran, or None.
+        notes: what is missing or was left out, in words.
+    """
+
+    def __init__(self, path: Path, root: str, net: str | None, solver: str | None):
+        self.path = str(path)
+        self.notes: list[str] = []
+        self.arrays = Arrays(path)
+        if self.arrays.cut:
+            self.notes.append(f"{path}: cut short; {len(self.arrays)} arrays are whole, the others are missing")
+        self.meta: dict[str, Any] = json.loads(_string(self.arrays["meta"])) if "meta" in self.arrays else {}
+
+        if solver is None and path.name in _ARRAYS and (path.parent / "solver.prototxt").exists():
+            solver = str(path.parent / "solver.prototxt")
+        self.solver = None
+        if solver is not None:
+            self.solver = read_fork(solver, SolverParameter, self.notes)
+            upgrade.upgrade_solver(self.solver, solver, quiet())
+        self.kind = "net"
+        if any(key.startswith("batch0.") for key in self.arrays):
+            self.kind = "data"
+        elif self.solver is not None:
+            self.kind = "solver"
+
+        self.root = root or self._find_root(path.parent)
+        self.net_param = self._find_net(net, path)
+        self.net_param.state.phase = self._phase()
+        self.net_param.state.level = self.meta.get("level", 0)
+        self.net_param.state.stage.extend(self.meta.get("stages", ()))
+        self.weights = None
+        if path.name in _ARRAYS:
+            self.weights = next((str(path.parent / n) for n in _WEIGHTS if (path.parent / n).exists()), None)
+
+    def names(self, kind: str) -> list[str]:
+        """What stands behind `kind.` in the arrays' names."""
+        return [key[len(kind) + 1 :] for key in self.arrays if key.startswith(f"{kind}.")]
+
+    def _phase(self) -> int:
+        """A solver's net is in TRAIN; the golden batches were served in TEST."""
+        default = "TEST" if self.kind == "data" else "TRAIN"
+        return {"TRAIN": TRAIN, "TEST": TEST}[self.meta.get("phase", default)]
+
+    def _find_root(self, folder: Path) -> str:
+        """Where a solver's net is: the bundle's folder, the one above, or the working directory."""
+        if self.solver is None:
+            return str(folder)
+        name = self.solver.net or self.solver.train_net
+        return next((str(f) for f in (folder, folder.parent) if name and (f / name).exists()), "")
+
+    def _find_net(self, net: str | None, path: Path) -> Any:
+        param = self.solver
+        if net is None and param is not None:
+            for field in ("net_param", "train_net_param"):
+                if param.HasField(field):
+                    inside = NetParameter()
+                    inside.CopyFrom(getattr(param, field))
+                    return inside
+            net = os.path.join(self.root, param.net or param.train_net)
+        if net is None:
+            beside = (path.with_suffix(".prototxt"), path.parent / "net.prototxt")
+            net = next((str(file) for file in beside if file.exists()), None)
+            if net is None:
+                names = " nor ".join(file.name for file in beside)
+                raise DataError(f"{path}: no net beside it, neither {names}; give it with --net FILE")
+        net_param = read_fork(net, NetParameter, self.notes)
+        upgrade.upgrade_net(net_param, net, quiet())
+        return net_param
+
+
+def open_bundle(
+    path: str | os.PathLike[str], root: str = "", net: str | None = None, solver: str | None = None
+) -> Bundle:
+    """The bundle in a folder, or the .npz of one. `net` and `solver` are files to use instead of its own.
+
+    Raises:
+        DataError: there is no bundle, or nothing of it can be read.
+        ParseError: its net or solver cannot be read.
+    """
+    file = Path(path)
+    if file.is_dir():
+        found = [file / name for name in _ARRAYS if (file / name).exists()]
+        if not found:
+            raise DataError(f"{path}: no {' or '.join(_ARRAYS)} in this folder; give a bundle's folder or its .npz")
+        file = found[0]
+    return Bundle(file, root, net, solver)
+
+
+def read_fork(path: str, cls: Any, notes: list[str]) -> Any:
+    """The message in the prototxt `path`, whatever fork wrote it: fields nobody knows are left out, with notes."""
+    warnings = io.StringIO()
+    message = text.parse_file(path, cls, ignore_unknown=True, log=Log(warnings, progress=False))
+    notes += _messages(warnings)
+    return message
+
+
+def parse_fork(content: str, cls: Any, source: str, notes: list[str]) -> Any:
+    """`read_fork` for a prototxt that is no file."""
+    warnings = io.StringIO()
+    message = text.parse(content, cls, source, ignore_unknown=True, log=Log(warnings, progress=False))
+    notes += _messages(warnings)
+    return message
+
+
+def quiet() -> Log:
+    """A log for upgrades, which would else print what they do."""
+    return Log(progress=False, level=OFF)
+
+
+def _messages(log: io.StringIO) -> list[str]:
+    return [line.split("] ", 1)[1] for line in log.getvalue().splitlines()]
+
+
+def _string(array: np.ndarray) -> str:
+    value = array.item()  # Python 2 writes bytes
+    return value.decode() if isinstance(value, bytes) else value
