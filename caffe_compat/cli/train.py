@@ -3,6 +3,7 @@
 import argparse
 import functools
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from caffe_compat.cli import common
@@ -59,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_set(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, prepare: Callable[[Any], None] = lambda solver: None) -> int:
+    """Train. In a single process, `prepare` gets the Solver, restored if a snapshot is given, before it starts."""
     if args.phase == "TEST":
         raise UsageError(
             "train runs the TRAIN phase; to score a net use: caffe-compat test --model NET --weights FILE"
@@ -75,9 +77,9 @@ def run(args: argparse.Namespace) -> int:
     if count:
         return parallel.launch(functools.partial(_run_rank, args), count)
     if parallel.world_size() == 1:
-        return _train(args, None)
+        return _train(args, None, prepare)
     with parallel.join() as group:
-        return _train(args, group)
+        return _train(args, group, prepare)
 
 
 def _run_rank(args: argparse.Namespace) -> int:
@@ -87,7 +89,7 @@ def _run_rank(args: argparse.Namespace) -> int:
     return guarded(lambda: run(args))
 
 
-def _train(args: argparse.Namespace, group: Any) -> int:
+def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None]) -> int:
     from caffe_compat.cli.devices import choose_device
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.write import NULL, Log
@@ -133,6 +135,7 @@ def _train(args: argparse.Namespace, group: Any) -> int:
         if args.snapshot:
             log.resuming(args.snapshot)
             solver.restore(args.snapshot)
+        prepare(solver)
         log.starting()
         solver.solve(iterations=args.iterations)
     log.command_done()
