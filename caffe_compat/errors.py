@@ -6,6 +6,7 @@
     │   └── LayerError         the fault of one layer; names file, line, layer and type
     ├── DataError              a data source that is missing, empty, broken or of the wrong shape
     ├── WeightsError           a caffemodel that does not fit the net
+    ├── ExportError            an ONNX file that cannot be made, or whose numbers are not the net's
     ├── SnapshotError          a snapshot that cannot be written or restored
     ├── SolverError            a solver file that cannot be run
     ├── ParallelError          processes of a data-parallel run that cannot meet, or one that was lost
@@ -43,6 +44,10 @@ class DataError(CaffeError):
 
 class WeightsError(CaffeError):
     """Trained weights that do not fit the net."""
+
+
+class ExportError(CaffeError):
+    """An ONNX file that cannot be made or written, or whose numbers are not the net's."""
 
 
 class SnapshotError(CaffeError):

@@ -1,11 +1,13 @@
 """Layers of one formula an element: Sigmoid, TanH, AbsVal, BNLL, ELU, Exp, Log, Power, Swish, Clip, Threshold."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, layer
 
 
 class Elementwise(Layer):
@@ -20,6 +22,21 @@ class Elementwise(Layer):
         return True
 
 
+Step = tuple[Any, ...]  # an operator and the constants that follow its first input
+
+
+def chain(graph: OnnxGraph, bottoms: Sequence[str], tops: Sequence[str], steps: Sequence[Step]) -> None:
+    """One node after the other from the one bottom to the one top; without steps a copy."""
+    (value,), last = bottoms, len(steps) - 1
+    for i, (op_type, *constants) in enumerate(steps or [("Identity",)]):
+        value = graph.node(op_type, [value, *map(graph.constant, constants)], tops if i >= last else None)
+
+
+def scale_and_shift(scale: float, shift: float) -> list[Step]:
+    """The steps of scale * x + shift, without those that change nothing."""
+    return [step for step, neutral in ((("Mul", scale), 1), (("Add", shift), 0)) if step[1] != neutral]
+
+
 @layer("Sigmoid")
 class Sigmoid(Elementwise):
     """top = 1 / (1 + exp(-bottom))
@@ -29,6 +46,9 @@ class Sigmoid(Elementwise):
 
     def forward(self, bottom):
         return torch.sigmoid(bottom)
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.node("Sigmoid", bottoms, tops)
 
 
 @layer("TanH")
@@ -40,6 +60,9 @@ class TanH(Elementwise):
 
     def forward(self, bottom):
         return torch.tanh(bottom)
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.node("Tanh", bottoms, tops)
 
 
 @layer("AbsVal")
@@ -54,6 +77,9 @@ class AbsVal(Elementwise):
     def forward(self, bottom):
         return bottom.abs()
 
+    def to_onnx(self, graph, bottoms, tops):
+        graph.node("Abs", bottoms, tops)
+
 
 @layer("BNLL")
 class BNLL(Elementwise):
@@ -65,6 +91,9 @@ class BNLL(Elementwise):
 
     def forward(self, bottom):
         return F.softplus(bottom, threshold=50)  # from 50 on exp(-x) is below rounding, in float64 too
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.node("Softplus", bottoms, tops)
 
 
 @layer("ELU")
@@ -79,6 +108,9 @@ class ELU(Elementwise):
 
     def forward(self, bottom):
         return F.elu(bottom, self.alpha)
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.node("Elu", bottoms, tops, alpha=self.alpha)
 
 
 def _log_base(layer: Layer, base: float) -> float:
@@ -105,6 +137,11 @@ class Exp(Elementwise):
     def forward(self, bottom):
         return torch.exp(bottom * self.inner) * self.outer
 
+    def to_onnx(self, graph, bottoms, tops):
+        before = [("Mul", self.inner)] if self.inner != 1 else []
+        after = [("Mul", self.outer)] if self.outer != 1 else []
+        chain(graph, bottoms, tops, [*before, ("Exp",), *after])
+
 
 @layer("Log")
 class Log(Elementwise):
@@ -122,6 +159,10 @@ class Log(Elementwise):
 
     def forward(self, bottom):
         return torch.log(bottom * self.scale + self.shift) / self.log_base
+
+    def to_onnx(self, graph, bottoms, tops):
+        after = [("Div", self.log_base)] if self.log_base != 1 else []
+        chain(graph, bottoms, tops, [*scale_and_shift(self.scale, self.shift), ("Log",), *after])
 
 
 @layer("Power")
@@ -147,6 +188,14 @@ class Power(Elementwise):
         top = top if self.shift == 0 else top + self.shift
         return top if self.power == 1 else top.pow(self.power)
 
+    def to_onnx(self, graph, bottoms, tops):
+        if self.power == 0 or self.scale == 0:
+            value = graph.constant(float(self.shift**self.power))
+            graph.node("Expand", [value, graph.node("Shape", bottoms)], tops)
+            return
+        after = [("Pow", self.power)] if self.power != 1 else []
+        chain(graph, bottoms, tops, [*scale_and_shift(self.scale, self.shift), *after])
+
 
 @layer("Swish")
 class Swish(Elementwise):
@@ -160,6 +209,10 @@ class Swish(Elementwise):
 
     def forward(self, bottom):
         return bottom * torch.sigmoid(bottom * self.beta)
+
+    def to_onnx(self, graph, bottoms, tops):
+        x = graph.node("Mul", [*bottoms, graph.constant(self.beta)]) if self.beta != 1 else bottoms[0]
+        graph.node("Mul", [*bottoms, graph.node("Sigmoid", [x])], tops)
 
 
 @layer("Clip")
@@ -179,6 +232,11 @@ class Clip(Elementwise):
         # Two steps, because min above max must give min.
         return bottom.clamp(max=self.high).clamp(min=self.low)
 
+    def to_onnx(self, graph, bottoms, tops):
+        # ONNX's Clip gives the maximum where min is above max, so there it takes two steps, too.
+        ordered, inverted = [("Clip", self.low, self.high)], [("Min", self.high), ("Max", self.low)]
+        chain(graph, bottoms, tops, ordered if self.low <= self.high else inverted)
+
 
 @layer("Threshold")
 class Threshold(Elementwise):
@@ -192,3 +250,7 @@ class Threshold(Elementwise):
 
     def forward(self, bottom):
         return (bottom > self.threshold).to(bottom.dtype)
+
+    def to_onnx(self, graph, bottoms, tops):
+        above = graph.node("Greater", [*bottoms, graph.constant(self.threshold)])
+        graph.node("Cast", [above], tops, to=ONNX_FLOAT)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
 
 
 class _NoGradient(torch.autograd.Function):
@@ -76,3 +76,35 @@ class ArgMax(Layer):
             return x.gather(axis, index) if self.out_max_val else position
         top = torch.stack((position, x.gather(axis, index)), 1) if self.out_max_val else position[:, None]
         return top.reshape(*top.shape, *(1,) * (bottom.dim() - 3))
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        axis = 1 if self.along is None else self.along
+        x = graph.node("Flatten", bottoms, axis=1) if self.along is None else bottoms[0]
+        values, position = self._largest_to_onnx(graph, x, axis)
+        if self.along is not None:
+            graph.node("Identity", [values], tops) if self.out_max_val else graph.node(
+                "Cast", [position], tops, to=ONNX_FLOAT
+            )
+            return
+        parts = [graph.node("Cast", [position], to=ONNX_FLOAT), *([values] if self.out_max_val else [])]
+        rows = [graph.node("Unsqueeze", [part, graph.constant([1])]) for part in parts]
+        top = graph.node("Concat", rows, axis=1) if len(rows) > 1 else rows[0]
+        shape = graph.shape(tops[0])
+        graph.reshape(top, shape, tops, source=shape[:3])
+
+    def _largest_to_onnx(self, graph: OnnxGraph, x: str, axis: int) -> tuple[str, str]:
+        """The values, and where they are in int64."""
+        if self.top_k == 1:
+            position = graph.node("ArgMax", [x], axis=axis, keepdims=1, select_last_index=1)
+            return graph.reduce("ReduceMax", x, [axis], keepdims=True), position
+        # TopK, too, finds the first of equal values.
+        backwards = [graph.constant([number]) for number in (-1, -(2**63), axis, -1)]
+        values, index = graph.fresh(2)
+        graph.node(
+            "TopK",
+            [graph.node("Slice", [x, *backwards]), graph.constant([self.top_k])],
+            [values, index],
+            axis=axis,
+        )
+        last = graph.node("Sub", [graph.size(x, axis), graph.constant(1)])
+        return values, graph.node("Sub", [last, index])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -240,6 +241,14 @@ class Layer(nn.Module):
             f"cannot be exported: its class {type(self).__name__} defines no `to_onnx`; name blobs before this "
             "layer with --outputs, or see 'Adding a layer' in the README"
         )
+
+    def prediction(self, bottom: Tensor) -> Tensor:
+        """For a loss or a metric: what a trained net shows in its place, of bottom 0; `to_onnx` writes the same."""
+        return bottom
+
+    def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
+        """Values to try an exported file with, where bottom `index` may not hold just any."""
+        return None
 
     # -- what a layer type may use ------------------------------------------------------------
 

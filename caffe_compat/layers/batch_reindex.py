@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import ONNX_INT64, Layer, OnnxGraph, Shape, layer
 
 
 @layer("BatchReindex")
@@ -26,6 +27,7 @@ class BatchReindex(Layer):
         if len(index) != 1:
             self.fail(f"bottom 1 of shape {index} has {len(index)} axes and must have 1; flatten it")
         self.axis(0, data)
+        self.records = data[0]
         return [(*index, *data[1:])]
 
     def forward(self, data: Tensor, index: Tensor) -> Tensor:
@@ -39,3 +41,10 @@ class BatchReindex(Layer):
                     f"use 0 to {data.shape[0] - 1}"
                 )
         return data.index_select(0, index.long())
+
+    def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
+        return random.integers(0, self.records, shape) if index == 1 else None
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        data, index = bottoms
+        graph.node("Gather", [data, graph.node("Cast", [index], to=ONNX_INT64)], tops, axis=0)

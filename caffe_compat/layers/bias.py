@@ -1,8 +1,10 @@
 """Bias: a learned or given blob added, broadcast from an axis on."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 
 def broadcast_shape(layer: Layer, bottom: Shape, axis: int, num_axes: int) -> Shape:
@@ -39,6 +41,18 @@ def spread(blob: Tensor, start: int, axes: int) -> Tensor:
     return blob.reshape(*blob.shape, *[1] * (axes - start - blob.dim()))
 
 
+def spread_in_onnx(layer: Layer, graph: OnnxGraph, bottoms: Sequence[str], index: int, start: int) -> str:
+    """`spread` of bottom 1, or of the layer's blob `index`, over bottom 0."""
+    axes = len(graph.shape(bottoms[0]))
+    if len(bottoms) == 1:
+        shape = tuple(layer.blobs[index].shape)
+        return graph.blob(layer, index, (*shape, *[1] * (axes - start - len(shape))))
+    first, last = len(graph.shape(bottoms[1])), axes - start
+    if first == last:
+        return bottoms[1]
+    return graph.node("Unsqueeze", [bottoms[1], graph.constant(range(first, last))])
+
+
 @layer("Bias")
 class Bias(Layer):
     """top = bottom[0] + (blobs[0], or bottom[1] when given), broadcast from `axis` on
@@ -68,3 +82,6 @@ class Bias(Layer):
     def forward(self, bottom, bias=None):
         bias = self.blobs[0] if bias is None else bias
         return bottom + spread(bias, self.start, bottom.dim())
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        graph.node("Add", [bottoms[0], spread_in_onnx(self, graph, bottoms, 0, self.start)], tops)

@@ -128,3 +128,12 @@ def in_pixels(boxes: Tensor, height: int, width: int, resize: Any = None) -> Ten
         boxes = boxes * boxes.new_tensor([resize.width_scale, resize.height_scale] * 2)
         return torch.minimum(boxes, scale).clamp(min=0)
     return boxes.clamp(0, 1) * scale
+
+
+def rank(value: Tensor, group: Tensor) -> Tensor:
+    """The place of each value among those of its group, the greatest first: 0, 1, ...; of equal ones the first."""
+    order = value.argsort(descending=True, stable=True)
+    order = order[group[order].argsort(stable=True)]
+    grouped = group[order]
+    place = torch.arange(len(order), device=order.device) - torch.searchsorted(grouped, grouped)
+    return torch.empty_like(order).index_copy(0, order, place)

@@ -42,3 +42,9 @@ class Concat(Layer):
 
     def forward(self, *bottom):
         return bottom[0] if len(bottom) == 1 else torch.cat(bottom, self.start)
+
+    def to_onnx(self, graph, bottoms, tops):
+        if len(bottoms) == 1:
+            graph.node("Identity", bottoms, tops)
+        else:
+            graph.node("Concat", bottoms, tops, axis=self.start)

@@ -1,13 +1,14 @@
 """Convolution and Deconvolution over any number of spatial axes."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -66,6 +67,7 @@ class _Convolving(Layer, ABC):
     num_bottom = num_top = (1, None)
     equal_num_bottom_top = True
     transposed = False
+    operator = "Conv"
 
     def setup(self, *bottom):
         p, shape = self.param.convolution_param, bottom[0]
@@ -139,6 +141,16 @@ class _Convolving(Layer, ABC):
             top = self.compute(x.unsqueeze(-1), weight.unsqueeze(-1), bias, (1,), (0,), (1,)).squeeze(-1)
         return top.reshape(*lead, *top.shape[1:])
 
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        window, kernel = self.window, self.window.kernel
+        if not self.spatial:  # no spatial axis is the same as one of size 1
+            window, kernel = Window((1,), (1,), (0,), (1,)), (1,)
+        rows, columns = self.blobs[0].shape[:2]
+        blobs = [graph.blob(self, 0, (rows, columns, *kernel))]
+        blobs += [graph.blob(self, 1)] if len(self.blobs) > 1 else []
+        for bottom, top in zip(bottoms, tops, strict=True):
+            through_window(graph, self.operator, [bottom, *blobs], top, self.start, window, self.group)
+
 
 @layer("Convolution")
 class Convolution(_Convolving):
@@ -170,6 +182,7 @@ class Deconvolution(_Convolving):
     """
 
     transposed = True
+    operator = "ConvTranspose"
 
     def sizes(self, spatial):
         w = self.window
@@ -216,3 +229,27 @@ def deconvolve(x, weight, bias, stride, pad, dilation, group):
 
 def _add_bias(top, bias):
     return top if bias is None else top + bias.reshape(-1, *[1] * (top.dim() - 2))
+
+
+def through_window(
+    graph: OnnxGraph, operator: str, inputs: Sequence[str], top: str, start: int, window: Window, group: int
+) -> None:
+    """A Conv or ConvTranspose node of `inputs`, with the first one's axes before `start` folded into one."""
+    bottom, *blobs = inputs
+    shape, sizes = graph.shape(bottom), graph.shape(top)
+    plain = start == 1 and len(shape) > 2
+    one = [] if len(shape) > start + 1 else [1]
+    lead = -1 if start else 1
+    x = bottom if plain else graph.reshape(bottom, (lead, *shape[start:], *one))
+    result = graph.node(
+        operator,
+        [x, *blobs],
+        [top] if plain else None,
+        kernel_shape=list(window.kernel),
+        strides=list(window.stride),
+        pads=[*window.pad, *window.pad],
+        dilations=list(window.dilation),
+        group=group,
+    )
+    if not plain:
+        graph.reshape(result, sizes, [top], source=(lead, *sizes[start:], *one))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 
 @layer("Crop")
@@ -47,3 +47,18 @@ class Crop(Layer):
     def forward(self, data: Tensor, like: Tensor) -> Tensor:
         sizes = (*data.shape[: self.start], *like.shape[self.start : data.dim()])
         return data[tuple(slice(o, o + size) for o, size in zip(self.offsets, sizes, strict=True))]
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        data, like = (graph.shape(bottom) for bottom in bottoms)
+        axes = [axis for axis in range(self.start, len(data)) if data[axis] != like[axis]]
+        if not axes:
+            graph.node("Identity", bottoms[:1], tops)
+            return
+        first, sizes = [self.offsets[axis] for axis in axes], [like[axis] for axis in axes]
+        starts, indices = graph.constant(first), graph.constant(axes)
+        if any(isinstance(size, str) for size in sizes):
+            lengths = graph.node("Gather", [graph.node("Shape", bottoms[1:]), indices])
+            ends = graph.node("Add", [lengths, starts])
+        else:
+            ends = graph.constant([o + int(size) for o, size in zip(first, sizes, strict=True)])
+        graph.node("Slice", [bottoms[0], starts, ends, indices], tops)

@@ -31,6 +31,7 @@ class Eltwise(Layer):
         if p.coeff and self.is_product:
             self.fail(f"{len(p.coeff)} coeff with operation PROD; coeff is for SUM")
         self.coeff = list(p.coeff) or [1.0] * len(bottom)
+        self.adds_two = not self.is_product and not self.is_maximum and self.coeff == [1, 1]
 
     def reshape(self, *bottom):
         for i, shape in enumerate(bottom):
@@ -67,6 +68,22 @@ class Eltwise(Layer):
         for other in bottom[2:]:
             top = torch.where(other > top, other, top)
         return top
+
+    def to_onnx(self, graph, bottoms, tops):
+        if self.is_product:
+            top = bottoms[0]
+            for other in bottoms[1:]:
+                top = graph.node("Mul", [top, other], tops if other is bottoms[-1] else None)
+        elif self.is_maximum:
+            graph.node("Max", bottoms, tops)
+        elif self.coeff == [1, -1]:
+            graph.node("Sub", bottoms, tops)
+        else:
+            terms = [
+                bottom if coeff == 1 else graph.node("Mul", [bottom, graph.constant(coeff)])
+                for coeff, bottom in zip(self.coeff, bottoms, strict=True)
+            ]
+            graph.node("Add" if len(terms) == 2 else "Sum", terms, tops)
 
 
 class _UnstableProduct(Function):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import ONNX_INT64, Layer, OnnxGraph, Shape, layer
 
 
 @layer("Embed")
@@ -53,3 +54,12 @@ class Embed(Layer):
                 )
         top = F.embedding(index, self.blobs[0])
         return top + self.blobs[1] if self.bias_term else top
+
+    def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
+        return random.integers(0, self.rows, shape)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        index = graph.node("Cast", bottoms, to=ONNX_INT64)
+        top = graph.node("Gather", [graph.blob(self, 0), index], None if self.bias_term else tops, axis=0)
+        if self.bias_term:
+            graph.node("Add", [top, graph.blob(self, 1)], tops)

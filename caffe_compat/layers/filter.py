@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import ONNX_BOOL, Layer, OnnxGraph, Shape, layer
 
 
 @layer("Filter")
@@ -52,3 +53,12 @@ class Filter(Layer):
             )
         chosen = selector.reshape(-1).nonzero().squeeze(1)
         return tuple(x.index_select(0, chosen) for x in data)
+
+    def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
+        return random.integers(0, 2, shape) if index == len(self.param.bottom) - 1 else None
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        *data, selector = bottoms
+        chosen = graph.node("Cast", [graph.reshape(selector, (-1,))], to=ONNX_BOOL)
+        for bottom, top in zip(data, tops, strict=True):
+            graph.node("Compress", [bottom, chosen], [top], axis=0)

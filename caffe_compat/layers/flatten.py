@@ -34,3 +34,6 @@ class Flatten(Layer):
 
     def forward(self, bottom):
         return bottom.reshape(self._flat(bottom.shape))
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.reshape(bottoms[0], graph.shape(tops[0]), tops)

@@ -2,10 +2,11 @@
 
 from math import prod
 
+import numpy as np
 import torch.nn.functional as F
 
 from caffe_compat.layers.base import Layer, layer
-from caffe_compat.layers.convolution import read_window
+from caffe_compat.layers.convolution import read_window, through_window
 
 
 @layer("Im2col")
@@ -56,3 +57,11 @@ class Im2col(Layer):
         # now (..., channels, *positions, *kernel)
         kernel, positions = range(first + self.spatial, x.dim()), range(first, first + self.spatial)
         return x.permute(*range(first), *kernel, *positions).flatten(self.start, self.start + self.spatial)
+
+    def to_onnx(self, graph, bottoms, tops):
+        # A convolution of each channel with kernels that have a single 1.
+        channels = graph.shape(bottoms[0])[self.start]
+        count = prod(self.window.kernel)
+        picks = np.tile(np.eye(count, dtype=np.float32), (channels, 1))
+        weight = graph.constant(picks.reshape(-1, 1, *self.window.kernel), name="window")
+        through_window(graph, "Conv", [*bottoms, weight], tops[0], self.start, self.window, channels)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base import OnnxGraph, Shape, layer
 from caffe_compat.layers.labels import Labelled
 from caffe_compat.layers.loss import LOG_THRESHOLD, Floor, Loss
 from caffe_compat.proto.binary import read_binaryproto
@@ -77,3 +77,10 @@ class InfogainLoss(Labelled, Loss):
         loss = terms.sum() / self.normalizer(self.normalization, self.outer, self.outer * self.inner, valid)
         loss = loss if nan is None else loss + nan
         return (loss, logarithm.detach().exp().view(data.shape)) if self.has_probability else loss
+
+    def prediction(self, bottom: Tensor) -> Tensor:
+        return torch.softmax(bottom, self.axis(self.param.infogain_loss_param.axis, bottom.shape))
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        axis = self.axis(self.param.infogain_loss_param.axis, graph.shape(bottoms[0]))
+        graph.node("Softmax", bottoms[:1], tops, axis=axis)

@@ -44,3 +44,19 @@ class InnerProduct(Layer):
         weight = self.blobs[0].T if self.transpose else self.blobs[0]
         bias = self.blobs[1] if len(self.blobs) > 1 else None
         return F.linear(bottom.flatten(self.start), weight, bias)
+
+    def to_onnx(self, graph, bottoms, tops):
+        shape = graph.shape(bottoms[0])
+        bias = [graph.blob(self, 1)] if len(self.blobs) > 1 else []
+        if self.start < 2:
+            x = graph.reshape(bottoms[0], (shape[0] if self.start else 1, self.k))
+            inputs = [x, graph.blob(self, 0), *bias]
+            top = graph.node("Gemm", inputs, tops if self.start else None, transB=int(not self.transpose))
+            if not self.start:
+                graph.reshape(top, (self.n,), tops, source=(1, self.n))
+            return
+        x = graph.reshape(bottoms[0], (*shape[: self.start], self.k))
+        weight = graph.blob(self, 0, transposed=not self.transpose)
+        top = graph.node("MatMul", [x, weight], None if bias else tops)
+        if bias:
+            graph.node("Add", [top, *bias], tops)

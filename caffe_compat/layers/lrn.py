@@ -44,3 +44,13 @@ class LRN(Elementwise):
         # Summing neighbours as a product with a banded matrix is twice as fast as torch's own LRN on a CPU.
         mean = torch.matmul(self.neighbours, squares.flatten(2)).reshape(bottom.shape)
         return bottom * (self.k + self.alpha * mean).pow(-self.beta)
+
+    def to_onnx(self, graph, bottoms, tops):
+        if not self.within:
+            graph.node("LRN", bottoms, tops, size=self.size, alpha=self.alpha, beta=self.beta, bias=self.k)
+            return
+        window = {"kernel_shape": [self.size] * 2, "pads": [self.size // 2] * 4, "count_include_pad": 1}
+        mean = graph.node("AveragePool", [graph.node("Mul", bottoms * 2)], **window)
+        mean = graph.node("Mul", [mean, graph.constant(self.alpha)])
+        base = graph.node("Add", [mean, graph.constant(1.0)])
+        graph.node("Div", [*bottoms, graph.node("Pow", [base, graph.constant(self.beta)])], tops)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.legacy import legacy_shape
 
 
@@ -60,3 +60,13 @@ class MVN(Layer):
         x = bottom.reshape(shape).flatten(self.first)
         top = _Normalize.apply(x, self.eps) if self.normalize_variance else x - x.mean(-1, keepdim=True)
         return top.reshape(shape)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        axes = range(self.first, 4)
+        x = graph.reshape(bottoms[0], graph.shape(tops[0]))
+        mean = graph.reduce("ReduceMean", x, axes, keepdims=True)
+        x = graph.node("Sub", [x, mean], None if self.normalize_variance else tops)
+        if self.normalize_variance:
+            variance = graph.reduce("ReduceMean", graph.node("Mul", [x, x]), axes, keepdims=True)
+            deviation = graph.node("Add", [graph.node("Sqrt", [variance]), graph.constant(self.eps)])
+            graph.node("Div", [x, deviation], tops)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.boxes import rank
 from caffe_compat.layers.legacy import legacy_shape
 from caffe_compat.layers.softmax_loss import FLT_MIN, SoftmaxWithLoss
 
@@ -82,11 +83,6 @@ class BoxAnnotatorOHEM(Layer):
     def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
         regions, loss, label, weight = (b.detach().reshape(legacy_shape(self, b.shape)) for b in bottom)
         record = regions[:, 0].reshape(-1).long()
-        # Sorted by record, and by falling loss within one: a region's rank is its distance from its record's first.
-        order = loss.reshape(-1).argsort(descending=True, stable=True)
-        order = order[record[order].argsort(stable=True)]
-        grouped = record[order]
-        rank = torch.arange(len(order), device=order.device) - torch.searchsorted(grouped, grouped)
-        kept = torch.zeros_like(record, dtype=torch.bool).index_copy(0, order, rank < self.count)
+        kept = rank(loss.reshape(-1), record) < self.count
         kept = kept.view(label.shape)
         return torch.where(kept, label, self.ignore), torch.where(kept, weight, 0)

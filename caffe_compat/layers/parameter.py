@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 
 @layer("Parameter")
@@ -26,3 +26,6 @@ class Parameter(Layer):
 
     def forward(self, *bottom: Tensor) -> Tensor:
         return self.blobs[0]
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        graph.node("Identity", [graph.blob(self, 0)], tops)

@@ -1,12 +1,14 @@
 """Pooling: the greatest, the mean or a drawn value of every window."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, layer
+from caffe_compat.layers.base import ONNX_FLOAT, TRAIN, Layer, OnnxGraph, layer
 from caffe_compat.proto import PoolingParameter
 
 LOWEST = -3.4028234663852886e38  # -FLT_MAX, where Caffe starts looking for a maximum, in double too
@@ -155,14 +157,18 @@ class Pooling(Layer):
         if self.native:
             return F.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.ceil)
         total = F.avg_pool2d(F.pad(x, self.edges), self.kernel, self.stride, divisor_override=1)
+        return total / self._divisor(x.shape[2:], x.device).to(x.dtype)
+
+    def _divisor(self, spatial: Sequence[int], device: torch.device | None = None) -> Tensor:
+        """How much of each window counts in a mean: (height, width) of the top."""
         height, width = (
             (start + k).clamp(max=size + p) - start
             for size, p, out, s, k in zip(
-                x.shape[2:], self.pad, self.sizes, self.stride, self.kernel, strict=True
+                spatial, self.pad, self.sizes, self.stride, self.kernel, strict=True
             )
-            for start in [torch.arange(out, device=x.device) * s - p]
+            for start in [torch.arange(out, device=device) * s - p]
         )
-        return total / (height.unsqueeze(1) * width).to(x.dtype)
+        return height.unsqueeze(1) * width
 
     def _drawn(self, x: Tensor) -> Tensor:
         windows = F.pad(x, self.edges)
@@ -178,6 +184,87 @@ class Pooling(Layer):
         squares, total = windows.square().sum(4), total.squeeze(4)
         positive = total > 0
         return torch.where(positive, squares / torch.where(positive, total, 1), 0)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        if self.method == PoolingParameter.MAX:
+            self._maximum_to_onnx(graph, bottoms[0], tops)
+        elif self.method == PoolingParameter.AVE:
+            self._mean_to_onnx(graph, bottoms[0], tops)
+        else:
+            self._drawn_to_onnx(graph, bottoms[0], tops)
+
+    @property
+    def _far(self) -> tuple[int, int]:
+        """How far the last windows reach beyond the image."""
+        _, right, _, below = self.edges
+        return max(0, below), max(0, right)
+
+    def _window(self, near: Sequence[int] = (0, 0), far: Sequence[int] = (0, 0)) -> dict[str, list[int]]:
+        """The attributes of a pooling node. Pads say which windows there are, so none is rounded."""
+        window = {"kernel_shape": list(self.kernel), "strides": list(self.stride)}
+        return {**window, "pads": [*near, *far]} if any((*near, *far)) else window
+
+    def _padded(self, graph: OnnxGraph, x: str, near: Sequence[int], far: Sequence[int], value: float) -> str:
+        return graph.node("Pad", [x, graph.constant([0, 0, *near, 0, 0, *far]), graph.constant(value)])
+
+    def _reaches_beyond(self) -> bool:
+        """Whether a window lies outside the image altogether."""
+        return any(far >= k for far, k in zip(self._far, self.kernel, strict=True))
+
+    def _maximum_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
+        if self.is_global and not self.has_mask:
+            graph.node("GlobalMaxPool", [x], tops)
+            return
+        pads, padded, width = (self.pad, self._far), self._reaches_beyond(), graph.shape(x)[3]
+        if padded:
+            x = self._padded(graph, x, *pads, LOWEST)
+        outputs = [tops[0], *graph.fresh(1)] if self.has_mask else tops
+        graph.node("MaxPool", [x], outputs, **self._window(*([] if padded else pads)))
+        if not self.has_mask:
+            return
+        # ONNX counts places through the whole blob.
+        height = graph.node("Mul", [graph.size(x, 2), graph.size(x, 3)])
+        place = graph.node("Mod", [outputs[1], height])
+        if not padded:
+            graph.node("Cast", [place], tops[1:], to=ONNX_FLOAT)
+            return
+        inner = graph.size(x, 3)
+        row = graph.node("Sub", [graph.node("Div", [place, inner]), graph.constant(self.pad[0])])
+        column = graph.node("Sub", [graph.node("Mod", [place, inner]), graph.constant(self.pad[1])])
+        place = graph.node("Add", [graph.node("Mul", [row, graph.constant(width)]), column])
+        nowhere = graph.node("Equal", [tops[0], graph.constant(LOWEST)])
+        place = graph.node("Cast", [place], to=ONNX_FLOAT)
+        graph.node("Where", [nowhere, graph.constant(-1.0), place], tops[1:])
+
+    def _mean_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
+        far = self._far
+        if self.is_global:
+            graph.node("GlobalAveragePool", [x], tops)
+        elif all(f <= p for f, p in zip(far, self.pad, strict=True)):  # every window counts whole
+            counted = {"count_include_pad": 1} if any(self.pad) else {}
+            graph.node("AveragePool", [x], tops, **self._window(self.pad, far), **counted)
+        elif self._reaches_beyond():
+            total = graph.node("AveragePool", [self._padded(graph, x, self.pad, far, 0.0)], **self._window())
+            _, _, height, width = graph.shape(x)
+            factor = math.prod(self.kernel) / self._divisor((int(height), int(width)))
+            graph.node("Mul", [total, graph.constant(factor.numpy(), np.float32, "factor")], tops)
+        else:
+            # Caffe counts the pads, as zeros of a larger image, but nothing that lies beyond them.
+            beyond = [max(0, f - p) for f, p in zip(far, self.pad, strict=True)]
+            x = self._padded(graph, x, self.pad, self.pad, 0.0) if any(self.pad) else x
+            graph.node("AveragePool", [x], tops, **self._window(far=beyond))
+
+    def _drawn_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
+        if self.phase == TRAIN:
+            self.fail("cannot be exported: in TRAIN it draws a value at random; export the TEST net")
+        if any(self._far):
+            x = self._padded(graph, x, (0, 0), self._far, 0.0)
+        squares, total = (
+            graph.node("AveragePool", [value], **self._window()) for value in (graph.node("Mul", [x, x]), x)
+        )
+        positive = graph.node("Greater", [total, graph.constant(0.0)])
+        divisor = graph.node("Where", [positive, total, graph.constant(1.0)])
+        graph.node("Where", [positive, graph.node("Div", [squares, divisor]), graph.constant(0.0)], tops)
 
 
 def _finite(x: Tensor) -> Tensor:

@@ -34,6 +34,11 @@ class PReLU(Elementwise):
     def forward(self, bottom):
         return F.prelu(bottom, self.blobs[0].reshape(-1))
 
+    def to_onnx(self, graph, bottoms, tops):
+        slopes = self.blobs[0].numel()
+        spread = (slopes, *[1] * (len(graph.shape(bottoms[0])) - 2))
+        graph.node("PRelu", [*bottoms, graph.blob(self, 0, spread)], tops)
+
     def _check_axes(self, bottom):
         if len(bottom) < 2:
             self.fail(f"bottom shape {tuple(bottom)} has {len(bottom)} axes, at least 2 are needed")

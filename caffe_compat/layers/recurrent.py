@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from caffe_compat.layers.base import Context, Layer, Shape, layer
+from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, layer
 
 
 def _step(c_prev: Tensor, gates: Tensor, cont: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
@@ -39,6 +41,21 @@ def _step_backward(dc: Tensor, dh: Tensor, *saved: Tensor) -> tuple[Tensor, Tens
     dc = dc + dh * o * (1 - tanh_c * tanh_c)
     gates = (dc * g * i * (1 - i), dc * c_prev * f * (1 - f), dh * tanh_c * o * (1 - o), dc * i * (1 - g * g))
     return dc * f, torch.cat(gates, -1)
+
+
+def _step_in_onnx(
+    graph: OnnxGraph, c_prev: str, gates: str, cont: str, size: int, outputs: Sequence[str] | None = None
+) -> list[str]:
+    """The nodes of `_step`: c and h, under the names `outputs` if given."""
+    c, h = outputs or graph.fresh(2)
+    squashed, g, i, f, o = graph.fresh(5)
+    graph.node("Split", [gates, graph.constant([3 * size, size])], [squashed, g], axis=-1)
+    thirds = [graph.node("Sigmoid", [squashed]), graph.constant([size] * 3)]
+    graph.node("Split", thirds, [i, f, o], axis=-1)
+    kept = graph.node("Mul", [graph.node("Mul", [f, cont]), c_prev])
+    graph.node("Add", [kept, graph.node("Mul", [i, graph.node("Tanh", [g])])], [c])
+    graph.node("Mul", [o, graph.node("Tanh", [c])], [h])
+    return [c, h]
 
 
 class _Unit(torch.autograd.Function):
@@ -207,6 +224,36 @@ class Recurrent(Layer):
     def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The outputs of all steps, and the states after the last one."""
 
+    def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
+        return random.integers(0, 2, shape) if index == 1 else None
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        x, cont, *rest = bottoms
+        steps, streams, *_ = graph.shape(x)
+        size = self.param.recurrent_param.num_output
+        x = graph.reshape(x, (steps, streams, self.blobs[0].shape[1]))
+        x = graph.node("MatMul", [x, graph.blob(self, 0, transposed=True)])
+        x = graph.node("Add", [x, graph.blob(self, 1)])
+        if self.static:
+            still = graph.node("Flatten", [rest.pop(0)], axis=1)
+            x = graph.node("Add", [x, graph.node("Gemm", [still, graph.blob(self, 2)], transB=1)])
+        cont = graph.node("Unsqueeze", [cont, graph.constant([2])])
+        if self.exposed:
+            states = [graph.node("Squeeze", [state, graph.constant([0])]) for state in rest]
+        else:  # a file keeps nothing from one run to the next: every run begins with zeros
+            shape = graph.node("Concat", [graph.size(bottoms[0], 1), graph.constant([size])], axis=0)
+            states = [graph.node("Expand", [graph.constant(0.0), shape])] * self.states
+        final = graph.fresh(self.states)
+        self.scan_in_onnx(graph, states, [x, cont], [*final, tops[0]])
+        for state, top in zip(final, tops[1:], strict=False):
+            graph.node("Unsqueeze", [state, graph.constant([0])], [top])
+
+    @abstractmethod
+    def scan_in_onnx(
+        self, graph: OnnxGraph, states: list[str], sequences: list[str], outputs: list[str]
+    ) -> None:
+        """The loop over all steps; `outputs` are the states after the last one, then the outputs of all."""
+
 
 @layer("LSTM")
 class LSTM(Recurrent):
@@ -223,6 +270,19 @@ class LSTM(Recurrent):
     def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
         top, c = _Unroll.apply(projected, cont, self.blobs[len(self.blobs) - 1], *first)
         return top, [top[-1], c]
+
+    def scan_in_onnx(
+        self, graph: OnnxGraph, states: list[str], sequences: list[str], outputs: list[str]
+    ) -> None:
+        weight = graph.blob(self, len(self.blobs) - 1)
+
+        def step(states: list[str], slices: list[str]) -> tuple[list[str], list[str]]:
+            (h, c), (x_t, cont_t) = states, slices
+            gates = graph.node("Gemm", [graph.node("Mul", [h, cont_t]), weight, x_t], transB=1)
+            c, h = _step_in_onnx(graph, c, gates, cont_t, self.param.recurrent_param.num_output)
+            return [h, c], [h]
+
+        graph.scan(step, states, sequences, outputs)
 
 
 @layer("RNN")
@@ -253,6 +313,24 @@ class RNN(Recurrent):
             h = torch.addmm(x_t, h * cont_t, weight).tanh()
             hidden.append(h)
         return F.linear(torch.stack(hidden), self.blobs[count - 2], self.blobs[count - 1]).tanh(), [h]
+
+    def scan_in_onnx(
+        self, graph: OnnxGraph, states: list[str], sequences: list[str], outputs: list[str]
+    ) -> None:
+        count = len(self.blobs)
+        weight = graph.blob(self, count - 3)
+
+        def step(states: list[str], slices: list[str]) -> tuple[list[str], list[str]]:
+            (h,), (x_t, cont_t) = states, slices
+            gates = graph.node("Gemm", [graph.node("Mul", [h, cont_t]), weight, x_t], transB=1)
+            h = graph.node("Tanh", [gates])
+            return [h], [h]
+
+        final, top = outputs
+        (hidden,) = graph.fresh(1)
+        graph.scan(step, states, sequences, [final, hidden])
+        top_gates = graph.node("MatMul", [hidden, graph.blob(self, count - 2, transposed=True)])
+        graph.node("Tanh", [graph.node("Add", [top_gates, graph.blob(self, count - 1)])], [top])
 
 
 @layer("LSTMUnit")
@@ -291,3 +369,8 @@ class LSTMUnit(Layer):
                 "cannot backpropagate to sequence indicators (bottom 2); set `propagate_down: false` for it"
             )
         return _Unit.apply(c_prev, gates, cont.unsqueeze(-1))
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        c_prev, gates, cont = bottoms
+        cont = graph.node("Unsqueeze", [cont, graph.constant([2])])
+        _step_in_onnx(graph, c_prev, gates, cont, graph.shape(c_prev)[2], tops)

@@ -6,14 +6,15 @@ import math
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 from caffe_compat.proto import ReductionParameter
 
+# What folds the last axis, and ONNX's name for it.
 _FOLD = {
-    ReductionParameter.SUM: lambda x: x.sum(-1),
-    ReductionParameter.ASUM: lambda x: x.abs().sum(-1),
-    ReductionParameter.SUMSQ: lambda x: x.square().sum(-1),
-    ReductionParameter.MEAN: lambda x: x.mean(-1),
+    ReductionParameter.SUM: (lambda x: x.sum(-1), "ReduceSum"),
+    ReductionParameter.ASUM: (lambda x: x.abs().sum(-1), "ReduceL1"),
+    ReductionParameter.SUMSQ: (lambda x: x.square().sum(-1), "ReduceSumSquare"),
+    ReductionParameter.MEAN: (lambda x: x.mean(-1), "ReduceMean"),
 }
 
 
@@ -29,7 +30,7 @@ class Reduction(Layer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         (shape,) = bottom
         p = self.param.reduction_param
-        self.fold, self.coeff = _FOLD[p.operation], p.coeff
+        (self.fold, self.operator), self.coeff = _FOLD[p.operation], p.coeff
         self.start = self.axis(p.axis, shape)
         return [shape[: self.start]]
 
@@ -40,3 +41,9 @@ class Reduction(Layer):
         kept = bottom.shape[: self.start]
         top = self.fold(bottom.reshape(*kept, math.prod(bottom.shape[self.start :])))
         return top if self.coeff == 1 else top * self.coeff
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        axes = range(self.start, len(graph.shape(bottoms[0])))
+        top = graph.reduce(self.operator, bottoms[0], axes, tops if self.coeff == 1 else None)
+        if self.coeff != 1:
+            graph.node("Mul", [top, graph.constant(self.coeff)], tops)

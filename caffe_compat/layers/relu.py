@@ -18,3 +18,9 @@ class ReLU(Elementwise):
 
     def forward(self, bottom):
         return F.leaky_relu(bottom, self.slope) if self.slope else F.relu(bottom)
+
+    def to_onnx(self, graph, bottoms, tops):
+        if self.slope:
+            graph.node("LeakyRelu", bottoms, tops, alpha=self.slope)
+        else:
+            graph.node("Relu", bottoms, tops)

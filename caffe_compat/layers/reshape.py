@@ -73,3 +73,6 @@ class Reshape(Layer):
 
     def forward(self, bottom):
         return bottom.reshape(self._top(bottom.shape))
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.reshape(bottoms[0], graph.shape(tops[0]), tops)

@@ -3,7 +3,13 @@
 import torch
 
 from caffe_compat.layers.base import Layer, layer
-from caffe_compat.layers.bias import broadcast_shape, check_broadcast, keeps_records_apart, spread
+from caffe_compat.layers.bias import (
+    broadcast_shape,
+    check_broadcast,
+    keeps_records_apart,
+    spread,
+    spread_in_onnx,
+)
 from caffe_compat.proto import FillerParameter
 
 
@@ -50,3 +56,11 @@ class Scale(Layer):
             return bottom * scale
         bias = spread(self.blobs[len(self.blobs) - 1], self.start, bottom.dim())
         return torch.addcmul(bias, bottom, scale)
+
+    def to_onnx(self, graph, bottoms, tops):
+        scale = spread_in_onnx(self, graph, bottoms, 0, self.start)
+        if not self.bias_term:
+            graph.node("Mul", [bottoms[0], scale], tops)
+            return
+        bias = spread_in_onnx(self, graph, bottoms[:1], len(self.blobs) - 1, self.start)
+        graph.node("Add", [graph.node("Mul", [bottoms[0], scale]), bias], tops)

@@ -7,7 +7,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base import OnnxGraph, Shape, layer
 from caffe_compat.layers.loss import Loss
 from caffe_compat.proto import LossParameter
 
@@ -48,3 +48,9 @@ class SigmoidCrossEntropyLoss(Loss):
             keep = target.long() != self.ignore
             loss = loss.where(keep, 0)
         return loss.sum() / self.normalizer(self.normalization, data.shape[0], data.numel(), keep)
+
+    def prediction(self, bottom: Tensor) -> Tensor:
+        return bottom.sigmoid()
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        graph.node("Sigmoid", bottoms[:1], tops)

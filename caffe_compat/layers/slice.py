@@ -52,3 +52,16 @@ class Slice(Layer):
 
     def forward(self, bottom):
         return bottom if len(self.sizes) == 1 else torch.split(bottom, self.sizes, self.start)
+
+    def to_onnx(self, graph, bottoms, tops):
+        if len(tops) == 1:
+            graph.node("Identity", bottoms, tops)
+        elif isinstance(graph.shape(bottoms[0])[self.start], int):
+            graph.node("Split", [*bottoms, graph.constant(self.sizes)], tops, axis=self.start)
+        elif self.param.slice_param.slice_point:
+            cuts = [0, *self.param.slice_param.slice_point, None]
+            for top, (first, end) in zip(tops, pairwise(cuts), strict=True):
+                graph.slice(bottoms[0], self.start, first, end, [top])
+        else:
+            count = {"num_outputs": len(tops)} if graph.opset >= 18 else {}
+            graph.node("Split", bottoms, tops, axis=self.start, **count)

@@ -22,3 +22,6 @@ class Softmax(Elementwise):
 
     def forward(self, bottom):
         return torch.softmax(bottom, self.start)
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.node("Softmax", bottoms, tops, axis=self.start)

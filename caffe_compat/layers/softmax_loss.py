@@ -58,6 +58,13 @@ class SoftmaxWithLoss(Labelled, Loss):
         loss = loss if nan is None else loss + nan
         return (loss, probability.view(scores.shape)) if self.has_probability else loss
 
+    def prediction(self, bottom):
+        return torch.softmax(bottom, self.axis(self.param.softmax_param.axis, bottom.shape))
+
+    def to_onnx(self, graph, bottoms, tops):
+        axis = self.axis(self.param.softmax_param.axis, graph.shape(bottoms[0]))
+        graph.node("Softmax", bottoms[:1], tops, axis=axis)
+
 
 class _CrossEntropy(Function):
     """The loss of scores (outer, classes, inner), floored, and the gradient of the loss without the floor."""

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.pooling import Pooling
 from caffe_compat.proto import LayerParameter, PoolingParameter, SPPParameter
 
@@ -74,3 +74,12 @@ class SPP(Layer):
     def forward(self, bottom: Tensor) -> Tensor:
         tops = [pooling(bottom) for pooling in self.levels]
         return tops[0] if len(tops) == 1 else torch.cat([top.flatten(1) for top in tops], 1)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        if len(self.levels) == 1:
+            self.levels[0].to_onnx(graph, bottoms, tops)
+            return
+        parts = graph.fresh(len(self.levels))
+        for pooling, part in zip(self.levels, parts, strict=True):
+            pooling.to_onnx(graph, bottoms, [part])
+        graph.node("Concat", [graph.node("Flatten", [part], axis=1) for part in parts], tops, axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 
 @layer("Tile")
@@ -32,3 +32,8 @@ class Tile(Layer):
         copies = [1] * bottom.dim()
         copies[self.along] = self.tiles
         return bottom.repeat(copies)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        copies = [1] * len(graph.shape(bottoms[0]))
+        copies[self.along] = self.tiles
+        graph.node("Tile", [*bottoms, graph.constant(copies)], tops)

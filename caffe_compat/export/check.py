@@ -1,0 +1,216 @@
+"""An exported file run by ONNX Runtime beside the net it was made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from caffe_compat.data.base import open_source
+from caffe_compat.data.base import registry as backends
+from caffe_compat.data.records import parse
+from caffe_compat.errors import DataError, ExportError, LayerError, MissingExtra
+from caffe_compat.export.plan import Open, Plan, Shapes, Value, double
+from caffe_compat.layers.base import Shape
+
+if TYPE_CHECKING:
+    from caffe_compat.export.preprocess import Preprocess
+
+LIMIT = 1e-3  # of an output's largest value; what is further off is not the same net
+
+
+@dataclass
+class Comparison:
+    """How far one output is from this package's, over all that was tried.
+
+    relative  the absolute error, of the largest value that the output had in that run
+    """
+
+    output: str
+    absolute: float
+    relative: float
+    tried: str
+
+    def __str__(self) -> str:
+        return f"output {self.output}: max abs error {self.absolute:.2e}, max rel error {self.relative:.2e} ({self.tried})"
+
+
+def compare(
+    plan: Plan, sizes: Open, file: str, name: str, preprocess: Preprocess | None
+) -> tuple[list[Comparison], str]:
+    """Run `file` on random, zero and extreme inputs, at two batch sizes where it takes any.
+
+    Returns the comparisons, and the runtime's name and version; or none, and why: "" if it is not installed.
+
+    Raises ExportError, calling the file `name`, if an output is off by more than LIMIT.
+    """
+    try:
+        session = Session(file)
+    except MissingExtra:
+        return [], ""
+    except ExportError as error:
+        return [], str(error)
+    random = np.random.default_rng(0)
+    worst = {output: (0.0, 0.0) for output in plan.outputs}
+    tried: list[str] = []
+    for at, shapes in enumerate(_batches(plan, sizes)):
+        for kind in ("random", "zero", "extreme") if at == 0 else ("random",):
+            feeds, values = _feeds(plan, shapes, kind, random, preprocess)
+            try:
+                ours = plan.run({n: torch.from_numpy(value) for n, value in values.items()})
+            except LayerError:
+                if kind == "zero":
+                    raise
+                continue  # values that the net refuses, such as numbers of rows that are not there
+            for output, theirs in zip(plan.outputs, session.run(list(plan.outputs), feeds), strict=True):
+                absolute, relative = _distance(theirs, ours[output].double().numpy())
+                if not relative <= LIMIT:
+                    raise ExportError(
+                        f"{name}: not written, for on {kind} inputs of shapes {list(shapes.values())} {session.runtime} gives "
+                        f"output '{output}' off by {absolute:.3g}, {relative:.3g} of its largest value; give "
+                        "--no-check to write it all the same"
+                    )
+                worst[output] = (max(absolute, worst[output][0]), max(relative, worst[output][1]))
+        first = " x ".join(map(str, next(iter(shapes.values()), ())))
+        tried.append(f"{'random, zero and extreme' if at == 0 else 'random'} inputs of {first}")
+    return [Comparison(output, *worst[output], "; ".join(tried)) for output in plan.outputs], session.runtime
+
+
+def agreement(
+    plan: Plan, file: str, database: str, count: int, scaling: Preprocess, inside: bool
+) -> tuple[int, int]:
+    """On how many of the first `count` pictures of a database the file's top class is the net's, and of how many.
+
+    Pictures are cut to their centre and scaled by `scaling`, which is `inside` the file or not.
+
+    Raises:
+        ExportError: the net has not one input.
+        DataError: the pictures do not fit it.
+        MissingExtra: ONNX Runtime is not installed.
+    """
+    if len(plan.inputs) != 1:
+        names = ", ".join(plan.inputs.values())
+        raise ExportError(f"only a net of one input can be tried on a database; the inputs are: {names}")
+    ((value, name),) = plan.inputs.items()
+    shape, output = plan.input_shapes()[value], next(iter(plan.outputs))
+    session = Session(file)
+    found = [backend for backend, cls in backends().items() if cls.is_at(database)]
+    source = open_source(found[0] if found else "LMDB", database)
+    total, same = min(count, len(source)), 0
+    for start in range(0, total, shape[0]):
+        numbers = [min(i, total - 1) for i in range(start, start + shape[0])]  # the last batch is filled up
+        pictures = _pictures([source.read(i) for i in numbers], shape, database, numbers)
+        values = scaling.apply(pictures)
+        ours = plan.run({name: torch.from_numpy(values)})[output].numpy()
+        theirs = session.run([output], {name: pictures if inside else values})[0]
+        best, other = (array.reshape(shape[0], -1).argmax(1)[: total - start] for array in (ours, theirs))
+        same += int((best == other).sum())
+    return same, total
+
+
+class Session:
+    """An ONNX file in ONNX Runtime on the CPU.
+
+    Raises MissingExtra if that is not installed, ExportError if it does not take the file.
+    """
+
+    def __init__(self, file: str):
+        try:
+            import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as state
+        except ImportError as error:
+            raise MissingExtra("onnxruntime", "running an ONNX file") from error
+        self.runtime = f"ONNX Runtime {onnxruntime.__version__}"
+        self._refusals = (
+            state.Fail, state.InvalidArgument, state.InvalidGraph, state.NotImplemented, state.RuntimeException
+        )  # fmt: skip
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        except self._refusals as error:
+            raise ExportError(f"{self.runtime} does not take the file: {error}") from error
+        self.inputs = [value.name for value in self.session.get_inputs()]
+
+    def run(self, outputs: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs; feeds that the file does not read are left out."""
+        try:
+            return self.session.run(outputs, {name: feeds[name] for name in self.inputs})
+        except self._refusals as error:
+            raise ExportError(f"{self.runtime} cannot run the file: {error}") from error
+
+
+def _batches(plan: Plan, sizes: Open) -> list[Shapes]:
+    """Input shapes to try."""
+    base = plan.input_shapes()
+    if not sizes.axes:
+        return [base]
+    # Batches of their own get sizes of their own.
+    small = [sizes.resized(base, lambda word, n=n: n if word == "N" else n + 1) for n in (1, 3)]
+    try:
+        with plan.undisturbed():
+            for shapes in small:
+                plan.propagate(shapes)
+    except LayerError:  # some sizes only: multiples, say
+        return [base, double(base, sizes.axes)]
+    return small
+
+
+def _feeds(
+    plan: Plan, shapes: Shapes, kind: str, random: np.random.Generator, preprocess: Preprocess | None
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What the file gets, and what the net gets."""
+    with plan.undisturbed():
+        plan.propagate(shapes)
+        values = {
+            plan.inputs[value]: _values(plan, value, shape, kind, random) for value, shape in shapes.items()
+        }
+    feeds = dict(values)
+    if preprocess is not None:
+        value, name = preprocess.choose(plan)
+        feeds[name] = (
+            random.integers(0, 256, shapes[value], np.uint8)
+            if kind == "random"
+            else np.full(shapes[value], 0 if kind == "zero" else 255, np.uint8)
+        )
+        values[name] = preprocess.apply(feeds[name])
+    return feeds, values
+
+
+def _values(plan: Plan, value: Value, shape: Shape, kind: str, random: np.random.Generator) -> np.ndarray:
+    if kind == "zero":
+        return np.zeros(shape, np.float32)
+    for i in plan.layers:
+        for index, read in enumerate(plan.bottoms(i)):
+            example = plan.net.layers[i].example(index, shape, random) if read == value else None
+            if example is not None:
+                return example.astype(np.float32)
+    if kind == "random":
+        return random.standard_normal(shape, np.float32)
+    return np.where(random.random(shape) < 0.5, -255, 255).astype(np.float32)
+
+
+def _distance(theirs: np.ndarray, ours: np.ndarray) -> tuple[float, float]:
+    """The largest error, absolute and of the largest value; infinite where shapes, NaNs or infinities differ."""
+    finite = np.isfinite(ours)
+    if theirs.shape != ours.shape or not np.array_equal(theirs[~finite], ours[~finite], equal_nan=True):
+        return math.inf, math.inf
+    error = float(np.abs(theirs[finite] - ours[finite]).max(initial=0))
+    return error, error / max(1e-5, float(np.abs(ours[finite]).max(initial=0)))
+
+
+def _pictures(values: list[bytes], shape: Shape, database: str, numbers: list[int]) -> np.ndarray:
+    pictures, _ = parse(values, None, lambda i: f"record {numbers[i]} of '{database}'")
+    if not isinstance(pictures, np.ndarray):
+        raise DataError(
+            f"{database}: pictures {numbers[0]} to {numbers[-1]} differ in size; make them of one size"
+        )
+    top, left = ((n - m) // 2 for n, m in zip(pictures.shape[2:], shape[2:], strict=False))
+    if pictures.shape[1] != shape[1] or min(top, left) < 0:
+        raise DataError(
+            f"{database}: its pictures {pictures.shape[1:]} do not fit the net's input {shape[1:]}"
+        )
+    return pictures[:, :, top : top + shape[2], left : left + shape[3]]

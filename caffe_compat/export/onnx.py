@@ -1,0 +1,353 @@
+"""Nets as ONNX files: every layer writes its own nodes, under Caffe's names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from caffe_compat import __version__
+from caffe_compat.errors import ExportError, MissingExtra
+from caffe_compat.export.check import Comparison, compare
+from caffe_compat.export.graph import Body, Graph, Node
+from caffe_compat.export.plan import Open, Plan, Value, judges, make_plan, open_shapes
+from caffe_compat.export.preprocess import Preprocess
+from caffe_compat.export.simplify import simplify
+from caffe_compat.layers.base import ONNX_FLOAT, Dim, Layer
+from caffe_compat.proto.text import to_text
+
+OLDEST_OPSET, USUAL_OPSET = 13, 18
+_UINT8 = 2  # TensorProto's data type
+_INLINE = (
+    2**31 - 2**24
+)  # bytes of constants that a file can hold itself: protobuf's limit, less some for the rest
+_SMALL = 1024  # constants below this many bytes stay in the file even so
+
+
+@dataclass
+class Report:
+    """What was written, and how far it is from this package's numbers.
+
+    inputs, outputs  shapes by name; open sizes are words
+    comparisons      by ONNX Runtime, empty where it is not installed or was not asked
+    why_fixed        why the batch size is fixed although it need not be, or ""
+    """
+
+    path: str
+    nodes: int
+    size: int
+    opset: int
+    inputs: dict[str, tuple[Dim, ...]]
+    outputs: dict[str, tuple[Dim, ...]]
+    why_fixed: str = ""
+    comparisons: list[Comparison] = field(default_factory=list)
+    runtime: str = ""
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.path}: {self.nodes} nodes, {self.size / 1e6:.1f} MB of constants, opset {self.opset}"
+        ]
+        lines += [f"input  {name} {_shape(shape)}" for name, shape in self.inputs.items()]
+        lines += [f"output {name} {_shape(shape)}" for name, shape in self.outputs.items()]
+        if self.why_fixed:
+            lines.append(f"the batch size is fixed: {self.why_fixed}")
+        lines += [str(comparison) for comparison in self.comparisons]
+        lines.append(
+            f"checked by onnx and by {self.runtime}"
+            if self.comparisons
+            else "checked by onnx; not run: "
+            + (self.runtime or "pip install onnxruntime to compare the numbers")
+        )
+        return "\n".join(lines)
+
+
+def export_onnx(
+    net: Any,
+    path: str | os.PathLike[str],
+    *,
+    outputs: Sequence[str] | None = None,
+    opset: int = USUAL_OPSET,
+    dynamic_batch: bool | None = None,
+    preprocess: Preprocess | None = None,
+    external_data: bool | None = None,
+    check: bool = True,
+    sources: Sequence[str] = (),
+) -> Report:
+    """Write a net as an ONNX file, all or nothing.
+
+    Args:
+        net: a `caffe_compat.Net` (or the core net behind one), best of the TEST phase.
+        path: the file to write.
+        outputs: blobs to be the outputs; by default those nobody reads, with a softmax or what it judges in
+            place of each loss and metric.
+        opset: the version of ONNX's operators, 13 or later.
+        dynamic_batch: whether the batch size stays open. None: where every layer allows it; True: or else fail.
+        preprocess: take uint8 pictures and subtract mean and multiply by scale inside the file.
+        external_data: put the constants into `<path>.data`; None: if they are too large for one file.
+        check: run the file with ONNX Runtime, if it is installed, and compare; see Report.
+        sources: files that the net came from; their names and hashes become metadata.
+
+    Raises:
+        LayerError: a layer cannot be expressed; names it and the reason.
+        NetError: an unknown output.
+        ExportError: the file cannot be written, or its numbers are not the net's.
+        MissingExtra: onnx is not installed.
+
+    Source: none in Caffe.
+    """
+    onnx = _onnx()
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST_OPSET <= opset <= newest:
+        raise ExportError(f"opset {opset} is not known; use {OLDEST_OPSET} to {newest}")
+    plan = make_plan(getattr(net, "core", net), outputs)
+    sizes = open_shapes(plan, dynamic_batch)
+    graph = write_graph(plan, sizes, opset, preprocess)
+    simplify(graph, list(plan.outputs))
+    total = sum(array.nbytes for array in graph.constants.values())
+    name = os.fspath(path)
+    with _beside(name, total) as temporary:
+        outside = total > _INLINE if external_data is None else external_data
+        data = f"{os.path.basename(name)}.data" if outside else ""
+        inputs = {plan.inputs[value]: sizes.shapes[value] for value in plan.inputs}
+        shapes = {n: sizes.shapes[value] for n, value in plan.outputs.items()}
+        model = _model(onnx, graph, plan, inputs, shapes, preprocess, data)
+        _describe(model, plan, preprocess, sources)
+        if data:
+            _move_out(model, os.path.join(temporary, data), data)
+        file = os.path.join(temporary, os.path.basename(name))
+        with open(file, "wb") as stream:
+            stream.write(model.SerializeToString())
+        try:
+            onnx.checker.check_model(file, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise ExportError(f"{name}: not written, for onnx refuses it: {error}") from error
+        report = Report(name, len(graph.nodes), total, opset, inputs, shapes, sizes.why)
+        if check:
+            report.comparisons, report.runtime = compare(plan, sizes, file, name, preprocess)
+        else:
+            report.runtime = "no check was asked for"
+    return report
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.shape_inference
+    except ImportError as error:
+        raise MissingExtra("onnx", "writing an ONNX file") from error
+    return onnx
+
+
+# -- the layers' nodes --------------------------------------------------------------------------
+
+
+def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | None = None) -> Graph:
+    """Every needed layer's nodes, not yet simplified."""
+    net = plan.net
+    names: dict[Value, str] = {value: name for name, value in plan.outputs.items()} | plan.inputs
+    last = {name: (i, k) for i in plan.layers for k, name in enumerate(net.top_names[i])}
+    graph = Graph(opset, {*net.blob_names, *plan.outputs})
+    for value, name in plan.inputs.items():
+        graph.shapes[name] = sizes.shapes[value]
+    if preprocess is not None:
+        value, name = preprocess.choose(plan)
+        graph.layer = net.layers[value[0]]
+        names[value] = preprocess.write(graph, name)
+    for i in plan.layers:
+        layer = graph.layer = net.layers[i]
+        if plan.is_input(i):
+            continue
+        for k, name in enumerate(net.top_names[i]):
+            if (i, k) not in names:  # in place, the last one has the blob's name
+                head = (
+                    name if last.get(name) == (i, k) and name not in plan.outputs else f"{name}_{layer.name}"
+                )
+                names[i, k] = head if head == name else graph.unique(head)
+            graph.shapes[names[i, k]] = sizes.shapes[i, k]
+        tops = [names[i, k] for k in range(len(net.top_names[i]))]
+        bottoms = [names[value] for value in plan.bottoms(i)]
+        layer.to_onnx(graph, bottoms, tops[-1:] if judges(layer) else tops)
+    for name, value in plan.outputs.items():  # an input as it is, or one value under two names
+        if names[value] != name:
+            graph.layer = net.layers[value[0]]
+            graph.node("Identity", [names[value]], [name])
+    graph.layer = None
+    return graph
+
+
+# -- ONNX's messages ----------------------------------------------------------------------------
+
+
+def _model(
+    onnx: Any,
+    graph: Graph,
+    plan: Plan,
+    inputs: dict[str, tuple[Dim, ...]],
+    outputs: dict[str, tuple[Dim, ...]],
+    preprocess: Preprocess | None,
+    data: str,
+) -> Any:
+    helper = onnx.helper
+    pictures = preprocess.choose(plan)[1] if preprocess is not None else None
+    values = {
+        name: helper.make_tensor_value_info(name, _UINT8 if name == pictures else ONNX_FLOAT, shape)
+        for name, shape in {**graph.shapes, **inputs, **outputs}.items()
+    }
+    made = {name for node in graph.nodes for name in node.outputs}
+    used = {name for node in graph.nodes for name in node.reads()}
+    body = helper.make_graph(
+        [_node(onnx, node, name) for node, name in zip(graph.nodes, _node_names(graph), strict=True)],
+        plan.net.name or "net",
+        [values[name] for name in inputs if name in used],
+        [values[name] for name in outputs],
+        [_tensor(onnx, name, array) for name, array in graph.constants.items()],
+        value_info=[info for name, info in values.items() if name in made and name not in outputs],
+    )
+    imports = [helper.make_opsetid("", graph.opset)]
+    return helper.make_model(
+        body,
+        opset_imports=imports,
+        ir_version=helper.find_min_ir_version_for(imports),
+        producer_name="caffe_compat",
+        producer_version=__version__,
+    )
+
+
+def _node(onnx: Any, node: Node, name: str) -> Any:
+    attributes = {
+        key: _body(onnx, value, f"{name}/{key}") if isinstance(value, Body) else value
+        for key, value in node.attributes.items()
+    }
+    words = "; ".join(_describe_layer(layer) for layer in node.layers)
+    return onnx.helper.make_node(node.op_type, node.inputs, node.outputs, name, words, **attributes)
+
+
+def _body(onnx: Any, body: Body, name: str) -> Any:
+    helper = onnx.helper
+    nodes = [_node(onnx, node, f"{name}/{i}") for i, node in enumerate(body.nodes)]
+    inputs, outputs = (
+        [helper.make_value_info(value, helper.make_tensor_type_proto(ONNX_FLOAT, None)) for value in values]
+        for values in (body.inputs, body.outputs)
+    )
+    return helper.make_graph(nodes, name, inputs, outputs)
+
+
+def _tensor(onnx: Any, name: str, array: np.ndarray) -> Any:
+    return onnx.TensorProto(
+        name=name,
+        dims=array.shape,
+        data_type=onnx.helper.np_dtype_to_tensor_dtype(array.dtype),
+        raw_data=array.tobytes(),
+    )
+
+
+def _node_names(graph: Graph) -> list[str]:
+    """A layer's name for the last of its nodes, `layer/Operator` for those before."""
+    last = {node.layers[0].name: i for i, node in enumerate(graph.nodes) if node.layers}
+    names: list[str] = []
+    taken: set[str] = set()
+    for i, node in enumerate(graph.nodes):
+        layer = node.layers[0].name if node.layers else "preprocess"
+        name = layer if last.get(layer) == i else f"{layer}/{node.op_type}"
+        count, candidate = 1, name
+        while candidate in taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        taken.add(candidate)
+        names.append(candidate)
+    return names
+
+
+def _describe_layer(layer: Layer) -> str:
+    place = f", {layer.param.origin}" if layer.param.origin else ""
+    return f"{layer.name} ({layer.type}){place}"
+
+
+def _describe(model: Any, plan: Plan, preprocess: Preprocess | None, sources: Sequence[str]) -> None:
+    """What the file came from, as metadata."""
+    net = plan.net
+    entries = {"caffe.net": net.name, "caffe.phase": "TRAIN" if net.phase == 0 else "TEST"}
+    if net.param.state.level:
+        entries["caffe.level"] = str(net.param.state.level)
+    if any(net.param.state.stage):
+        entries["caffe.stage"] = ",".join(net.param.state.stage)
+    if plan.inputs:
+        entries["caffe.channels"] = "BGR, as Caffe reads pictures"
+    for value, name in plan.inputs.items():
+        param = net.layers[value[0]].param
+        if param.HasField("transform_param"):
+            entries[f"caffe.transform_param.{name}"] = to_text(param.transform_param).strip()
+    if preprocess is not None:
+        entries["caffe.preprocess"] = str(preprocess)
+    for path in sources:
+        entries[f"source.{os.path.basename(path)}"] = f"sha256:{_sha256(path)}"
+    for key, words in entries.items():
+        model.metadata_props.add(key=key, value=words)
+
+
+def _sha256(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+            return digest.hexdigest()
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be read: {error.strerror}; check the path") from error
+
+
+def _move_out(model: Any, path: str, location: str) -> None:
+    """Put the large constants into a file of their own."""
+    with open(path, "wb") as file:
+        for tensor in model.graph.initializer:
+            if len(tensor.raw_data) < _SMALL:
+                continue
+            file.write(b"\0" * (-file.tell() % 64))
+            tensor.external_data.add(key="location", value=location)
+            tensor.external_data.add(key="offset", value=str(file.tell()))
+            tensor.external_data.add(key="length", value=str(len(tensor.raw_data)))
+            file.write(tensor.raw_data)
+            tensor.ClearField("raw_data")
+            tensor.data_location = 1  # EXTERNAL
+
+
+# -- the file -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _beside(path: str, size: int) -> Iterator[str]:
+    """A folder beside `path` whose files take their places there at the end, if all went well.
+
+    Raises ExportError for any OSError; then nothing has changed.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(21, "it is a folder")
+        temporary = tempfile.mkdtemp(prefix=".onnx-", dir=folder)
+        try:
+            yield temporary
+            # The constants first: a file without them would be broken, one with others is not there yet.
+            for name in sorted(os.listdir(temporary), key=lambda name: not name.endswith(".data")):
+                with open(os.path.join(temporary, name), "rb") as file:
+                    os.fsync(file.fileno())
+                os.replace(os.path.join(temporary, name), os.path.join(folder, name))
+        finally:
+            shutil.rmtree(temporary)
+    except OSError as error:
+        raise ExportError(
+            f"{path}: cannot be written ({size} bytes of constants): {error.strerror or error}; "
+            "write to a folder that exists, that you may write to, with enough space"
+        ) from error
+
+
+def _shape(shape: tuple[Dim, ...]) -> str:
+    return " x ".join(map(str, shape)) or "scalar"
