@@ -6,9 +6,9 @@ from typing import Any
 from caffe_compat.cli import common
 from caffe_compat.cli.devices import choose_device
 from caffe_compat.cli.overrides import apply_overrides
-from caffe_compat.layers.base import Context
 from caffe_compat.errors import SolverError
 from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
+from caffe_compat.layers.base import Context
 from caffe_compat.net.net import Net
 from caffe_compat.proto import TRAIN, Phase, text
 

@@ -76,7 +76,8 @@ def summarize(outline: Outline) -> Summary:
                 outline.bottoms(i),
                 tops,
                 shapes,
-                *counts[i],
+                counts[i][0],
+                counts[i][1],
                 multiply_adds(net.layers[i], in_shapes, shapes),
                 VALUE_BYTES * sum(new),
             )
@@ -147,8 +148,10 @@ def table(summary: Summary) -> str:
         f"parameters: {parameters:,} ({bytes_text(VALUE_BYTES * parameters)})"
         + (f", and {statistics:,} stored statistics" if statistics else ""),
         f"multiply-adds of a forward pass: {macs:,}",
-        f"memory of the blobs: {bytes_text(memory)} ({bytes_text(summary.memory_for_data)} as Caffe counts, "
-        "splits and in-place tops again)",
+        (
+            f"memory of the blobs: {bytes_text(memory)} ({bytes_text(summary.memory_for_data)} as Caffe counts, "
+            "splits and in-place tops again)"
+        ),
     ]
     return "\n".join(
         [text(heads), *map(text, lines), "", *totals, *(f"note: {note}" for note in summary.notes), ""]

@@ -1,22 +1,16 @@
 """Pictures of nets: pycaffe's caffe.draw.
 
-The graph is written in Graphviz's language by this module. Graphviz's program `dot` turns it into any other
-format; without it, PNG and the other formats that OpenCV writes come from a plain layout of our own.
+inspect.graph makes the pictures.
 
 Source: python/caffe/draw.py.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from caffe_compat.data.images import opencv
-from caffe_compat.errors import CaffeError, nearest
+from caffe_compat.errors import nearest
+from caffe_compat.inspect.graph import Graph
 from caffe_compat.proto import NetParameter, PoolingParameter
 from caffe_compat.proto.upgrade import upgrade_net
 
@@ -96,144 +90,6 @@ def get_layer_label(layer: Any, rankdir: str, display_lrm: bool = False) -> str:
 def choose_color_by_layertype(layertype: str) -> str:
     """The colour of a layer's box."""
     return _LAYER_COLORS.get(layertype, LAYER_STYLE_DEFAULT["fillcolor"])
-
-
-@dataclass
-class Graph:
-    """A directed graph to draw; what get_pydot_graph returns.
-
-    nodes  by key: the label and Graphviz attributes of each
-    edges  (key, key, label)
-    """
-
-    name: str
-    rankdir: str
-    nodes: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
-    edges: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def to_string(self) -> str:
-        """The graph in Graphviz's language."""
-        lines = [f"digraph {_quote(self.name)} {{", f"  rankdir={self.rankdir};"]
-        for key, (label, style) in self.nodes.items():
-            if style.get("shape") == "record":
-                label = "".join(f"\\{c}" if c in "{}|<>" else c for c in label)
-            attributes = ", ".join(f"{k}={_quote(v)}" for k, v in {"label": label, **style}.items())
-            lines.append(f"  {_quote(key)} [{attributes}];")
-        lines += [f"  {_quote(a)} -> {_quote(b)} [label={_quote(label)}];" for a, b, label in self.edges]
-        return "\n".join([*lines, "}", ""])
-
-    def create(self, format: str = "png") -> bytes:
-        """The picture as the bytes of a file: "raw" or "dot" is Graphviz's language, anything else a format.
-
-        Raises CaffeError if nothing here can make that format.
-        """
-        if format in ("raw", "dot", "gv"):
-            return self.to_string().encode()
-        dot = shutil.which("dot")
-        if dot is None:
-            return self._plain(format)
-        done = subprocess.run(
-            [dot, f"-T{format}"], input=self.to_string().encode(), capture_output=True, check=False
-        )
-        if done.returncode:
-            raise CaffeError(
-                f"dot cannot draw the net as {format!r}: {done.stderr.decode(errors='replace').strip()}"
-            )
-        return done.stdout
-
-    def write(self, path: str, format: str = "raw") -> None:
-        """Write `create(format)` to a file."""
-        data = self.create(format)
-        with open(path, "wb") as file:
-            file.write(data)
-
-    # -- without Graphviz ---------------------------------------------------------------------
-
-    def _plain(self, format: str) -> bytes:
-        """Nodes in rows (columns for rankdir LR), each below the lowest it comes from, straight edges."""
-        cv2 = opencv()
-        across = self.rankdir in ("LR", "RL")
-        boxes = {
-            key: _Box(label.split("\n"), style.get("fillcolor", "#FFFFFF"))
-            for key, (label, style) in self.nodes.items()
-        }
-        ranks: list[list[_Box]] = []
-        for key, rank in self._ranks().items():
-            ranks += [[] for _ in range(rank + 1 - len(ranks))]
-            ranks[rank].append(boxes[key])
-        if self.rankdir in ("BT", "RL"):
-            ranks.reverse()
-        spans = [sum((box.height if across else box.width) + _GAP for box in row) for row in ranks]
-        widest = max(spans, default=0)
-        along = _GAP
-        for row, span in zip(ranks, spans, strict=True):
-            side = _GAP + (widest - span) // 2
-            for box in row:
-                box.x, box.y = (along, side) if across else (side, along)
-                side += (box.height if across else box.width) + _GAP
-            along += max(box.width if across else box.height for box in row) + 2 * _GAP
-        width, height = (along, widest + _GAP) if across else (widest + _GAP, along)
-        canvas = np.full((height, width, 3), 255, np.uint8)
-        for a, b, label in self.edges:
-            start, end = boxes[a].centre, boxes[b].centre
-            cv2.line(canvas, start, end, (150, 150, 150), 1, cv2.LINE_AA)
-            if label:
-                middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
-                _write(cv2, canvas, label, middle)
-        for box in boxes.values():
-            corner = (box.x + box.width, box.y + box.height)
-            red, green, blue = (int(box.color[i : i + 2], 16) for i in (1, 3, 5))
-            cv2.rectangle(canvas, (box.x, box.y), corner, (blue, green, red), cv2.FILLED)
-            cv2.rectangle(canvas, (box.x, box.y), corner, (0, 0, 0), 1)
-            for i, line in enumerate(box.lines):
-                _write(cv2, canvas, line, (box.x + _PAD, box.y + _LINE * (i + 1)))
-        try:
-            return cv2.imencode(f".{format}", canvas)[1].tobytes()
-        except cv2.error as error:
-            raise CaffeError(
-                f"cannot draw the net as {format!r} without Graphviz, whose program `dot` is not on PATH; "
-                "install Graphviz, or draw a png, or write 'raw', the graph in Graphviz's language"
-            ) from error
-
-    def _ranks(self) -> dict[str, int]:
-        """The length of the longest way to each node; edges back, of in-place layers, do not count."""
-        order = {key: i for i, key in enumerate(self.nodes)}
-        ranks = dict.fromkeys(self.nodes, 0)
-        for a, b, _ in sorted(self.edges, key=lambda edge: order[edge[1]]):
-            if order[a] < order[b]:
-                ranks[b] = max(ranks[b], ranks[a] + 1)
-        return ranks
-
-
-_GAP, _PAD, _LINE, _LETTER = 24, 8, 16, 8  # of the plain layout, in pixels
-
-
-@dataclass
-class _Box:
-    lines: list[str]
-    color: str
-    x: int = 0
-    y: int = 0
-
-    @property
-    def width(self) -> int:
-        return 2 * _PAD + _LETTER * max(len(line) for line in self.lines)
-
-    @property
-    def height(self) -> int:
-        return _LINE * len(self.lines) + _PAD
-
-    @property
-    def centre(self) -> tuple[int, int]:
-        return self.x + self.width // 2, self.y + self.height // 2
-
-
-def _write(cv2: Any, canvas: np.ndarray, text: str, at: tuple[int, int]) -> None:
-    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
-
-
-def _quote(text: str) -> str:
-    return '"' + text.replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def get_pydot_graph(

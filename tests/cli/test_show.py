@@ -64,8 +64,10 @@ def test_shapes_and_costs(folder, capsys):
     assert totals["statistics"] == 13
     assert totals["memory"] == 4 * (5 * 432 + 5 + 3000 + 20 + 20 + 20 + 1)
     assert net["notes"] == [
-        "net.prototxt:2: layer 'data' (Data): assumed data 5 x 3 x 12 x 12, label 5, as there is no data to look at: "
-        "the LMDB source 'gone' does not exist"
+        (
+            "net.prototxt:2: layer 'data' (Data): assumed data 5 x 3 x 12 x 12, label 5, as there is no data to look at: "
+            "the LMDB source 'gone' does not exist"
+        )
     ]
 
 

@@ -1,0 +1,188 @@
+"""The picture of a net: a box for each layer with those that work on its top, shapes on the edges."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from caffe_compat.inspect.graph import Graph
+from caffe_compat.layers.base import Shape
+from caffe_compat.proto import EltwiseParameter, PoolingParameter
+
+# Layers that join the box of what they read, if nobody else reads it.
+_FOLLOWERS = frozenset(
+    "AbsVal BatchNorm Bias BN BNLL Clip Dropout ELU Log Power PReLU ReLU ReLU6 Scale Sigmoid Swish TanH".split()
+)
+_COLORS = {
+    "#FFD6CC": "Convolution Deconvolution ConvolutionDepthwise DepthwiseConvolution NdConvolution",
+    "#E3D3F5": "InnerProduct Embed LSTM RNN Lstm",
+    "#FFE9B8": "Pooling SPP NdPooling ROIPooling PSROIPooling ROIAlign LRN Upsample Interp",
+    "#D3E9F7": "Concat Eltwise Slice Split Reshape Flatten Permute Crop Axpy ShuffleChannel",
+    "#DDF3D3": "Data ImageData HDF5Data WindowData MemoryData DummyData Input AnnotatedData",
+}
+_COLOR = {kind: color for color, kinds in _COLORS.items() for kind in kinds.split()}
+_LOSS_COLOR, _OTHER_COLOR = "#F9CCD8", "#EEEEEE"
+
+
+@dataclass
+class _Box:
+    """What is drawn as one: a layer and its followers. `reads` are (number of a box, blob), in order."""
+
+    name: str
+    type: str
+    lines: list[str]
+    reads: list[tuple[int, str]] = field(default_factory=list)
+    tops: list[str] = field(default_factory=list)
+    followers: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> list[str]:
+        return [*self.lines, *([f"+ {', '.join(self.followers)}"] if self.followers else [])]
+
+
+def net_graph(
+    param: Any, shapes: Mapping[str, Shape] | None = None, rankdir: str = "TB", fold: bool = False
+) -> Graph:
+    """The graph of a NetParameter's layers, all of them: filter it first.
+
+    Args:
+        shapes: of blobs by name, written on the edges; None writes the blobs' names.
+        rankdir: where data flows: TB (down), BT, LR or RL.
+        fold: draw one of several equal blocks in a row, in a frame that says how many there are.
+    """
+    boxes = _boxes(param)
+    repeats = _repeats(boxes, shapes or {}) if fold else []
+    drawn = list(range(len(boxes)))  # which box stands for each
+    for start, period, count in repeats:
+        for at in range(start + period, start + period * count):
+            drawn[at] = start + (at - start) % period
+    graph = Graph(param.name or "net", rankdir)
+    for i, box in enumerate(boxes):
+        if drawn[i] == i:
+            style = {"shape": "box", "style": "rounded,filled", "fillcolor": _color(box.type)}
+            graph.nodes[str(i)] = ("\n".join([box.name, *box.text]), style)
+    told: set[tuple[int, str]] = set()
+    for i, box in enumerate(boxes):
+        if drawn[i] != i:
+            continue
+        for source, blob in box.reads:
+            shape = (shapes or {}).get(blob)
+            label = blob if shapes is None else "×".join(map(str, shape)) if shape else "scalar"
+            graph.edges.append((str(drawn[source]), str(i), "" if (source, blob) in told else label))
+            told.add((source, blob))
+    for start, period, count in repeats:
+        last = boxes[start + period * (count - 1)]
+        graph.frames.append((f"{count} times, to {last.name}", [str(start + k) for k in range(period)]))
+    return graph
+
+
+def _boxes(param: Any) -> list[_Box]:
+    readers = Counter(blob for layer in param.layer for blob in set(layer.bottom))
+    in_place = Counter(layer.top[0] for layer in param.layer if _works_in_place(layer))
+    boxes: list[_Box] = []
+    made_by: dict[str, int] = {}
+    for layer in param.layer:
+        bottoms, tops = list(layer.bottom), list(layer.top)
+        one_to_one = len(bottoms) == len(tops) == 1 and bottoms[0] in made_by
+        if one_to_one and (_works_in_place(layer) or layer.type in _FOLLOWERS):
+            box = boxes[made_by[bottoms[0]]]
+            alone = readers[bottoms[0]] - in_place[bottoms[0]] == (not _works_in_place(layer))
+            if len(box.tops) == 1 and (_works_in_place(layer) or alone):
+                box.followers.append(layer.type)
+                box.tops = tops
+                made_by[tops[0]] = made_by[bottoms[0]]
+                continue
+        box = _Box(layer.name, layer.type, [_describe(layer)], tops=tops)
+        box.reads = [(made_by[blob], blob) for blob in bottoms if blob in made_by]
+        made_by.update((blob, len(boxes)) for blob in tops)
+        boxes.append(box)
+    return boxes
+
+
+def _works_in_place(layer: Any) -> bool:
+    return len(layer.bottom) == len(layer.top) == 1 and layer.bottom[0] == layer.top[0]
+
+
+def _describe(layer: Any) -> str:
+    """The layer's type with the numbers that make its shape: `Convolution 64, 3x3 / 2`."""
+    if layer.HasField("convolution_param"):
+        p = layer.convolution_param
+        words = [str(p.num_output)] if p.num_output else []
+        kernel = _pair(p, "kernel", p.kernel_size, 0)
+        return f"{layer.type} {', '.join([*words, kernel])}{_over(_pair(p, 'stride', p.stride, 1))}{_groups(p.group)}"
+    if layer.type == "Pooling":
+        p = layer.pooling_param
+        method = PoolingParameter.PoolMethod.Name(p.pool)
+        if p.global_pooling:
+            return f"global {method} pooling"
+        kernel = _pair(p, "kernel", [p.kernel_size], 0)
+        return f"{method} pooling {kernel}{_over(_pair(p, 'stride', [p.stride], 1))}"
+    if layer.HasField("inner_product_param"):
+        return f"{layer.type} {layer.inner_product_param.num_output}"
+    if layer.HasField("recurrent_param"):
+        return f"{layer.type} {layer.recurrent_param.num_output}"
+    if layer.type == "Eltwise":
+        return f"Eltwise {EltwiseParameter.EltwiseOp.Name(layer.eltwise_param.operation)}"
+    return layer.type
+
+
+def _pair(p: Any, name: str, sizes: Any, default: int) -> str:
+    """`3x5` of name_h and name_w, or of one size or several."""
+    if p.HasField(f"{name}_h") or p.HasField(f"{name}_w"):
+        sizes = [getattr(p, f"{name}_h"), getattr(p, f"{name}_w")]
+    sizes = list(sizes) or [default]
+    return "x".join(map(str, sizes * 2 if len(sizes) == 1 else sizes))
+
+
+def _over(stride: str) -> str:
+    if set(stride.split("x")) == {"1"}:
+        return ""
+    first, _, rest = stride.partition("x")
+    return f" / {first if set(rest.split('x')) == {first} else stride}"
+
+
+def _groups(count: int) -> str:
+    return f", {count} groups" if count > 1 else ""
+
+
+def _color(kind: str) -> str:
+    if kind.endswith(("Loss", "Accuracy")) or "WithLoss" in kind:
+        return _LOSS_COLOR
+    return _COLOR.get(kind, _OTHER_COLOR)
+
+
+def _repeats(boxes: list[_Box], shapes: Mapping[str, Shape]) -> list[tuple[int, int, int]]:
+    """Runs of equal blocks: (first box, boxes in a block, blocks), from the start on the one that hides most.
+
+    Blocks are equal if their boxes say the same, have tops of the same shapes and read what stands in the same
+    place before them. A block of which something outside reads more than the last one's tops is not hidden.
+    """
+    signs = [
+        (
+            tuple(box.text),
+            tuple(shapes.get(top) for top in box.tops),
+            tuple(i - source for source, _ in box.reads),
+        )
+        for i, box in enumerate(boxes)
+    ]
+    furthest: dict[int, int] = defaultdict(int)  # the last box that reads from each
+    for i, box in enumerate(boxes):
+        for source, _ in box.reads:
+            furthest[source] = i
+    found, start = [], 0
+    while start < len(boxes):
+        best = (1, 0, 0)  # hidden boxes, at least 2; period; count
+        for period in range(1, (len(boxes) - start) // 2 + 1):
+            end = start + period
+            while signs[end : end + period] == signs[start : start + period]:
+                end += period
+            while end > start + period and any(furthest[i] >= end for i in range(start, end - period)):
+                end -= period
+            if (hidden := end - start - period) > best[0]:
+                best = (hidden, period, (end - start) // period)
+        if best[1]:
+            found.append((start, best[1], best[2]))
+        start += max(1, best[1] * best[2])
+    return found
