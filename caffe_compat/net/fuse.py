@@ -7,17 +7,25 @@ leaves one out. The layers keep their blobs: a fused node calls the same layer o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TypeVar
 
+import torch
 from torch import Tensor, fx, nn
 
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.batch_norm import BatchNorm
+from caffe_compat.layers.convolution import Convolution
+from caffe_compat.layers.eltwise import Eltwise
+from caffe_compat.layers.inner_product import InnerProduct
+from caffe_compat.layers.relu import ReLU
 from caffe_compat.layers.scale import Scale
 from caffe_compat.net.lower import Lowered
 
+_M = TypeVar("_M", bound=nn.Module)
 
-class BatchNormScale(nn.Module):
-    """A BatchNorm layer and the Scale that alone reads its top, as one normalisation."""
+
+class Normalisation(nn.Module):
+    """A BatchNorm layer and the Scale that alone reads its top, as one function."""
 
     def __init__(self, batch_norm: BatchNorm, scale: Scale):
         super().__init__()
@@ -29,26 +37,36 @@ class BatchNormScale(nn.Module):
         return self.batch_norm.forward_scaled(bottom, self.scale.blobs[0], bias)
 
 
-def batch_norm_scale(module: Lowered) -> None:
+def normalisation(module: Lowered) -> None:
     """BatchNorm followed by a one-bottom, per-channel Scale becomes one node."""
     for node in list(module.graph.nodes):
-        scale = _layer(module, node)
-        if not isinstance(scale, Scale) or len(node.args) != 1:
+        scale = _of(module, node, Scale)
+        if scale is None or len(node.args) != 1 or not scale.per_channel:
             continue
         producer = node.args[0]
-        batch_norm = _layer(module, producer)
-        if not isinstance(batch_norm, BatchNorm) or len(producer.users) != 1 or not scale.per_channel:
-            continue
-        target = f"{node.target}_fused"
-        module.add_submodule(target, BatchNormScale(batch_norm, scale))
-        with module.graph.inserting_after(node):
-            fused = module.graph.call_module(target, producer.args)
-        node.replace_all_uses_with(fused)
-        module.graph.erase_node(node)
-        module.graph.erase_node(producer)
+        batch_norm = _of(module, producer, BatchNorm)
+        if batch_norm is not None and len(producer.users) == 1:
+            _replace(module, node, Normalisation(batch_norm, scale), producer.args)
+            module.graph.erase_node(producer)
 
 
-PASSES: dict[str, Callable[[Lowered], None]] = {"batch_norm_scale": batch_norm_scale}
+def in_place(module: Lowered) -> None:
+    """A sum of two bottoms, and a plain ReLU, overwrite a bottom that nobody else reads or needs for backward."""
+    for node in list(module.graph.nodes):
+        layer = _of(module, node, Eltwise)
+        if layer is not None and layer.adds_two and node.args[0] is not node.args[1]:
+            for mine, other in (node.args, node.args[::-1]):
+                if _is_fresh(module, mine):
+                    _replace(module, node, torch.Tensor.add_, (mine, other))
+                    break
+        elif _is_plain_relu(module, node) and _is_fresh(module, node.args[0]):
+            _replace(module, node, torch.Tensor.relu_, node.args)
+
+
+PASSES: dict[str, Callable[[Lowered], None]] = {
+    "normalisation": normalisation,
+    "in_place": in_place,
+}
 
 
 def fuse(module: Lowered, off: Collection[str] = ()) -> Lowered:
@@ -61,8 +79,44 @@ def fuse(module: Lowered, off: Collection[str] = ()) -> Lowered:
     return module
 
 
-def _layer(module: Lowered, node: fx.node.Argument) -> Layer | None:
+def _of(module: Lowered, node: fx.node.Argument, kind: type[_M]) -> _M | None:
+    """The module that a node calls, if it is of that kind."""
     if isinstance(node, fx.Node) and node.op == "call_module":
         found = module.get_submodule(str(node.target))
-        return found if isinstance(found, Layer) else None
+        return found if isinstance(found, kind) else None
     return None
+
+
+def _is_plain_relu(module: Lowered, node: fx.Node) -> bool:
+    relu = _of(module, node, ReLU)
+    return relu is not None and not relu.slope
+
+
+def _is_fresh(module: Lowered, node: fx.node.Argument) -> bool:
+    """Whether a node makes a new tensor that has one reader and that its own backward does not look at."""
+    if not isinstance(node, fx.Node) or len(node.users) != 1:
+        return False
+    if node.target is torch.Tensor.add_:
+        return True
+    made = _of(module, node, nn.Module)
+    if isinstance(made, Convolution) and len(node.args) != 1:
+        return False  # a tuple of tops
+    return isinstance(made, Normalisation | BatchNorm | Convolution | InnerProduct)
+
+
+def _replace(
+    module: Lowered,
+    node: fx.Node,
+    call: nn.Module | Callable[..., Tensor],
+    args: tuple[fx.node.Argument, ...],
+) -> None:
+    """Put a call of a module or a function in the place of `node`."""
+    with module.graph.inserting_after(node):
+        if isinstance(call, nn.Module):
+            target = f"{node.target}_fused"
+            module.add_submodule(target, call)
+            new = module.graph.call_module(target, args)
+        else:
+            new = module.graph.call_function(call, args)
+    node.replace_all_uses_with(new)
+    module.graph.erase_node(node)

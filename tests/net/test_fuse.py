@@ -22,24 +22,27 @@ layer { name: "c2" type: "Convolution" bottom: "bn1" top: "c2"
 layer { name: "bn2" type: "BatchNorm" bottom: "c2" top: "c2" }
 layer { name: "sc2" type: "Scale" bottom: "c2" top: "c2" }
 layer { name: "sum" type: "Eltwise" bottom: "bn1" bottom: "c2" top: "sum" }
+layer { name: "r2" type: "ReLU" bottom: "sum" top: "sum" }
 layer { name: "ip" type: "InnerProduct" bottom: "sum" top: "y" inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
 layer { name: "acc" type: "Accuracy" bottom: "y" bottom: "label" top: "acc" }
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
 """
 
 
-def make(phase=TRAIN):
+def make(phase=TRAIN, replicas=1):
     param = text.parse(NET, NetParameter, "net.prototxt")
     param.state.phase = phase
     generator = torch.Generator().manual_seed(3)
-    return Net(param, context=Context(generator=generator, dtype=torch.float64))
+    return Net(
+        param,
+        context=Context(generator, replicas=replicas, rank=None if replicas > 1 else 0, dtype=torch.float64),
+    )
 
 
-def batch():
+def batch(replicas=1):
     draw = torch.Generator().manual_seed(5)
-    return torch.randn(6, 3, 9, 8, generator=draw, dtype=torch.float64), torch.tensor(
-        [0.0, 4, 2, 1, 3, 2]
-    ).double()
+    x = torch.randn(6 * replicas, 3, 9, 8, generator=draw, dtype=torch.float64)
+    return x, torch.tensor([0.0, 4, 2, 1, 3, 2], dtype=torch.float64).repeat(replicas)
 
 
 def state(net):
@@ -56,10 +59,71 @@ def test_the_pair_becomes_one_node():
     assert not {"bn1", "sc1", "bn2", "sc2"} & set(targets)
 
 
+def test_sums_and_rectifiers_overwrite_what_nobody_else_reads():
+    nodes = list(make().graph.graph.nodes)
+    assert [node.target for node in nodes if node.op == "call_function"].count(torch.Tensor.relu_) == 2
+    (total,) = (node for node in nodes if node.target is torch.Tensor.add_)
+    assert total.args[0].target == "sc2_fused"  # bn1 is read by c2 too
+
+
+@pytest.mark.parametrize(
+    ("head", "kept"),
+    [
+        ('layer { name: "a" type: "TanH" bottom: "x" top: "a" }', "its backward reads its top"),
+        (
+            'layer { name: "a" type: "Pooling" bottom: "x" top: "a" pooling_param { kernel_size: 2 } }',
+            "as above",
+        ),
+        (
+            'layer { name: "a" type: "Power" bottom: "x" top: "a" power_param { power: 1 } }',
+            "it is the bottom itself",
+        ),
+    ],
+)
+def test_other_layers_keep_their_tops(head, kept):
+    text_ = (
+        """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 5 dim: 3 dim: 9 dim: 8 } } }
+    %s layer { name: "r" type: "ReLU" bottom: "a" top: "b" }"""
+        % head
+    )
+    param = text.parse(text_, NetParameter)
+    param.state.phase = TRAIN
+    assert torch.Tensor.relu_ not in {node.target for node in Net(param).graph.graph.nodes}, kept
+
+
 def test_a_pass_can_be_switched_off():
     net = make()
     plain = fuse(lower(net), off=PASSES)
     assert {"bn1", "sc1"} <= {node.target for node in plain.graph.nodes}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_virtual_replicas_fused_and_plain_agree_in_float64(layout):
+    """3 replicas of 6 records, in both layouts, against the unfused graph of contiguous blobs."""
+    runs = []
+    for how in ("fused", "plain"):
+        net = make(replicas=3)
+        graph = net.graph if how == "fused" else fuse(lower(net), off=PASSES)
+        x, label = batch(3)
+        loss, *_ = graph(
+            x.contiguous(memory_format=layout if how == "fused" else torch.contiguous_format), label
+        )
+        loss.backward()
+        runs.append([loss, *state(net), *gradients(net)])
+    for a, b in zip(*runs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_grouped_normalisation_has_gradients_of_gradients():
+    draw = torch.Generator().manual_seed(8)
+    x = torch.randn(6, 4, 3, 2, generator=draw, dtype=torch.float64).contiguous(
+        memory_format=torch.channels_last
+    )
+    layer = next(layer for layer in make(replicas=3).layers if layer.name == "bn1")
+    gamma, beta = (torch.rand(4, generator=draw, dtype=torch.float64) + 0.5 for _ in range(2))
+    inputs = [value.requires_grad_() for value in (x, gamma, beta)]
+    assert torch.autograd.gradcheck(layer.forward_scaled, inputs)
+    assert torch.autograd.gradgradcheck(layer.forward_scaled, inputs)
 
 
 @pytest.mark.parametrize("phase", [TRAIN, TEST])
