@@ -1,0 +1,260 @@
+"""DetectionOutput, and the boxes' arithmetic under it."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from caffe_compat.errors import LayerError
+from tests.layers.harness import Error, draws, errors, make, run
+
+RECORDS, PRIORS, CLASSES = 2, 7, 4
+
+
+def iou(a, b):
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if w <= 0 or h <= 0:
+        return 0.0
+    areas = [(c[2] - c[0]) * (c[3] - c[1]) if c[2] >= c[0] and c[3] >= c[1] else 0 for c in (a, b)]
+    return w * h / (sum(areas) - w * h)
+
+
+def decoded(code, prior, variance, offset):
+    o = offset * variance
+    w, h = prior[2] - prior[0], prior[3] - prior[1]
+    if code == "CORNER":
+        return prior + o
+    if code == "CORNER_SIZE":
+        return prior + o * [w, h, w, h]
+    x, y = (prior[0] + prior[2]) / 2 + o[0] * w, (prior[1] + prior[3]) / 2 + o[1] * h
+    w, h = w * math.exp(o[2]), h * math.exp(o[3])
+    return np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+
+
+def detections(offsets, confidences, priors, share=True, background=0, code="CORNER", encoded=False,
+               threshold=-np.inf, nms=0.3, eta=1.0, top_k=-1, keep_top_k=-1):  # fmt: skip
+    """One box at a time, as SSD's CPU code goes about it."""
+    boxes, variances = priors.reshape(2, PRIORS, 4)
+    offsets = offsets.reshape(RECORDS, PRIORS, 1 if share else CLASSES, 4)
+    confidences = confidences.reshape(RECORDS, PRIORS, CLASSES)
+    rows = []
+    for record in range(RECORDS):
+        found = []
+        for label in range(CLASSES):
+            if label == background:
+                continue
+            all_boxes = [
+                decoded(
+                    code, boxes[i], 1 if encoded else variances[i], offsets[record, i, 0 if share else label]
+                )
+                for i in range(PRIORS)
+            ]
+            scores = confidences[record, :, label]
+            order = [i for i in np.argsort(-scores, kind="stable") if scores[i] > threshold]
+            limit, kept = nms, []
+            for i in order[: top_k if top_k > -1 else None]:
+                if all(iou(all_boxes[i], all_boxes[k]) <= limit for k in kept):
+                    kept.append(i)
+                    if eta < 1 and limit > 0.5:
+                        limit *= eta
+            found += [(record, label, scores[i], *all_boxes[i]) for i in kept]
+        if keep_top_k > -1:
+            best = sorted(found, key=lambda row: -row[2])[:keep_top_k]
+            found = [row for row in found if row in best]
+        rows += found
+    return np.array(rows).reshape(1, 1, -1, 7)
+
+
+def inputs(share=True):
+    centre, size = draws((PRIORS, 2), 3) / 8 + 0.5, np.abs(draws((PRIORS, 2), 4)) / 4 + 0.1
+    boxes = np.concatenate((centre - size / 2, centre + size / 2), 1)
+    priors = np.stack((boxes, np.abs(draws((PRIORS, 4), 5)) / 5)).reshape(1, 2, PRIORS * 4)
+    offsets = draws((RECORDS, PRIORS * 4 * (1 if share else CLASSES)), 6) / 2
+    return offsets, draws((RECORDS, PRIORS * CLASSES), 7) / 4 + 0.5, priors
+
+
+def text(fields):
+    return f'type: "DetectionOutput" detection_output_param {{ num_classes: {CLASSES} {fields} }}'
+
+
+def output(layer, *bottoms):
+    (top,) = run(layer, *map(torch.from_numpy, bottoms))
+    return top.numpy()
+
+
+@pytest.mark.parametrize(
+    "fields, options",
+    [
+        ("", {}),
+        ("code_type: CENTER_SIZE", {"code": "CENTER_SIZE"}),
+        ("code_type: CORNER_SIZE", {"code": "CORNER_SIZE"}),
+        ("variance_encoded_in_target: true", {"encoded": True}),
+        ("share_location: false", {"share": False}),
+        ("share_location: false background_label_id: 2", {"share": False, "background": 2}),
+        ("background_label_id: -1", {"background": -1}),
+        ("confidence_threshold: 0.5", {"threshold": 0.5}),
+        ("keep_top_k: 3", {"keep_top_k": 3}),
+        ("nms_param { nms_threshold: 0.1 top_k: 4 }", {"nms": 0.1, "top_k": 4}),
+        ("nms_param { nms_threshold: 0.9 eta: 0.5 }", {"nms": 0.9, "eta": 0.5}),
+        ("nms_param { nms_threshold: 1 } keep_top_k: 200", {"nms": 1.0, "keep_top_k": 200}),
+    ],
+)
+def test_detections(fields, options):
+    bottoms = inputs(options.get("share", True))
+    layer = make(text(fields), *(b.shape for b in bottoms))
+    wanted = detections(*bottoms, **options)
+    np.testing.assert_allclose(output(layer, *bottoms), wanted, rtol=1e-6)
+    assert layer.reshape(*(b.shape for b in bottoms)) == [(1, 1, 1, 7)]
+    assert 0 < wanted.shape[2] <= RECORDS * PRIORS * CLASSES
+
+
+def test_suppression_takes_something_away():
+    bottoms = inputs()
+    counts = [
+        output(
+            make(text(f"nms_param {{ nms_threshold: {t} }}"), *(b.shape for b in bottoms)), *bottoms
+        ).shape[2]
+        for t in (0.01, 0.3, 1)
+    ]
+    assert counts[0] < counts[1] < counts[2] == RECORDS * PRIORS * (CLASSES - 1)
+
+
+def test_no_detections():
+    bottoms = inputs()
+    layer = make(text("confidence_threshold: 2"), *(b.shape for b in bottoms))
+    assert output(layer, *bottoms).tolist() == [[[[0, *[-1] * 6], [1, *[-1] * 6]]]]
+
+
+def test_no_gradient():
+    bottoms = [torch.from_numpy(b).requires_grad_() for b in inputs()]
+    assert not make(text(""), *(b.shape for b in bottoms))(*bottoms).requires_grad
+
+
+SHAPES = [(RECORDS, PRIORS * 4), (RECORDS, PRIORS * CLASSES), (1, 2, PRIORS * 4)]
+
+ERRORS = [
+    Error('type: "DetectionOutput"', SHAPES, "num_classes must be set and above 0"),
+    Error(text("nms_param { nms_threshold: -1 }"), SHAPES, "nms_threshold is -1 and must be at least 0"),
+    Error(text("nms_param { eta: 1.5 }"), SHAPES, "eta is 1.5 and must be above 0 and at most 1"),
+    Error(text("visualize: true"), SHAPES, "visualize draws on a screen"),
+    Error(text(""), [(3, 28), *SHAPES[1:]], r"bottom 0 of shape \(3, 28\) has 3 records and bottom 1 .* 2"),
+    Error(
+        text("share_location: false"),
+        SHAPES,
+        r"bottom 0 of shape \(2, 28\) has 28 offsets a record, but the 7 priors of bottom 2 .* need 16 each, 112 in all",
+    ),
+    Error(
+        text(""),
+        [SHAPES[0], (2, 21), SHAPES[2]],
+        "has 21 confidences a record, but the 7 priors .* need 4 each",
+    ),
+]
+
+test_error = errors(ERRORS)
+
+
+@pytest.fixture
+def saving(tmp_path):
+    """The fields that save results, and two pictures to save them for."""
+    (tmp_path / "labels.prototxt").write_text(
+        "".join(f'item {{ name: "c{i}" label: {i} display_name: "C" }}\n' for i in range(CLASSES))
+    )
+    (tmp_path / "sizes.txt").write_text("000012 300 500\n000034 400 200\n")
+
+    def fields(format, more="", labels="labels.prototxt"):
+        return (
+            f'confidence_threshold: 0.8 save_output_param {{ output_directory: "{tmp_path}/out" '
+            f'output_name_prefix: "comp4_" output_format: "{format}" label_map_file: "{tmp_path}/{labels}" '
+            f'name_size_file: "{tmp_path}/sizes.txt" {more} }}'
+        )
+
+    return fields, tmp_path / "out"
+
+
+def expected(rows, sizes, move=lambda box, height, width: box):
+    for record, label, score, *box in rows[0, 0]:
+        height, width = sizes[int(record)]
+        x0, y0, x1, y1 = np.clip(move(np.array(box), height, width), 0, 1) * [width, height, width, height]
+        yield (
+            int(record),
+            int(label),
+            score,
+            [math.floor(v * 100 + 0.5) / 100 for v in (x0, y0, x1 - x0, y1 - y0)],
+        )
+
+
+SIZES = [(300, 500), (400, 200)]
+
+
+def test_results_as_voc(saving):
+    fields, folder = saving
+    bottoms = inputs()
+    rows = output(make(text(fields("VOC")), *(b.shape for b in bottoms)), *bottoms)
+    assert rows.shape[2] > 3
+    for label in range(1, CLASSES):
+        lines = [
+            f"{('000012', '000034')[n]} {s:.6g} {int(x)} {int(y)} {int(x) + int(w)} {int(y) + int(h)}\n"
+            for n, at, s, (x, y, w, h) in expected(rows, SIZES)
+            if at == label
+        ]
+        assert (folder / f"comp4_c{label}.txt").read_text() == "".join(lines)
+    assert not (folder / "comp4_c0.txt").exists()
+
+
+def test_results_as_coco_and_ilsvrc(saving):
+    fields, folder = saving
+    bottoms = inputs()
+    layer = make(text(fields("COCO")), *(b.shape for b in bottoms))
+    rows = output(layer, *bottoms)
+    output(layer, *bottoms)  # a second round over the pictures writes the same
+    found = json.loads((folder / "comp4_.json").read_text())
+    assert [(f["image_id"], f["category_id"]) for f in found] == [
+        ((12, 34)[n], f"c{label}") for n, label, _, _ in expected(rows, SIZES)
+    ]
+    np.testing.assert_allclose([f["bbox"] for f in found], [e[3] for e in expected(rows, SIZES)], atol=0.011)
+    output(make(text(fields("ILSVRC")), *(b.shape for b in bottoms)), *bottoms)
+    lines = (folder / "comp4_.txt").read_text().splitlines()
+    assert len(lines) == rows.shape[2] and lines[0].startswith(f"000012 {int(rows[0, 0, 0, 1])} ")
+
+
+def test_results_of_padded_pictures(saving):
+    """A picture of 300 x 500 fills 300 x 180 of 300 x 300: what lies in the padding is cut."""
+    fields, folder = saving
+    bottoms = inputs()
+    resize = "resize_param { resize_mode: FIT_LARGE_SIZE_AND_PAD height: 300 width: 300 }"
+    rows = output(make(text(fields("COCO", resize)), *(b.shape for b in bottoms)), *bottoms)
+
+    def move(box, height, width):
+        across = width > height
+        pad = (1 - min(height, width) / max(height, width)) / 2
+        for i in (1, 3) if across else (0, 2):
+            box[i] = (box[i] - pad) / (1 - 2 * pad)
+        return box
+
+    found = json.loads((folder / "comp4_.json").read_text())
+    np.testing.assert_allclose(
+        [f["bbox"] for f in found], [e[3] for e in expected(rows, SIZES, move)], atol=0.011
+    )
+
+
+@pytest.mark.parametrize(
+    "more, labels, match",
+    [
+        ("", "missing.prototxt", r"save_output_param: .*missing.prototxt: cannot be read.*correct the path"),
+        ("num_test_image: 3", "labels.prototxt", r"num_test_image is 3, but .*sizes.txt names 2 pictures"),
+    ],
+)
+def test_results_that_cannot_be_saved(saving, more, labels, match):
+    bottoms = inputs()
+    layer = make(text(saving[0]("VOC", more, labels)), *(b.shape for b in bottoms))
+    with pytest.raises(LayerError, match=match):
+        output(layer, *bottoms)
+
+
+def test_an_unknown_format(saving):
+    bottoms = inputs()
+    layer = make(text(saving[0]("XML")), *(b.shape for b in bottoms))
+    with pytest.raises(LayerError, match="output_format is 'XML'; use VOC, COCO or ILSVRC"):
+        output(layer, *bottoms)
