@@ -234,7 +234,7 @@ def _show(args: argparse.Namespace) -> int:
         if value is not None:
             print(f"{name}: {value:.2f} %")
     if row.published:
-        print(f"published log: {row.published}")
+        print(f"the authors' log: {row.published}")
     print(f"run: caffe-compat experiment run {row.id}\n\nsolver:\n{to_text(solver)}", end="")
     return 0
 

@@ -39,7 +39,7 @@ def curve(run: RunLog, quantity: str, x: str = "iteration") -> Curve:
 def _value(run: RunLog, quantity: str, row: Any) -> float | None:
     if quantity == "train loss":
         return row.loss
-    return accuracy(row) if quantity == "test accuracy" else loss(run, row)
+    return accuracy(run, row) if quantity == "test accuracy" else loss(run, row)
 
 
 def _interpolate(x: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -52,9 +52,12 @@ def _interpolate(x: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarra
 
 
 def smooth(values: np.ndarray, share: float) -> np.ndarray:
-    """The mean over a window of this share of the points, at least 3, centred; narrower at the ends."""
-    half = max(1, round(len(values) * share / 2))
+    """The mean over a centred window of this share of the points; at the ends, of what is there of it.
+
+    Few points want a wider window: it has 7 of them where there are 24 or more, and never less than 3.
+    """
+    half = max(1, min(3, len(values) // 8), round(len(values) * share / 2))
     total = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
-    reach = np.minimum(half, np.minimum(at, len(values) - 1 - at)) if len(values) else at
-    return (total[at + reach + 1] - total[at - reach]) / (2 * reach + 1)
+    first, stop = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
+    return (total[stop] - total[first]) / (stop - first)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from caffe_compat.errors import DataError, UsageError
 from caffe_compat.experiments import catalogue, estimate, results
-from caffe_compat.experiments.catalogue import FIGURES, ROWS, Figure, run_of
-from caffe_compat.experiments.curves import curve
+from caffe_compat.experiments.catalogue import ROWS, Figure, run_of
+from caffe_compat.experiments.curves import curve, smooth
 from caffe_compat.log.plot import Line, plot_lines
 from caffe_compat.log.read import RunLog, read_log
 
 ESTIMATED = "estimated learning rate"
+_MANY = 100  # points of a range test: so many scatter too much to be told apart, and are drawn smoothed too
+_WINDOW = 0.03
 
 
 def draw(
@@ -52,16 +56,16 @@ def draw(
         )
     both = {s[4] for s in sources} == {True, False}
     runs = {path: read_log(path) for _, _, _, path, _ in sources if figure.panels != (ESTIMATED,)}
-    panels = {
-        panel: [
-            line
-            for look, label, _, path, old in sources
-            for line in [_line(figure, panel, path, runs, label, look, faint=both and old)]
-            if len(line.x)
-        ]
-        for panel in figure.panels
-    }
-    panels = {panel: lines for panel, lines in panels.items() if lines}
+    panels: dict[str, list[Line]] = {}
+    for panel in figure.panels:
+        for look, label, _, path, old in sources:
+            line = _line(figure, panel, path, runs, label, look, faint=both and old)
+            if not len(line.x):
+                continue
+            if figure.x == catalogue.RATE and len(line.x) > _MANY and not both:
+                panels.setdefault(panel, []).append(line._replace(label="", faint=True))
+                line = line._replace(y=smooth(np.array(line.y), _WINDOW))
+            panels.setdefault(panel, []).append(line)
     if not panels:
         raise DataError(f"{name}: the logs have none of {', '.join(figure.panels)}")
     plot_lines(target, panels, figure.x, f"{name}: {figure.title}")
@@ -93,7 +97,3 @@ def _ours(figure: Figure, id: str, out: Path) -> tuple[Path, str] | None:
         return None
     path, result = min(found, key=lambda item: (item[1].label != "full", item[1].label, item[1].seed))
     return path, "" if result.label == "full" else f" ({result.label})"
-
-
-def names() -> Sequence[str]:
-    return list(FIGURES)

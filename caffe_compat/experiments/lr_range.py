@@ -17,14 +17,18 @@ import numpy as np
 
 from caffe_compat.errors import DataError
 from caffe_compat.experiments.curves import Curve, curve, smooth
+from caffe_compat.experiments.results import NAN_LOSS
 from caffe_compat.log.read import RunLog
 
 NEAR = 0.9  # of the peak: still on the plateau
 WIDE = 5.0  # a plateau so many times as wide as its first rate
 WINDOW = 0.1  # of the points, to smooth over
-_LEARNT = 2.0  # times the accuracy at the beginning: less is no training
+BEYOND = 10.0  # a rate of divergence below so many times the plateau's first rate bounds it
+_LEARNT, _GOOD = (
+    1.5,
+    0.6,
+)  # times the worst accuracy, and an accuracy that needs no such proof: less is no training
 _LEAST_POINTS = 8
-_FLOOR = 87.0  # the loss of scores that are NaN is 87.34
 _GROWN = 4.0  # times the first loss
 
 
@@ -40,7 +44,7 @@ class Suggestion:
     """
 
     score: str
-    initial: float
+    worst: float
     best: float
     peak: float
     start: float
@@ -62,7 +66,7 @@ class Suggestion:
 
 def divergence(first: float, loss: float) -> bool:
     """Whether a training loss says that the net has diverged; `first` is the loss at the beginning."""
-    return not np.isfinite(loss) or loss >= _FLOOR or loss > _GROWN * max(first, 1e-6)
+    return not np.isfinite(loss) or loss >= NAN_LOSS or loss > _GROWN * max(first, 1e-6)
 
 
 def analyse(run: RunLog) -> Suggestion:
@@ -107,23 +111,16 @@ def _plateau(score: str, points: Curve, diverged_at: float | None) -> Suggestion
     smoothed = smooth(points.y, WINDOW)
     at = int(smoothed.argmax() if higher else smoothed.argmin())
     best = float(smoothed[at])
-    initial = float(points.y[0])
+    worst = float(points.y.min() if higher else smoothed.max())
     # An accuracy must stay above a share of its peak, a loss must keep that share of what was won.
-    bound = NEAR * best if higher else best + (1 - NEAR) * (min(initial, float(np.max(smoothed))) - best)
+    bound = NEAR * best if higher else best + (1 - NEAR) * (worst - best)
     near = smoothed >= bound if higher else smoothed <= bound
-    before = np.flatnonzero(~near[:at])
-    after = np.flatnonzero(~near[at:])
-    first = int(before[-1]) + 1 if before.size else 0
-    # One dip does not end a plateau that the rest of the curve comes back to.
-    last = (
-        int(np.flatnonzero(near)[-1])
-        if near[at:].mean() >= NEAR
-        else at + (int(after[0]) - 1 if after.size else 0)
-    )
+    last = at + _reach(near[at:])
+    first = at - _reach(near[at::-1])
     inside = slice(first, last + 1)
     return Suggestion(
         score=score,
-        initial=initial,
+        worst=worst,
         best=best,
         peak=float(points.x[at]),
         start=float(points.x[first]),
@@ -134,6 +131,12 @@ def _plateau(score: str, points: Curve, diverged_at: float | None) -> Suggestion
         train_loss=None,
         test_loss=None,
     )
+
+
+def _reach(near: np.ndarray) -> int:
+    """How many points on, from the first, nearly all are near: a dip that the curve comes back from ends nothing."""
+    share = np.cumsum(near) / np.arange(1, len(near) + 1)
+    return int(np.flatnonzero(near & (share >= NEAR))[-1])
 
 
 def _ends(points: Curve, start: float, stop: float) -> tuple[float, float] | None:
@@ -148,23 +151,27 @@ def _judge(s: Suggestion) -> None:
     form = ".1%" if s.score == "test accuracy" else ".3g"
     wide = f"{s.width:.1f} times as wide as where it begins ({WIDE:g} or more is wide)"
     reasons = [
-        f"{s.score} {s.best:{form}} at its best, near rate {s.peak:.3g}; it began at {s.initial:{form}}",
+        f"{s.score} {s.best:{form}} at its best, near rate {s.peak:.3g}; {s.worst:{form}} at its worst",
         f"within {1 - NEAR:.0%} of that from rate {s.start:.3g} to {s.stable:.3g}: {wide}",
         f"single tests scatter by {s.wobble:{form}} around that",
     ]
     if s.diverged_at is not None:
-        reasons.append(f"the training loss diverged at rate {s.diverged_at:.3g}")
+        times = f", {s.diverged_at / s.start:.1f} times where the plateau begins" if s.start > 0 else ""
+        reasons.append(f"the training loss diverged at rate {s.diverged_at:.3g}{times}")
     elif s.stable >= s.last * 0.97:
         reasons.append(f"it holds to the end of the test, {s.last:.3g}: larger rates may work too")
     for name, ends in (("training", s.train_loss), ("test", s.test_loss)):
         if ends:
             way = "rises" if ends[1] > ends[0] else "falls"
             reasons.append(f"the {name} loss {way} along it, from {ends[0]:.3g} to {ends[1]:.3g}")
-    learnt = s.best >= _LEARNT * s.initial if s.score == "test accuracy" else s.best < 0.9 * s.initial
+    if s.score == "test accuracy":
+        learnt = s.best >= min(_GOOD, _LEARNT * s.worst)
+    else:
+        learnt = s.best < 0.9 * s.worst
     if not learnt:
         s.verdict = "not seen"
         reasons.append("the net hardly learnt at any of these rates: try smaller ones, or more iterations")
-    elif s.width < WIDE:
+    elif s.width < WIDE or (s.diverged_at is not None and s.diverged_at < BEYOND * s.start):
         s.verdict, s.max_lr = "not seen", s.peak
     else:
         regular = (

@@ -29,11 +29,12 @@ from caffe_compat.proto.binary import write_atomic
 FILE = "result.json"
 LOG = "train.log"
 ESTIMATE = "estimate.csv"
+NAN_LOSS = 87.0  # the softmax loss of scores that are NaN is 87.34
 
 
 @dataclass
 class Result:
-    """One finished run. Accuracies are fractions of 1, None where the net has no accuracy."""
+    """One finished run. Accuracies are fractions of 1, None where the net has none or had diverged."""
 
     id: str
     label: str
@@ -88,24 +89,29 @@ def machine(run: RunLog) -> str:
     return f"{names[0].strip() if names else platform.machine()}, {os.cpu_count()} cores"
 
 
-def accuracy(row: TestRow) -> float | None:
-    """The accuracy among a test's outputs."""
-    return next((value for name, value in row.outputs.items() if "acc" in name.lower()), None)
-
-
 def loss(run: RunLog, row: TestRow) -> float | None:
     """The loss among a test's outputs, or the one that test_compute_loss adds."""
     return next((value for name, value in row.outputs.items() if name in run.losses), row.loss)
 
 
+def accuracy(run: RunLog, row: TestRow) -> float | None:
+    """The accuracy among a test's outputs; None where scores were NaN, which Caffe counts as right."""
+    lost = loss(run, row)
+    if lost is not None and not lost < NAN_LOSS:
+        return None
+    return next((value for name, value in row.outputs.items() if "acc" in name.lower()), None)
+
+
 def from_log(run: RunLog, **known: Any) -> Result:
     """The result that a log tells, with what it cannot tell as `known`: id, label, seed, net, data, replicas ..."""
-    tested = [(a, row.iteration) for row in run.test if (a := accuracy(row)) is not None and math.isfinite(a)]
+    tested = [
+        (a, row.iteration) for row in run.test if (a := accuracy(run, row)) is not None and math.isfinite(a)
+    ]
     best, at = max(tested, key=lambda item: (item[0], -item[1])) if tested else (None, None)
     rows: list[Any] = [*run.train, *run.test]
     given: dict[str, Any] = {
         "iterations": max((row.iteration for row in rows), default=0),
-        "final_accuracy": accuracy(run.test[-1]) if run.test else None,
+        "final_accuracy": accuracy(run, run.test[-1]) if run.test else None,
         "best_accuracy": best,
         "best_iteration": at,
         "final_test_loss": loss(run, run.test[-1]) if run.test else None,

@@ -54,9 +54,8 @@ def plot_curves(
                 values += ys
         axis.set_ylabel(name)
         axis.grid(True, color="0.9")
-        finite = [value for value in values if 0 < value < float("inf")]
-        if name == "loss" and len(finite) == len(values) and max(finite) > 20 * min(finite):
-            axis.set_yscale("log")
+        if name == "loss":
+            _log_if_wide(axis, values)
     axes[0].legend(fontsize="small", framealpha=0.8)
     axes[-1].set_xlabel("iteration")
     axes[0].set_title(title)
@@ -108,7 +107,9 @@ def plot_lines(
     for axis, (name, lines) in zip(axes, panels.items(), strict=True):
         for line in lines:
             look = _look(line.look, "train" if line.faint else "test", line.y)
-            axis.plot(line.x, line.y, label=line.label, **look)
+            axis.plot(line.x, line.y, label=line.label or "_nolegend_", **look)
+        if name.endswith("loss"):
+            _log_if_wide(axis, [value for line in lines for value in line.y])
         for index, (what, x) in enumerate((marks or {}).items()):
             axis.axvline(
                 x, color="0.35", linestyle=_STYLES[(index + 1) % len(_STYLES)], linewidth=0.9, label=what
@@ -195,6 +196,13 @@ def _output_curves(
 def _curve(what: str, points: Sequence[tuple[int, float | None]]) -> list[tuple[str, list[int], list[float]]]:
     known = [(x, y) for x, y in points if y is not None]
     return [(what, [x for x, _ in known], [y for _, y in known])] if known else []
+
+
+def _log_if_wide(axis: Any, values: Sequence[float]) -> None:
+    """Losses that differ by more than a factor of 20 are read from a logarithmic axis."""
+    finite = [value for value in values if 0 < value < float("inf")]
+    if len(finite) == len(values) and max(finite) > 20 * min(finite):
+        axis.set_yscale("log")
 
 
 def _look(run: int, what: str, values: Sequence[float]) -> dict[str, Any]:
