@@ -60,7 +60,7 @@ def compare(
         for kind in ("random", "zero", "extreme") if at == 0 else ("random",):
             feeds, values = _feeds(plan, shapes, kind, random, preprocess)
             try:
-                ours = plan.run({n: torch.from_numpy(value) for n, value in values.items()})
+                ours = plan.run({n: torch.from_numpy(value) for n, value in values.items()}, shapes)
             except LayerError:
                 if kind == "zero":
                     raise
@@ -166,7 +166,7 @@ def _feeds(
     with plan.undisturbed():
         plan.propagate(shapes)
         values = {
-            plan.inputs[value]: _values(plan, value, shape, kind, random) for value, shape in shapes.items()
+            name: _values(plan, value, shapes[value], kind, random) for value, name in plan.inputs.items()
         }
     feeds = dict(values)
     if preprocess is not None:

@@ -61,6 +61,7 @@ class Graph:
     layer      the one that is writing now
     shapes     of inputs, bottoms and tops
     constants  by name, learned blobs among them
+    fills      values that are one number all over
     taken      names that no other value may get
     """
 
@@ -69,6 +70,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     shapes: dict[str, tuple[Dim, ...]] = field(default_factory=dict)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
+    fills: dict[str, float] = field(default_factory=dict)
     layer: Layer | None = None
 
     def __post_init__(self) -> None:

@@ -157,6 +157,9 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
     graph = Graph(opset, {*net.blob_names, *plan.outputs})
     for value, name in plan.inputs.items():
         graph.shapes[name] = sizes.shapes[value]
+    for value, number in plan.fills.items():
+        graph.layer = net.layers[value[0]]
+        names[value] = _fill(graph, plan, sizes, value, number)
     if preprocess is not None:
         value, name = preprocess.choose(plan)
         graph.layer = net.layers[value[0]]
@@ -181,6 +184,20 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
             graph.node("Identity", [names[value]], [name])
     graph.layer = None
     return graph
+
+
+def _fill(graph: Graph, plan: Plan, sizes: Open, value: Value, number: float) -> str:
+    """One number in the shape of a blob, as large as the inputs that it goes with."""
+    name, shape = plan.name(value), sizes.shapes[value]
+    lengths = [graph.constant([size]) if isinstance(size, int) else "" for size in shape]
+    if value in sizes.axes:
+        other = next(v for v in plan.inputs if sizes.words.get(v) == sizes.words[value])
+        lengths[sizes.axes[value]] = graph.size(plan.inputs[other], sizes.axes[other])
+        whole = graph.node("Concat", lengths, axis=0)
+    else:
+        whole = graph.constant([int(size) for size in shape])
+    graph.shapes[name], graph.fills[name] = shape, number
+    return graph.node("Expand", [graph.constant(number), whole], [name])
 
 
 # -- ONNX's messages ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from caffe_compat.errors import LayerError, NetError, nearest
 from caffe_compat.layers.base import Dim, Layer, Shape
+from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.recurrent import Recurrent
 from caffe_compat.net.net import Net
 
@@ -27,6 +28,7 @@ class Plan:
     layers   indices of the layers that are needed, in order; data layers among them
     sources  per layer of the net, the values that are its bottoms; Split layers are looked through
     inputs   what data layers make, and its blob's name
+    fills    what DummyData layers fill with one number, beside real inputs, and the number
     outputs  names in the file, and what they are; a loss layer has what a trained net shows in its place
     """
 
@@ -34,6 +36,7 @@ class Plan:
     layers: list[int] = field(default_factory=list)
     sources: list[list[Value]] = field(default_factory=list)
     inputs: dict[Value, str] = field(default_factory=dict)
+    fills: dict[Value, float] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
 
     def bottoms(self, i: int) -> list[Value]:
@@ -43,8 +46,12 @@ class Plan:
     # -- shapes ---------------------------------------------------------------------------------
 
     def input_shapes(self) -> Shapes:
-        """The shapes of the inputs as the net stands."""
-        return {value: self.net.blob_shapes[name] for value, name in self.inputs.items()}
+        """The shapes of the inputs and fills as the net stands."""
+        return {value: self.net.blob_shapes[self.name(value)] for value in (*self.inputs, *self.fills)}
+
+    def name(self, value: Value) -> str:
+        """The blob's name."""
+        return self.net.top_names[value[0]][value[1]]
 
     def propagate(self, inputs: Shapes, stretched: int | None = None) -> Shapes:
         """The shape of every value for inputs of these; raises LayerError where they do not fit.
@@ -71,10 +78,15 @@ class Plan:
 
     # -- values ---------------------------------------------------------------------------------
 
-    def run(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs for these inputs, by this package. The net is left as it was."""
-        net = self.net
+    def run(self, feeds: dict[str, Tensor], shapes: Shapes | None = None) -> dict[str, Tensor]:
+        """The outputs for these inputs, by this package. The net is left as it was.
+
+        `shapes` are those of inputs and fills, if they are not as the net stands.
+        """
+        net, shapes = self.net, self.input_shapes() if shapes is None else shapes
         values = {value: feeds[name].to(net.device, net.context.dtype) for value, name in self.inputs.items()}
+        for value, number in self.fills.items():
+            values[value] = torch.full(shapes[value], number, device=net.device, dtype=net.context.dtype)
         with self.undisturbed(), torch.no_grad():
             self.propagate({value: tuple(data.shape) for value, data in values.items()})
             for i in self.layers:
@@ -190,12 +202,27 @@ def make_plan(net: Net, wanted: Sequence[str] | None = None) -> Plan:
             plan.inputs.update({(i, k): name for k, name in tops if (i, k) in used})
         elif not writes(layer):
             Layer.to_onnx(layer, None, [], [])  # type: ignore[arg-type]  # says that it cannot
+    plan.fills = _fills(plan)
     for value, shape in plan.input_shapes().items():
         if 0 in shape:
             net.layers[value[0]].fail(
-                f"cannot be exported: input '{plan.inputs[value]}' has the shape {shape}; give it one, in input_param"
+                f"cannot be exported: input '{plan.name(value)}' has the shape {shape}; give it one, in input_param"
             )
     return plan
+
+
+def _fills(plan: Plan) -> dict[Value, float]:
+    """Take what is constant out of the inputs, unless nothing else is left."""
+    fills = {}
+    for i, k in plan.inputs:
+        layer = plan.net.layers[i]
+        if isinstance(layer, DummyData) and layer.fillers[k].type == "constant":
+            fills[i, k] = float(layer.fillers[k].value)
+    if len(fills) == len(plan.inputs):
+        return {}
+    for value in fills:
+        del plan.inputs[value]
+    return fills
 
 
 def _is_probability(layer: Layer, top: int) -> bool:
@@ -303,7 +330,6 @@ def open_shapes(plan: Plan, dynamic: bool | None) -> Open:
                 sizes.append((word, known[i, 0][layer.dynamic_axis], plan.propagate(base, stretched=i)))
     shapes: dict[Value, tuple[Dim, ...]] = {}
     for value, shape in known.items():
-        name = plan.net.top_names[value[0]][value[1]]
         dims: list[Dim] = list(shape)
         for axis, n in enumerate(shape):
             for word, size, trial in sizes:
@@ -312,7 +338,7 @@ def open_shapes(plan: Plan, dynamic: bool | None) -> Open:
                 if trial[value][axis] == 2 * n and n % size == 0:
                     dims[axis] = word if n == size else f"{n // size}*{word}"
                 else:
-                    dims[axis] = f"{name}_{axis}"
+                    dims[axis] = f"{plan.name(value)}_{axis}"
         shapes[value] = tuple(dims)
     axes = {value: axis for _, group in groups for value, axis in group.items()}
     words = {value: word for word, group in groups for value in group}
@@ -322,22 +348,26 @@ def open_shapes(plan: Plan, dynamic: bool | None) -> Open:
 def _groups(plan: Plan, base: Shapes) -> list[tuple[str, dict[Value, int]]]:
     """Inputs whose batch axes change together, or none. Raises LayerError if none can change."""
     able = [value for value, shape in base.items() if shape]
-    alone = [value for value in able if _fits(plan, base, {value: 0})]
-    tied = [value for value in able if value not in alone]
-    groups = [(plan.inputs[value], {value: 0}) for value in alone]
+    alone = [value for value in able if value not in plan.fills and _fits(plan, base, {value: 0})]
+    tied = [value for value in able if value not in alone and value not in plan.fills]
+    filled = [value for value in able if value in plan.fills]
+    groups = [(plan.name(value), {value: 0}) for value in alone]
     # Recurrent layers have the streams on axis 1, and some inputs are the same for every batch: None.
     choices = itertools.product((0, 1, None), repeat=len(tied)) if len(tied) < 6 else [(0,) * len(tied)]
     for choice in sorted(choices, key=lambda axes: (axes.count(None), [axis or 0 for axis in axes])):
-        trial = {value: axis for value, axis in zip(tied, choice, strict=True) if axis is not None}
-        if (
-            trial
-            and all(axis < len(base[value]) for value, axis in trial.items())
-            and _fits(plan, base, trial)
-        ):
-            groups.insert(0, ("", trial))
-            break
+        for fill in (0, None) if filled else (None,):
+            given = zip([*tied, *filled], [*choice, *[fill] * len(filled)], strict=True)
+            trial = {value: axis for value, axis in given if axis is not None}
+            real = any(value not in plan.fills for value in trial)
+            if real and all(axis < len(base[v]) for v, axis in trial.items()) and _fits(plan, base, trial):
+                groups.insert(0, ("", trial))
+                return _named(groups)
     if able and not groups:
         plan.propagate(double(base, dict.fromkeys(able, 0)))  # raises what keeps them from changing
+    return _named(groups)
+
+
+def _named(groups: list[tuple[str, dict[Value, int]]]) -> list[tuple[str, dict[Value, int]]]:
     return [("N" if n == 0 else f"N_{name}", axes) for n, (name, axes) in enumerate(groups)]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import ExportError
 from caffe_compat.export.graph import Graph
 from caffe_compat.export.plan import Plan, Value
-from caffe_compat.layers.base import ONNX_FLOAT
-from caffe_compat.layers.base_data import PictureLayer
+from caffe_compat.layers.base import ONNX_FLOAT, TEST
 from caffe_compat.net.net import Net
 from caffe_compat.proto.binary import read_binaryproto
 
@@ -81,7 +82,7 @@ def preprocess_of(
 
     Raises ExportError for a mean of another shape.
     """
-    layer = next((layer for layer in net.layers if isinstance(layer, PictureLayer)), None)
+    layer = next((layer for layer in net.layers if layer.param.HasField("transform_param")), None)
     source = "options"
     mean: np.ndarray | None = None
     if mean_file:
@@ -91,7 +92,9 @@ def preprocess_of(
         mean = np.array(mean_values)
     elif scale is None and layer is not None:
         source = f"transform_param of layer '{layer.name}'"
-        transform = layer.transform
+        transform = Transformer(
+            layer.param.transform_param, TEST, torch.Generator(), layer.fail, net.context.root
+        )
         scale, blob = transform.scale, blob or layer.param.top[0]
         given = transform.mean if transform.mean is not None else transform.mean_values
         mean = None if given is None else given.cpu().numpy()

@@ -14,6 +14,7 @@ from caffe_compat.export.graph import Graph, Node
 def simplify(graph: Graph, outputs: Collection[str]) -> None:
     """Run all passes; `outputs` are values that must keep their names and what they hold."""
     remove_identities(graph, outputs)
+    pad_with_fills(graph)
     fold_affine(graph, outputs)
     remove_unread(graph, outputs)
 
@@ -33,6 +34,25 @@ def remove_identities(graph: Graph, outputs: Collection[str]) -> None:
         graph.nodes.remove(copy)
         for node in graph.nodes:
             node.rename(target, source)
+
+
+def pad_with_fills(graph: Graph) -> None:
+    """A Concat of one value and fills of one number, before or after it, becomes a Pad."""
+    for node in graph.nodes:
+        if node.op_type != "Concat":
+            continue
+        axis, real = node.attributes["axis"], [name for name in node.inputs if name not in graph.fills]
+        numbers = {graph.fills[name] for name in node.inputs if name in graph.fills}
+        if len(real) != 1 or len(numbers) != 1:
+            continue
+        at, shapes = node.inputs.index(real[0]), [graph.shapes[name] for name in node.inputs]
+        lengths = [shape[axis] for shape in shapes]
+        if any(isinstance(n, str) for i, n in enumerate(lengths) if i != at):
+            continue
+        pads = np.zeros((2, len(shapes[at])), np.int64)
+        pads[:, axis] = sum(map(int, lengths[:at])), sum(map(int, lengths[at + 1 :]))
+        node.op_type, node.attributes = "Pad", {}
+        node.inputs = [real[0], graph.constant(pads.reshape(-1)), graph.constant(numbers.pop())]
 
 
 class Affine(NamedTuple):

@@ -1,0 +1,172 @@
+"""`caffe-compat export`: a trained net as an ONNX file."""
+
+import argparse
+from typing import Any
+
+from caffe_compat.cli import common
+from caffe_compat.errors import UsageError, WeightsError
+
+HELP = "write a trained net as an ONNX file, checked against this package's own numbers"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    common.add_model(parser, required=False)
+    parser.add_argument("--solver", metavar="FILE", help="instead of --model: the TEST net of this solver")
+    common.add_weights(parser, required=True)
+    parser.add_argument("--onnx", required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--outputs",
+        metavar="A,B",
+        help="blobs to be the outputs; default: those nobody reads, losses left out",
+    )
+    parser.add_argument(
+        "--opset", type=int, metavar="N", help="version of ONNX's operators, from 13 (default: 18)"
+    )
+    batch = parser.add_mutually_exclusive_group()
+    batch.add_argument(
+        "--dynamic-batch",
+        action="store_true",
+        default=None,
+        help="fail if a layer fixes the batch size; the default leaves it open where it can be",
+    )
+    batch.add_argument(
+        "--static-batch", dest="dynamic_batch", action="store_false", help="fix the batch size to the net's"
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="BLOB=SHAPE",
+        help="the shape of a blob that data makes, such as data=1,3,224,224, to do without the data; may be repeated",
+    )
+    parser.add_argument(
+        "--preprocess",
+        action="store_true",
+        help="take uint8 pictures, with the mean and scale of the net's transform_param or of the options below inside",
+    )
+    parser.add_argument("--mean-file", default="", metavar="FILE", help="the mean picture, a binaryproto")
+    parser.add_argument(
+        "--mean-value", default="", metavar="B,G,R", help="the mean of each channel, or one for all"
+    )
+    parser.add_argument(
+        "--scale", type=float, metavar="X", help="what pictures less the mean are multiplied by"
+    )
+    parser.add_argument(
+        "--external-data",
+        action="store_true",
+        default=None,
+        help="put the weights into FILE.data; done anyway if they are above 2 GB",
+    )
+    parser.add_argument("--no-check", action="store_true", help="do not run the file with ONNX Runtime")
+    parser.add_argument(
+        "--check-data",
+        metavar="DB",
+        help="also count on how many pictures of a database the top class agrees",
+    )
+    parser.add_argument("-n", type=int, default=1000, metavar="N", help="how many of these (default: 1000)")
+    common.add_state(parser)
+    common.add_root(parser)
+    common.add_python_layers(parser)
+    common.add_extensions(parser)
+    common.add_ignore_unknown(parser)
+    common.add_set(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from caffe_compat.cli.models import find_net
+    from caffe_compat.export.check import agreement
+    from caffe_compat.export.onnx import USUAL_OPSET, export_onnx
+    from caffe_compat.export.plan import make_plan
+    from caffe_compat.export.preprocess import preprocess_of
+    from caffe_compat.log.write import WARNING, Log
+    from caffe_compat.net import weights
+
+    if bool(args.model) == bool(args.solver):
+        raise UsageError("give --model or --solver, one of them")
+    if args.n < 1:
+        raise UsageError(f"-n {args.n} is below 1")
+    if args.mean_file and args.mean_value:
+        raise UsageError("--mean-file and --mean-value are both given; keep one")
+    common.set_python_layers(args.allow_python_layers)
+    common.import_modules(args.imports)
+    log = Log(progress=False, level=WARNING)
+    args.net = args.model or args.solver
+    args.phase = args.phase or "TEST"
+    net = _build(find_net(args, log), args, log)
+    outputs = [name.strip() for name in args.outputs.split(",")] if args.outputs else None
+    plan = make_plan(net, outputs)
+    files = [common.locate(args.root, name.strip()) for name in args.weights.split(",")]
+    for file in files:
+        weights.copy_trained_layers_from(net, file)
+    _check_complete(plan, files)
+    scaling = preprocess_of(net, _located(args, args.mean_file), _numbers(args.mean_value), args.scale)
+    report = export_onnx(
+        net,
+        args.onnx,
+        outputs=outputs,
+        opset=USUAL_OPSET if args.opset is None else args.opset,
+        dynamic_batch=args.dynamic_batch,
+        preprocess=scaling if args.preprocess else None,
+        external_data=args.external_data,
+        check=not args.no_check,
+        sources=[common.locate(args.root, args.net), *files],
+    )
+    print(report)
+    if args.check_data:
+        database = common.locate(args.root, args.check_data)
+        same, count = agreement(plan, args.onnx, database, args.n, scaling, args.preprocess)
+        print(f"top-1 agreement on {database}: {same} of {count}")
+    return 0
+
+
+def _build(param: Any, args: argparse.Namespace, log: Any) -> Any:
+    """The net, with the data layers whose shapes are given not looking at their data."""
+    from caffe_compat.errors import NetError, nearest
+    from caffe_compat.inspect.outline import StandIn
+    from caffe_compat.layers.base import Context, create_layer
+    from caffe_compat.net.net import Net
+
+    given = common.shapes(args.input)
+
+    def create(layer: Any, phase: int, context: Context, log: Any) -> Any:
+        known = [given[top] for top in layer.top if top in given]
+        if not known or layer.bottom:
+            return create_layer(layer, phase, context, log)
+        shapes = [given.get(top, known[0][:1]) for top in layer.top]  # labels: one a record
+        return StandIn(layer, phase, context, shapes)
+
+    context = Context(root=args.root, ignore_unknown=args.ignore_unknown)
+    net = Net(param, context=context, log=log, create=create)
+    for name in given:
+        if name not in net.blob_shapes:
+            raise NetError(f"--input {name}: the net has no such blob{nearest(name, net.blob_names)}")
+    return net
+
+
+def _check_complete(plan: Any, files: list[str]) -> None:
+    """Raise WeightsError if layers that go into the file have got no values."""
+    from caffe_compat.net.weights import shapes_in
+
+    found = {name for file in files for name in shapes_in(file)}
+    layers = [plan.net.layers[i] for i in plan.layers]
+    missing = [layer for layer in layers if len(layer.blobs) and layer.name not in found]
+    if missing:
+        words = [
+            f"'{layer.name}' {', '.join(str(tuple(blob.shape)) for blob in layer.blobs)}" for layer in missing
+        ]
+        more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+        raise WeightsError(
+            f"{','.join(files)}: no values for {len(missing)} of the layers to export: {'; '.join(words[:5])}{more}; "
+            "give the file that has them, too (--weights a,b), or outputs that do without them"
+        )
+
+
+def _located(args: argparse.Namespace, path: str) -> str:
+    return common.locate(args.root, path) if path else ""
+
+
+def _numbers(words: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in words.split(",")) if words else ()
+    except ValueError as error:
+        raise UsageError(f"--mean-value '{words}' is not numbers such as 104,117,123") from error
