@@ -1,0 +1,149 @@
+"""AnnotatedData: batches of pictures and their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caffe_compat.data.annotated import CORNERS, Annotated, Augment, as_planes, parse, project
+from caffe_compat.data.base import open_source
+from caffe_compat.data.feed import Ahead, blocks
+from caffe_compat.errors import DataError
+from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base_data import SeededPictureLayer
+from caffe_compat.proto import DataParameter, ResizeParameter
+
+_KNOWN = ("batch_sampler", "label_map_file", "anno_type")
+
+
+@layer("AnnotatedData")
+class AnnotatedData(SeededPictureLayer):
+    """tops = (transformed pictures, their boxes) of the next batch_size AnnotatedDatum records, in key order
+
+    Fork: weiliu89/caffe (SSD), src/caffe/layers/annotated_data_layer.cpp
+    Tops: 0 pictures (batch_size, C, H, W); 1 boxes (1, 1, G, 8), G changing from batch to batch: place in the batch,
+    label, instance, xmin, ymin, xmax, ymax (shares of the picture), difficult; a row of -1 if there are none.
+    Records without a type, where anno_type is not set either, have their label in top 1: (batch_size,).
+    A picture is distorted, expanded, cut to a sample drawn of those that all batch_samplers found, and resized; then
+    cropped and mirrored; its boxes with it. Distortion works on all records, also on those that are not encoded.
+    What is drawn follows from the layer's seed and the record's position alone.
+    """
+
+    num_top = (1, 2)
+    fork_fields = (
+        "annotated_data_param",
+        "transform_param.resize_param",
+        "transform_param.distort_param",
+        "transform_param.expand_param",
+        "transform_param.emit_constraint",
+    )
+
+    def open(self) -> None:
+        super().open()
+        p, own = self.param.data_param, self.param.annotated_data_param
+        unknown = [field.name for field, _ in own.ListFields() if field.name not in _KNOWN]
+        if unknown:
+            self.fail(
+                f"annotated_data_param.{unknown[0]}: a fork of Caffe's, which this layer does not act on; remove it"
+            )
+        if p.batch_size == 0:
+            self.fail("data_param.batch_size must be set and above 0")
+        self.batch_size = p.batch_size
+        self.order = self.mine()
+        resize = self.param.transform_param.resize_param
+        if resize.resize_mode == ResizeParameter.FIT_SMALL_SIZE and p.batch_size != 1:
+            self.fail(
+                f"resize_param.resize_mode is FIT_SMALL_SIZE, whose pictures differ in size, and batch_size is "
+                f"{p.batch_size}; use batch_size 1 or another resize_mode"
+            )
+        self.augment = Augment(self.param.transform_param, own.batch_sampler, self.fail)
+        try:
+            self.source = open_source(DataParameter.DB.Name(p.backend), p.source, self.context.root)
+            first, typed = parse(self.source.read(0), self.transform.colour, self._name(0))
+        except DataError as error:
+            self.bad_data(str(error))
+        self.has_boxes = typed or own.HasField("anno_type")
+        if self.has_boxes and len(self.held) > 1 and len(self.param.top) > 1:
+            self.fail(
+                f"serves {len(self.held)} replicas in one process, but its boxes are no rows that can be dealt out; "
+                "run one process a replica (torchrun), or one replica"
+            )
+        self.draw_seed()
+        ready = self.augment.resized(first, np.random.default_rng(0))
+        self.top_shape = self.transform.top_shape(as_planes(ready).shape, lambda: self._name(0))
+        self.first_boxes = max(1, len(first.boxes))
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        labels = (1, 1, self.first_boxes, 8) if self.has_boxes else (self.batch_size,)
+        return [(self.batch_size, *self.top_shape), labels][: len(self.param.top)]
+
+    def guess(self) -> list[Shape]:
+        return [super().guess()[0], (1, 1, 1, 8)][: len(self.param.top)]
+
+    def load(self, device: torch.device) -> tuple[Tensor, ...]:
+        step = self.batch_size * self.replicas
+        if self._ahead is None:
+            self._ahead = Ahead(
+                blocks(self.source, self.position, step), self._block, self.param.data_param.prefetch
+            )
+        try:
+            pictures, labels, draws, start = self._ahead.next()
+        except DataError as error:
+            self.bad_data(str(error))
+        same = all(picture.shape == pictures[0].shape for picture in pictures)
+        batch = torch.from_numpy(np.stack(pictures)) if same else pictures
+        data = self.transformed(batch, draws, device, lambda i: self._name(start + self.order[i]))
+        self.position += step
+        return (data, labels.to(device, self.context.dtype))[: len(self.param.top)]
+
+    def _block(self, block: tuple[int, Sequence[Any]]) -> tuple[list[np.ndarray], Tensor, Tensor, int]:
+        """Pictures, boxes or labels, and the draws of mirror and crop, of what is served here of a step's records."""
+        start, values = block
+        pictures, labels, rows, draws = [], [], [], []
+        for place, i in enumerate(self.order.tolist()):
+            record, _ = parse(values[i], self.transform.colour, self._name(start + i))
+            random = np.random.default_rng((self._seed, start + i))
+            record = self.augment(record, random)
+            draw = random.integers(0, 1 << 32, bool(self.transform.mirror) + 2 * self.transform.random_crop)
+            boxes = self._cropped(record, draw)
+            rows.append(np.concatenate((np.full((len(boxes), 1), place, np.float32), boxes), 1))
+            pictures.append(as_planes(record))
+            labels.append(record.label)
+            draws.append(draw)
+        if not self.has_boxes:
+            top = np.array(labels, np.float32)
+        else:
+            found = np.concatenate(rows)
+            top = (found if len(found) else np.full((1, 8), -1, np.float32))[None, None]
+        return (
+            pictures,
+            torch.from_numpy(top),
+            torch.from_numpy(np.array(draws).reshape(len(draws), -1)),
+            start,
+        )
+
+    def _cropped(self, record: Annotated, draw: np.ndarray) -> np.ndarray:
+        """The boxes after the crop and the mirror that the transformation will do to the picture."""
+        size, (height, width) = self.transform.crop, record.picture.shape[:2]
+        crop = np.array([0, 0, 1, 1], np.float32)
+        if size and size <= min(height, width):
+            if self.transform.random_crop:
+                top, left = int(draw[-2]) % (height - size + 1), int(draw[-1]) % (width - size + 1)
+            else:
+                top, left = (height - size) // 2, (width - size) // 2
+            crop = np.array(
+                [left / width, top / height, (left + size) / width, (top + size) / height], np.float32
+            )
+        boxes = project(record.boxes, crop, self.augment.emit)
+        if self.transform.mirror and draw[0] % 2 == 1:
+            boxes[:, CORNERS] = np.stack((1 - boxes[:, 4], boxes[:, 3], 1 - boxes[:, 2], boxes[:, 5]), 1)
+        return boxes
+
+    def _name(self, position: int) -> str:
+        position = int(position) % len(self.source)
+        key = self.source.keys[position].decode("utf-8", "replace")
+        return f"record {position} (key {key!r}) of '{self.source.path}'"

@@ -1,0 +1,303 @@
+"""AnnotatedData: what is drawn on a picture stays in its box, whatever is done to both."""
+
+import numpy as np
+import pytest
+
+from caffe_compat.data import annotated, lmdb
+from caffe_compat.data.images import encode
+from caffe_compat.errors import DataError, LayerError
+from caffe_compat.layers.base import TEST, Context, create_layer
+from caffe_compat.proto import (
+    AnnotatedDatum,
+    BatchSampler,
+    DistortionParameter,
+    EmitConstraint,
+    NetParameter,
+    ResizeParameter,
+    SampleConstraint,
+)
+from caffe_compat.proto.text import parse
+from tests.layers.data_harness import CPU, assert_resumes, load, make
+
+SOURCE = 'type: "AnnotatedData" data_param { source: "x" batch_size: %d backend: LMDB } '
+HEIGHT, WIDTH = 60, 80
+BOX = [20, 16, 48, 40]  # xmin, ymin, xmax, ymax in pixels
+COUNT = 5
+
+
+def picture(number):
+    """Dark, with a bright box; its first corner moves with the number."""
+    pixels = np.full((3, HEIGHT, WIDTH), 10, np.uint8)
+    pixels[:, BOX[1] + number : BOX[3], BOX[0] + 2 * number : BOX[2]] = 250
+    return pixels
+
+
+def record(number, typed=True, encoded=False):
+    message = AnnotatedDatum()
+    message.datum.label = 40 + number
+    if encoded:
+        message.datum.data, message.datum.encoded = encode(picture(number).transpose(1, 2, 0), "png"), True
+    else:
+        message.datum.channels, message.datum.height, message.datum.width = 3, HEIGHT, WIDTH
+        message.datum.data = picture(number).tobytes()
+    if typed:
+        message.type = AnnotatedDatum.BBOX
+    if number != 3:  # one picture has no boxes
+        group = message.annotation_group.add(group_label=number + 1)
+        box = group.annotation.add(instance_id=7).bbox
+        box.xmin, box.ymin = (BOX[0] + 2 * number) / WIDTH, (BOX[1] + number) / HEIGHT
+        box.xmax, box.ymax, box.difficult = BOX[2] / WIDTH, BOX[3] / HEIGHT, number == 1
+        group.annotation.add(instance_id=8).bbox.CopyFrom(box)
+    return message.SerializeToString()
+
+
+@pytest.fixture
+def root(tmp_path):
+    lmdb.write(str(tmp_path / "x"), ((b"%02d" % i, record(i)) for i in range(COUNT)))
+    return str(tmp_path)
+
+
+def rows(label):
+    return label[0, 0]
+
+
+def drawn(pixels):
+    """The corners, in shares, of what is bright in a picture (C, H, W)."""
+    bright = pixels.max(0) > 130
+    ys, xs = bright.any(1).nonzero()[0], bright.any(0).nonzero()[0]
+    height, width = bright.shape
+    return np.array([xs[0] / width, ys[0] / height, (xs[-1] + 1) / width, (ys[-1] + 1) / height])
+
+
+def check_boxes(layer, batches, slack):
+    """Every box of every batch is where its picture is bright; how many there were."""
+    seen = 0
+    for pictures, boxes in load(layer, batches):
+        for row in rows(boxes):
+            if row[0] < 0:
+                continue
+            np.testing.assert_allclose(row[3:7], drawn(pictures[int(row[0])]), atol=slack)
+            seen += 1
+    return seen
+
+
+def test_records_in_order(root):
+    layer = make(SOURCE % 3, root=root)
+    assert layer.reshape() == [(3, 3, HEIGHT, WIDTH), (1, 1, 2, 8)]
+    (first, boxes), (second, more) = load(layer, 2)
+    np.testing.assert_array_equal(first, np.stack([picture(i) for i in range(3)]))
+    np.testing.assert_array_equal(second, np.stack([picture(i) for i in (3, 4, 0)]))
+    assert rows(boxes)[:, :3].tolist() == [[i, i + 1, k] for i in range(3) for k in (7, 8)]
+    assert rows(boxes)[:, 7].tolist() == [0, 0, 1, 1, 0, 0]
+    assert rows(more)[:, 0].tolist() == [1, 1, 2, 2]  # the first has none
+    np.testing.assert_allclose(rows(boxes)[0, 3:7], drawn(picture(0)))
+
+
+def test_no_boxes_at_all(root):
+    layer = make(SOURCE % 1, root=root)
+    assert [rows(label).tolist() for _, label in load(layer, 4)][3] == [[-1] * 8]
+
+
+def test_records_without_a_type_have_a_label(tmp_path):
+    lmdb.write(str(tmp_path / "x"), ((b"%02d" % i, record(i, typed=False)) for i in range(COUNT)))
+    layer = make(SOURCE % 2, root=str(tmp_path))
+    assert layer.reshape()[1] == (2,) and load(layer)[0][1].tolist() == [40, 41]
+    typed = make(SOURCE % 2 + "annotated_data_param { anno_type: BBOX }", root=str(tmp_path))
+    assert typed.reshape()[1] == (1, 1, 2, 8) and load(typed)[0][1].shape == (1, 1, 4, 8)
+
+
+def test_pictures_alone_and_encoded(tmp_path):
+    lmdb.write(str(tmp_path / "x"), ((b"%02d" % i, record(i, encoded=True)) for i in range(COUNT)))
+    layer = make(SOURCE % 2, top=1, root=str(tmp_path))
+    ((pictures,),) = load(layer)
+    assert layer.reshape() == [(2, 3, HEIGHT, WIDTH)]
+    np.testing.assert_array_equal(pictures[1], picture(1))
+
+
+@pytest.mark.parametrize(
+    "fields, slack",
+    [
+        ("mirror: true", 1e-6),
+        ("crop_size: 44", 1e-6),
+        ("mirror: true resize_param { height: 120 width: 40 }", 0.03),
+        ("resize_param { height: 50 width: 90 interp_mode: AREA interp_mode: CUBIC interp_mode: NEAREST }", 0.03),
+        ("resize_param { height: 90 width: 90 resize_mode: FIT_LARGE_SIZE_AND_PAD }", 0.03),
+        ("resize_param { height: 90 width: 200 resize_mode: FIT_LARGE_SIZE_AND_PAD }", 0.03),
+        ("expand_param { prob: 1 max_expand_ratio: 3 } resize_param { height: 240 width: 240 }", 0.02),
+        ("mirror: true crop_size: 70 resize_param { height: 80 width: 90 }", 0.04),
+        (("distort_param { brightness_prob: 1 brightness_delta: 20 contrast_prob: 1 contrast_lower: 0.8 "
+         "contrast_upper: 1.2 random_order_prob: 1 hue_prob: 1 hue_delta: 18 saturation_prob: 1 "
+         "saturation_lower: 0.5 saturation_upper: 1.5 }"), 1e-6),
+    ],
+)  # fmt: skip
+def test_boxes_follow_the_picture(root, fields, slack):
+    layer = make(SOURCE % 4 + f"transform_param {{ {fields} }}", root=root)
+    assert check_boxes(layer, 5, slack) >= 20
+
+
+def test_samples_follow_the_picture(root):
+    sampler = (
+        "annotated_data_param { batch_sampler { max_sample: 1 max_trials: 50 sampler { min_scale: 0.3 max_scale: 1 "
+        "min_aspect_ratio: 0.5 max_aspect_ratio: 2 } sample_constraint { min_jaccard_overlap: 0.1 } } }"
+    )
+    resize = (
+        "transform_param { resize_param { height: 200 width: 200 } emit_constraint { emit_type: CENTER } }"
+    )
+    layer = make(SOURCE % 4 + sampler + resize, root=root)
+    shapes = []
+    for pictures, boxes in load(layer, 5):
+        for row in rows(boxes)[::2]:
+            if row[0] >= 0:
+                np.testing.assert_allclose(row[3:7], drawn(pictures[int(row[0])]), atol=0.06)
+                shapes.append(row[3:7].tolist())
+    assert len(shapes) > 8 and len({tuple(s) for s in shapes}) > 5
+
+
+def test_small_sides_fit(root):
+    resize = "transform_param { resize_param { height: 120 width: 120 resize_mode: FIT_SMALL_SIZE } }"
+    layer = make(SOURCE % 1 + resize, root=root)
+    assert layer.reshape()[0] == (1, 3, 120, 160)
+    assert check_boxes(layer, 3, 0.02) == 6
+    with pytest.raises(
+        LayerError, match="FIT_SMALL_SIZE, whose pictures differ in size, and batch_size is 2"
+    ):
+        make(SOURCE % 2 + resize, root=root)
+
+
+def test_it_goes_on_where_it_was(root):
+    fields = "transform_param { mirror: true expand_param { max_expand_ratio: 2 } resize_param { height: 50 width: 40 } }"
+    assert_resumes(lambda seed: make(SOURCE % 2 + fields, root=root, seed=seed))
+
+
+def test_processes_share_the_records(root):
+    fields = "transform_param { mirror: true }"
+    whole = load(make(SOURCE % 4 + fields, root=root))[0]
+    for rank in range(2):
+        part, boxes = load(make(SOURCE % 2 + fields, root=root, replicas=2, rank=rank))[0]
+        np.testing.assert_array_equal(part, whole[0][rank::2])
+        mine = rows(whole[1])[np.isin(rows(whole[1])[:, 0], (rank, rank + 2))]
+        np.testing.assert_array_equal(rows(boxes)[:, 1:], mine[:, 1:])
+
+
+def test_shapes_without_the_source():
+
+    text = SOURCE % 4 + "transform_param { resize_param { height: 30 width: 40 } }"
+    (param,) = parse(f'layer {{ name: "d" top: "a" top: "b" {text} }}', NetParameter).layer
+    assert create_layer(param, TEST, Context()).guess() == [(4, 3, 30, 40), (1, 1, 1, 8)]
+
+
+@pytest.mark.parametrize(
+    "fields, match",
+    [
+        (
+            "transform_param { resize_param { height: 30 } }",
+            "resize_param is 30 x 0; height and width must both",
+        ),
+        (
+            "transform_param { resize_param { height: 3 width: 3 height_scale: 2 } }",
+            "has height_scale 2 and width_scale 0",
+        ),
+        (
+            "transform_param { distort_param { contrast_lower: 2 contrast_upper: 1 } }",
+            "contrast_lower 2 and contrast_upper 1",
+        ),
+        ("transform_param { distort_param { hue_delta: -1 } }", "hue_delta is -1 and must be at least 0"),
+        (
+            "annotated_data_param { batch_sampler { sampler { max_scale: 2 } } }",
+            "min_scale 1 and max_scale 2; use 0 < min_scale",
+        ),
+        (
+            "annotated_data_param { batch_sampler { sampler { min_aspect_ratio: 2 } } }",
+            "min_aspect_ratio 2 and max_aspect_ratio 1",
+        ),
+        ("transform_param { noise_param { prob: 1 } }", "transform_param.noise_param: a fork of Caffe's"),
+    ],
+)
+def test_refused(root, fields, match):
+    with pytest.raises(LayerError, match=match):
+        make(SOURCE % 2 + fields, root=root)
+
+
+def test_no_batch_size_and_two_replicas_in_one_process(root):
+    with pytest.raises(LayerError, match="batch_size must be set"):
+        make(SOURCE % 0, root=root)
+    with pytest.raises(LayerError, match="serves 2 replicas in one process"):
+        make(SOURCE % 2, root=root, replicas=2, rank=None)
+
+
+@pytest.mark.parametrize(
+    "value, match", [(b"\xff", "is not an AnnotatedDatum"), (b"", "has 0 bytes for its shape")]
+)
+def test_bad_records(tmp_path, value, match):
+    lmdb.write(str(tmp_path / "x"), [(b"00", record(0)), (b"01", value)])
+    layer = make(SOURCE % 2, root=str(tmp_path))
+    with pytest.raises(DataError, match=rf"layer 'd' \(AnnotatedData\): record 1 \(key '01'\) .* {match}"):
+        layer.load(CPU)
+
+
+# -- the arithmetic, one step at a time -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "constraint, wanted",
+    [
+        ("", True),
+        ("min_jaccard_overlap: 0.25", True),
+        ("min_jaccard_overlap: 0.26", False),
+        ("max_jaccard_overlap: 0.2", True),  # the second box has none
+        ("min_sample_coverage: 0.25", True),
+        ("min_sample_coverage: 0.3", False),
+        ("min_object_coverage: 1", True),
+        ("min_object_coverage: 0.5 max_jaccard_overlap: 0.2", False),
+    ],
+)
+def test_constraints(constraint, wanted):
+    sample = np.array([0, 0, 0.5, 0.5], np.float32)
+    boxes = np.array([[0.25, 0.25, 0.5, 0.5], [0.6, 0.6, 0.9, 0.9]], np.float32)
+    assert annotated.allowed(sample, boxes, parse(constraint, SampleConstraint)) is wanted
+    assert annotated.allowed(sample, boxes[:0], parse(constraint, SampleConstraint)) is (constraint == "")
+
+
+def test_samples_keep_to_their_scales():
+    text = (
+        "max_trials: 40 sampler { min_scale: 0.3 max_scale: 0.9 min_aspect_ratio: 0.5 max_aspect_ratio: 2 }"
+    )
+    found = np.array(annotated.sampled(parse(text, BatchSampler), np.zeros((0, 4)), np.random.default_rng(1)))
+    size = found[:, 2:] - found[:, :2]
+    assert len(found) == 40 and (found > -1e-6).all() and (found < 1 + 1e-6).all()
+    scale, ratio = np.sqrt(size.prod(1)), size[:, 0] / size[:, 1]
+    assert scale.min() > 0.299 and scale.max() < 0.901 and ratio.min() > 0.499 and ratio.max() < 2.001
+    assert not annotated.sampled(
+        parse("use_original_image: false", BatchSampler), found, np.random.default_rng(1)
+    )
+
+
+def test_emit_constraint_by_overlap():
+
+    boxes = np.zeros((2, 7), np.float32)
+    boxes[:, 2:6] = [[0.4, 0.4, 0.6, 0.6], [0, 0, 0.2, 0.2]]
+    crop = np.array([0.5, 0, 1, 1], np.float32)
+    half = parse("emit_type: MIN_OVERLAP emit_overlap: 0.45", EmitConstraint)
+    more = parse("emit_type: MIN_OVERLAP emit_overlap: 0.55", EmitConstraint)
+    np.testing.assert_allclose(annotated.project(boxes, crop, half)[:, 2:6], [[0, 0.4, 0.2, 0.6]], atol=1e-6)
+    assert len(annotated.project(boxes, crop, more)) == 0
+
+
+@pytest.mark.parametrize("mode, value", [("CONSTANT", 77), ("REPEAT_NEAREST", 10), ("MIRRORED", 10)])
+def test_padding(mode, value):
+    text = f"resize_mode: FIT_LARGE_SIZE_AND_PAD height: 80 width: 80 pad_mode: {mode} pad_value: 77"
+    result = annotated.resize(
+        picture(0).transpose(1, 2, 0), parse(text, ResizeParameter), np.random.default_rng(0)
+    )
+    assert result.shape == (80, 80, 3) and (result[:10] == value).all() and (result[70:] == value).all()
+
+
+def test_hue_and_saturation():
+
+    red = np.zeros((2, 3, 3), np.uint8)
+    red[..., 2] = 200
+    grey = parse("saturation_prob: 1 saturation_lower: 0 saturation_upper: 0", DistortionParameter)
+    assert (annotated.distorted(red, grey, np.random.default_rng(0)) == 200).all()
+    turned = parse("hue_prob: 1 hue_delta: 60", DistortionParameter)
+    results = [annotated.distorted(red, turned, np.random.default_rng(i)) for i in range(6)]
+    assert all(r.max() == 200 for r in results) and any((r[..., 1] > 0).all() for r in results)
