@@ -1,0 +1,285 @@
+"""Convolution and pooling over volumes, as C3D and video-caffe name and parametrise them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.convolution import Convolution, Window, through_window
+from caffe_compat.layers.pooling import LOWEST
+from caffe_compat.proto import PoolingParameter
+
+MAX, AVE = PoolingParameter.MAX, PoolingParameter.AVE
+_MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_MEAN = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+
+def _number(layer: Layer, p: Any, name: str, default: int, least: int) -> int:
+    """A field that C3D has once and Caffe once an axis."""
+    value = getattr(p, name)
+    if not isinstance(value, int):
+        if len(value) > 1:
+            layer.fail(f"{name} is given {len(value)} times; C3D's layers take it once, for height and width")
+        value = value[0] if value else default
+    if value < least:
+        layer.fail(f"{name} is {value}, it must be at least {least}; set it")
+    return value
+
+
+@layer("Convolution3D")
+class Convolution3D(Convolution):
+    """top = cross-correlation of bottom (N, C, L, H, W) with blobs[0], plus blobs[1]
+
+    Fork: facebookarchive/C3D
+    Blobs: 0 weight (num_output, C, kernel_depth, kernel_size, kernel_size); 1 bias (1, 1, 1, 1, num_output).
+    stride and pad are of height and width, temporal_stride and temporal_pad of the length, in convolution3d_param
+    (C3D 1.1) or convolution_param (C3D 1.0). group means nothing, and filter_group only how C3D goes about it.
+    """
+
+    num_bottom = num_top = 1
+    fork_fields = (
+        "convolution3d_param",
+        *(
+            f"convolution_param.{name}"
+            for name in ("kernel_depth", "temporal_stride", "temporal_pad", "filter_group")
+        ),
+    )
+
+    def setup(self, *bottom: Shape) -> None:
+        (shape,) = bottom
+        has_own = self.param.HasField("convolution3d_param")
+        p = self.param.convolution3d_param if has_own else self.param.convolution_param
+        if len(shape) != 5:
+            self.fail(
+                f"bottom shape {shape} has {len(shape)} axes, 5 are needed: num, channels, length, height, width"
+            )
+        size, depth = _number(self, p, "kernel_size", 0, 1), _number(self, p, "kernel_depth", 0, 1)
+        stride, step = _number(self, p, "stride", 1, 1), _number(self, p, "temporal_stride", 1, 1)
+        pad, ends = _number(self, p, "pad", 0, 0), _number(self, p, "temporal_pad", 0, 0)
+        self.window = Window((depth, size, size), (step, stride, stride), (ends, pad, pad), (1, 1, 1))
+        self.start, self.spatial, self.group, self.channels = 1, 3, 1, shape[1]
+        self.outputs = _number(self, p, "num_output", 0, 1)
+        if p.filter_group < 1 or self.outputs % p.filter_group:
+            self.fail(f"filter_group {p.filter_group} must divide num_output {self.outputs}")
+        self.add_blob((self.outputs, self.channels, *self.window.kernel), p.weight_filler)
+        if p.bias_term:
+            self.add_blob((1, 1, 1, 1, self.outputs), p.bias_filler)
+
+    def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
+        return super().compute(x, weight, None if bias is None else bias.flatten(), stride, pad, dilation)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        bias = [graph.blob(self, 1, (self.outputs,))] if len(self.blobs) > 1 else []
+        through_window(graph, "Conv", [bottoms[0], graph.blob(self, 0), *bias], tops[0], 1, self.window, 1)
+
+
+@layer("NdConvolution")
+class NdConvolution(Convolution):
+    """top = cross-correlation of bottom with blobs[0], plus blobs[1], without the spatial axes of size 1
+
+    Fork: chuckcho/video-caffe
+    Blobs: 0 weight (num_output, channels / group, *kernel_shape); 1 bias (num_output,).
+    kernel_shape, stride_shape and pad_shape have one number an axis after axis 1.
+    """
+
+    fork_fields = tuple(f"convolution_param.{name}_shape" for name in ("kernel", "stride", "pad"))
+
+    def setup(self, *bottom: Shape) -> None:
+        p, shape = self.param.convolution_param, bottom[0]
+        axes = len(shape) - 2
+        self.start, self.spatial, self.channels, self.group = 1, axes, shape[1], p.group
+        kernel, stride, pad = _shapes(self, p, axes)
+        self.window = Window(kernel, stride, pad, (1,) * axes)
+        self.outputs = _number(self, p, "num_output", 0, 1)
+        if self.group < 1 or self.channels % self.group or self.outputs % self.group:
+            self.fail(
+                f"group {self.group} must divide both the {self.channels} channels of bottom shape {shape} and "
+                f"num_output {self.outputs}"
+            )
+        self.add_blob((self.outputs, self.channels // self.group, *kernel), p.weight_filler)
+        if p.bias_term:
+            self.add_blob((self.outputs,), p.bias_filler)
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        (num, outputs, *sizes), *_ = super().reshape(*bottom)
+        self.kept = tuple(size for size in sizes if size > 1)
+        return [(num, outputs, *self.kept)] * len(bottom)
+
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        tops = tuple(self._one(x).reshape(x.shape[0], self.outputs, *self.kept) for x in bottom)
+        return tops[0] if len(tops) == 1 else tops
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        if len(self.kept) == self.spatial:
+            super().to_onnx(graph, bottoms, tops)
+            return
+        for bottom, top in zip(bottoms, tops, strict=True):
+            blobs = [graph.blob(self, index) for index in range(len(self.blobs))]
+            full = graph.node(
+                "Conv",
+                [bottom, *blobs],
+                kernel_shape=list(self.window.kernel),
+                strides=list(self.window.stride),
+                pads=[*self.window.pad] * 2,
+                group=self.group,
+            )
+            num, *_ = graph.shape(bottom)
+            shape = (num, self.outputs, *self.kept)
+            # Axes of size 1 are gone, so any of them can stand at the end.
+            graph.reshape(full, shape, [top], source=(*shape, *[1] * (self.spatial - len(self.kept))))
+
+
+def _shapes(layer: Layer, p: Any, axes: int) -> list[Shape]:
+    """kernel_shape, stride_shape and pad_shape for `axes` spatial axes."""
+    if not 1 <= axes <= 3:
+        layer.fail(f"the bottom has {axes} axes after the channels; 1 to 3 are known")
+    found = []
+    for name, default, least in (("kernel", None, 1), ("stride", 1, 1), ("pad", 0, 0)):
+        shape = getattr(p, f"{name}_shape")
+        values = tuple(shape.dim)
+        if not p.HasField(f"{name}_shape") and default is not None:
+            values = (default,) * axes
+        if len(values) != axes:
+            layer.fail(
+                f"{name}_shape has {len(values)} numbers for {axes} axes after the channels; give one an axis"
+            )
+        if min(values) < least:
+            layer.fail(f"{name}_shape is {values}, every number of it must be at least {least}")
+        found.append(values)
+    return found
+
+
+class _Pooling(Layer):
+    """Windows over all axes after the channels; their number is rounded up."""
+
+    num_bottom = num_top = 1
+    drops = False  # whether a last window that starts in the far pad is dropped
+    method: int
+    kernel: Shape
+    stride: Shape
+    pad: Shape
+
+    def reshape(self, bottom: Shape) -> list[Shape]:
+        if len(bottom) != 2 + len(self.kernel):
+            self.fail(f"bottom shape {bottom} has {len(bottom)} axes, {2 + len(self.kernel)} are needed")
+        sizes, edges, counts = [], [], []
+        for size, kernel, stride, pad in zip(bottom[2:], self.kernel, self.stride, self.pad, strict=True):
+            count = math.ceil((size + 2 * pad - kernel) / stride) + 1
+            if self.drops and pad and (count - 1) * stride >= size + pad:
+                count -= 1
+            if count < 1:
+                self.fail(
+                    f"bottom shape {bottom} with kernel {self.kernel}, stride {self.stride} and pad {self.pad} gives "
+                    f"no window; enlarge the input or lower the kernel"
+                )
+            sizes.append(count)
+            edges.append((pad, (count - 1) * stride + kernel - size - pad))
+            counts.append([self.counted(at * stride - pad, size, kernel, pad) for at in range(count)])
+        self.edges: list[int] = [edge for pair in reversed(edges) for edge in pair]
+        whole = all(
+            count == kernel for axis, kernel in zip(counts, self.kernel, strict=True) for count in axis
+        )
+        self.weights = None if whole else _outer(counts)
+        return [(*bottom[:2], *sizes)]
+
+    def counted(self, start: int, size: int, kernel: int, pad: int) -> int:
+        """How many places of a window along one axis a mean divides by."""
+        return kernel
+
+    def per_record(self) -> bool:
+        return True
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        axes = len(self.kernel)
+        if self.method == MAX:
+            return _MAXIMUM[axes](F.pad(bottom, self.edges, value=LOWEST), self.kernel, self.stride)
+        mean = _MEAN[axes](F.pad(bottom, self.edges), self.kernel, self.stride)
+        return mean if self.weights is None else mean * (math.prod(self.kernel) / self.weights.to(mean))
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        near, far = self.edges[-2::-2], [max(0, edge) for edge in self.edges[::-2]]
+        value = bottoms[0]
+        window = {"kernel_shape": list(self.kernel), "strides": list(self.stride)}
+        if any(near) or any(far):
+            outside = graph.constant(LOWEST if self.method == MAX else 0.0)
+            value = graph.node("Pad", [value, graph.constant([0, 0, *near, 0, 0, *far]), outside])
+        if self.method == MAX:
+            graph.node("MaxPool", [value], tops, **window)
+        elif self.weights is None:
+            graph.node("AveragePool", [value], tops, **window)
+        else:
+            factor = (math.prod(self.kernel) / self.weights).tolist()
+            graph.node("Mul", [graph.node("AveragePool", [value], **window), graph.constant(factor)], tops)
+
+
+def _outer(counts: Sequence[Sequence[int]]) -> Tensor:
+    """The products of one number an axis, for every window."""
+    product = torch.ones((), dtype=torch.float64)
+    for axis in counts:
+        product = product.unsqueeze(-1) * torch.tensor(axis, dtype=torch.float64)
+    return product
+
+
+@layer("Pooling3D")
+class Pooling3D(_Pooling):
+    """top = maximum (MAX) or mean (AVE) of each window of bottom (N, C, L, H, W)
+
+    Fork: facebookarchive/C3D
+    kernel_size, stride and pad are of height and width, kernel_depth and temporal_stride of the length, which has no
+    pad, in pooling3d_param (C3D 1.1) or pooling_param (C3D 1.0). Sizes are rounded up and no window is dropped: one
+    that starts past the end gives -FLT_MAX or 0. A mean divides by the part of the window inside the bottom with its
+    pads. Of equal values, the first takes the gradient; all of them do in C3D.
+    """
+
+    fork_fields = ("pooling3d_param", "pooling_param.kernel_depth", "pooling_param.temporal_stride")
+
+    def setup(self, bottom: Shape) -> None:
+        has_own = self.param.HasField("pooling3d_param")
+        p = self.param.pooling3d_param if has_own else self.param.pooling_param
+        size, depth = _number(self, p, "kernel_size", 0, 1), _number(self, p, "kernel_depth", 0, 1)
+        stride, step = _number(self, p, "stride", 1, 1), _number(self, p, "temporal_stride", 1, 1)
+        self.kernel, self.stride, self.pad = (depth, size, size), (step, stride, stride), (0, p.pad, p.pad)
+        self.method = p.pool
+        if self.method not in (MAX, AVE):
+            self.fail("pool: STOCHASTIC is not known for volumes; use MAX or AVE")
+        if p.pad and self.method != AVE:
+            self.fail(f"pad is {p.pad}, and only AVE pooling of volumes has one; use pad 0 or AVE")
+
+    def counted(self, start: int, size: int, kernel: int, pad: int) -> int:
+        return min(start + kernel, size + pad) - start
+
+
+@layer("NdPooling")
+class NdPooling(_Pooling):
+    """top = maximum (MAX) or mean (AVE) of each window over all axes after the channels
+
+    Fork: chuckcho/video-caffe
+    kernel_shape, stride_shape and pad_shape have one number an axis; global_pooling takes the whole bottom. Sizes are
+    rounded up, and where an axis is padded a last window that starts in the far pad is dropped. A mean divides by the
+    size of the kernel, wherever the window is.
+    """
+
+    drops = True
+    fork_fields = tuple(f"pooling_param.{name}_shape" for name in ("kernel", "stride", "pad"))
+
+    def setup(self, bottom: Shape) -> None:
+        p, axes = self.param.pooling_param, len(bottom) - 2
+        self.kernel, self.stride, self.pad = _shapes(self, p, axes)
+        self.is_global, self.method = p.global_pooling, p.pool
+        if self.method not in (MAX, AVE):
+            self.fail("pool: STOCHASTIC is not known over any number of axes; use MAX or AVE")
+        if any(pad >= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
+            self.fail(
+                f"pad_shape {self.pad} must be below kernel_shape {self.kernel} on every axis; lower it"
+            )
+
+    def reshape(self, bottom: Shape) -> list[Shape]:
+        if self.is_global:
+            self.kernel = bottom[2:]
+        return super().reshape(bottom)
