@@ -193,78 +193,84 @@ class Pooling(Layer):
         else:
             self._drawn_to_onnx(graph, bottoms[0], tops)
 
-    @property
-    def _far(self) -> tuple[int, int]:
-        """How far the last windows reach beyond the image."""
-        _, right, _, below = self.edges
-        return max(0, below), max(0, right)
+    def _inside(self, spatial: Sequence[int]) -> tuple[list[int], list[int]]:
+        """How many windows hold a part of the image, and how far the last of them reach beyond it."""
+        rows = list(zip(spatial, self.pad, self.sizes, self.stride, self.kernel, strict=True))
+        count = [min(out, -(-(size + p) // s)) for size, p, out, s, _ in rows]
+        far = [max(0, (n - 1) * s + k - size - p) for (size, p, _, s, k), n in zip(rows, count, strict=True)]
+        return count, far
 
     def _window(self, near: Sequence[int] = (0, 0), far: Sequence[int] = (0, 0)) -> dict[str, list[int]]:
         """The attributes of a pooling node. Pads say which windows there are, so none is rounded."""
         window = {"kernel_shape": list(self.kernel), "strides": list(self.stride)}
         return {**window, "pads": [*near, *far]} if any((*near, *far)) else window
 
-    def _padded(self, graph: OnnxGraph, x: str, near: Sequence[int], far: Sequence[int], value: float) -> str:
-        return graph.node("Pad", [x, graph.constant([0, 0, *near, 0, 0, *far]), graph.constant(value)])
-
-    def _reaches_beyond(self) -> bool:
-        """Whether a window lies outside the image altogether."""
-        return any(far >= k for far, k in zip(self._far, self.kernel, strict=True))
+    def _beyond(
+        self, graph: OnnxGraph, value: str, count: Sequence[int], number: float, outputs: Sequence[str] | None
+    ) -> str:
+        """`value` with the windows that lie outside the image, which are all `number`."""
+        pads = [0] * 6 + [out - n for out, n in zip(self.sizes, count, strict=True)]
+        return graph.node("Pad", [value, graph.constant(pads), graph.constant(number)], outputs)
 
     def _maximum_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
         if self.is_global and not self.has_mask:
             graph.node("GlobalMaxPool", [x], tops)
             return
-        pads, padded, width = (self.pad, self._far), self._reaches_beyond(), graph.shape(x)[3]
-        if padded:
-            x = self._padded(graph, x, *pads, LOWEST)
-        outputs = [tops[0], *graph.fresh(1)] if self.has_mask else tops
-        graph.node("MaxPool", [x], outputs, **self._window(*([] if padded else pads)))
-        if not self.has_mask:
-            return
-        # ONNX counts places through the whole blob.
-        height = graph.node("Mul", [graph.size(x, 2), graph.size(x, 3)])
-        place = graph.node("Mod", [outputs[1], height])
-        if not padded:
-            graph.node("Cast", [place], tops[1:], to=ONNX_FLOAT)
-            return
-        inner = graph.size(x, 3)
-        row = graph.node("Sub", [graph.node("Div", [place, inner]), graph.constant(self.pad[0])])
-        column = graph.node("Sub", [graph.node("Mod", [place, inner]), graph.constant(self.pad[1])])
-        place = graph.node("Add", [graph.node("Mul", [row, graph.constant(width)]), column])
-        nowhere = graph.node("Equal", [tops[0], graph.constant(LOWEST)])
-        place = graph.node("Cast", [place], to=ONNX_FLOAT)
-        graph.node("Where", [nowhere, graph.constant(-1.0), place], tops[1:])
+        count, far = self._inside(graph.shape(x)[2:])
+        whole = tuple(count) == self.sizes
+        outputs = [*(tops[:1] if whole else graph.fresh(1)), *(graph.fresh(1) if self.has_mask else [])]
+        graph.node("MaxPool", [x], outputs, **self._window(self.pad, far))
+        if not whole:
+            self._beyond(graph, outputs[0], count, LOWEST, tops[:1])
+        if self.has_mask:
+            # ONNX counts places through the whole blob.
+            plane = graph.node("Mul", [graph.size(x, 2), graph.size(x, 3)])
+            place = graph.node("Mod", [outputs[1], plane])
+            place = graph.node("Cast", [place], tops[1:] if whole else None, to=ONNX_FLOAT)
+            if not whole:
+                self._beyond(graph, place, count, -1.0, tops[1:])
 
     def _mean_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
-        far = self._far
         if self.is_global:
             graph.node("GlobalAveragePool", [x], tops)
-        elif all(f <= p for f, p in zip(far, self.pad, strict=True)):  # every window counts whole
+            return
+        spatial = graph.shape(x)[2:]
+        count, far = self._inside(spatial)
+        whole = tuple(count) == self.sizes
+        outputs = tops if whole else None
+        if all(f <= p for f, p in zip(far, self.pad, strict=True)):  # every window counts whole
             counted = {"count_include_pad": 1} if any(self.pad) else {}
-            graph.node("AveragePool", [x], tops, **self._window(self.pad, far), **counted)
-        elif self._reaches_beyond():
-            total = graph.node("AveragePool", [self._padded(graph, x, self.pad, far, 0.0)], **self._window())
-            _, _, height, width = graph.shape(x)
-            factor = math.prod(self.kernel) / self._divisor((int(height), int(width)))
-            graph.node("Mul", [total, graph.constant(factor.numpy(), np.float32, "factor")], tops)
-        else:
-            # Caffe counts the pads, as zeros of a larger image, but nothing that lies beyond them.
+            top = graph.node("AveragePool", [x], outputs, **self._window(self.pad, far), **counted)
+        else:  # Caffe counts the pads, as zeros of a larger image, but nothing that lies beyond them
             beyond = [max(0, f - p) for f, p in zip(far, self.pad, strict=True)]
-            x = self._padded(graph, x, self.pad, self.pad, 0.0) if any(self.pad) else x
-            graph.node("AveragePool", [x], tops, **self._window(far=beyond))
+            if any(self.pad):
+                pads = graph.constant([0, 0, *self.pad, 0, 0, *self.pad])
+                x = graph.node("Pad", [x, pads, graph.constant(0.0)])
+            top = graph.node("AveragePool", [x], outputs, **self._window(far=beyond))
+        if not whole:
+            divisor = self._divisor(spatial)
+            nowhere = bool((divisor == 0).any())  # the mean of nothing is NaN
+            top = self._beyond(graph, top, count, 0.0, None if nowhere else tops)
+            if nowhere:
+                factor = np.where(divisor.numpy() == 0, math.nan, 1.0)
+                graph.node("Mul", [top, graph.constant(factor, name="factor")], tops)
 
     def _drawn_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
         if self.phase == TRAIN:
             self.fail("cannot be exported: in TRAIN it draws a value at random; export the TEST net")
-        if any(self._far):
-            x = self._padded(graph, x, (0, 0), self._far, 0.0)
+        count, far = self._inside(graph.shape(x)[2:])
+        whole = tuple(count) == self.sizes
+        # Of whole windows, pads included: the ratio of the two is not changed by what both are divided by.
+        window = {**self._window(far=far), **({"count_include_pad": 1} if any(far) else {})}
         squares, total = (
-            graph.node("AveragePool", [value], **self._window()) for value in (graph.node("Mul", [x, x]), x)
+            graph.node("AveragePool", [value], **window) for value in (graph.node("Mul", [x, x]), x)
         )
         positive = graph.node("Greater", [total, graph.constant(0.0)])
         divisor = graph.node("Where", [positive, total, graph.constant(1.0)])
-        graph.node("Where", [positive, graph.node("Div", [squares, divisor]), graph.constant(0.0)], tops)
+        ratio = graph.node("Div", [squares, divisor])
+        top = graph.node("Where", [positive, ratio, graph.constant(0.0)], tops if whole else None)
+        if not whole:
+            self._beyond(graph, top, count, 0.0, tops)
 
 
 def _finite(x: Tensor) -> Tensor:

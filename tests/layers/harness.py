@@ -25,6 +25,8 @@ from torch import Tensor
 
 import caffe_compat
 from caffe_compat.errors import LayerError
+from caffe_compat.export.onnx import export_onnx
+from caffe_compat.export.plan import judges, writes
 from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
 from caffe_compat.net import Net, weights
 from caffe_compat.proto import NetParameter
@@ -50,6 +52,7 @@ class Case:
               not the derivative of `formula`; replaces the finite differences
     gradient  which bottoms take part in the gradient check; None means all, () none (of the blobs neither)
     blobs     blob values; None means drawn like the bottoms
+    onnx      False where ONNX's operators treat such values differently (NaN, infinities, equal values)
     """
 
     name: str
@@ -60,6 +63,7 @@ class Case:
     gradient: Sequence[int] | None = None
     blobs: Arrays | None = None
     phase: int = TRAIN
+    onnx: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def run(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
 
 
 def check(case: Case) -> None:
-    """Shapes, formula, float32 against float64, gradients, caffemodel round trip, in place against not."""
+    """Shapes, formula, float32 against float64, gradients, caffemodel round trip, in place, ONNX."""
     seed = zlib.crc32(case.name.encode())
     arrays = _bottoms(case)
     shapes = [array.shape for array in arrays]
@@ -179,6 +183,8 @@ def check(case: Case) -> None:
         _check_round_trip(case, shapes, blobs)
     if layer.in_place and len(arrays) == len(tops) == 1 and tops[0].shape == shapes[0]:
         _check_in_place(case, arrays[0], blobs)
+    if case.onnx and writes(layer) and not judges(layer):
+        _check_onnx(case, arrays, blobs, wanted)
 
 
 def check_compiles(case: Case) -> None:
@@ -275,6 +281,30 @@ def _check_in_place(case: Case, bottom: np.ndarray, blobs: Arrays) -> None:
     (apart, apart_diff), (placed, placed_diff) = results
     assert torch.equal(apart, placed)
     assert torch.equal(apart_diff, placed_diff)
+
+
+def _check_onnx(case: Case, arrays: Arrays, blobs: Arrays, wanted: Arrays) -> None:
+    """ONNX Runtime gets the formula's numbers out of an exported file."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return
+    param = _net_param(case.layer, [array.shape for array in arrays])
+    param.state.phase = case.phase
+    net = Net(param)
+    for blob, value in zip(net.layers[-1].blobs.parameters(), blobs, strict=True):
+        blob.data.copy_(torch.from_numpy(value))
+    tops = list(param.layer[-1].top)
+    with TemporaryDirectory() as folder:
+        try:
+            export_onnx(net, f"{folder}/case.onnx", outputs=tops, check=False)
+        except LayerError as error:  # says why, which the layer's own tests look at
+            assert "batch of any size" not in str(error)
+            return
+        session = onnxruntime.InferenceSession(f"{folder}/case.onnx")
+    feeds = {value.name: arrays[int(value.name[1:])].astype(np.float32) for value in session.get_inputs()}
+    for i, (top, want) in enumerate(zip(session.run(tops, feeds), wanted, strict=True)):
+        assert_equal(top, want, f"ONNX Runtime's top {i}")
 
 
 def _net_param(text: str, shapes: Sequence[Sequence[int]], through: str = "Input") -> Any:
