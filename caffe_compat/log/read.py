@@ -121,6 +121,7 @@ class RunLog:
     losses        names of outputs that are losses (printed with a weight)
     scores        name -> mean, of the test command
     gpus          names as printed, by id
+    weights       the caffemodels that the run was finetuned from
     done          the log goes on to the end of the optimization
     """
 
@@ -134,6 +135,7 @@ class RunLog:
     scores: dict[str, float] = field(default_factory=dict)
     gpus: dict[int, str] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
+    weights: list[str] = field(default_factory=list)
     resumed_from: str = ""
     net_name: str = ""
     lr_policy: str = ""
@@ -388,6 +390,9 @@ class _Reader:
             self._start = self._clock.seconds(self._head)
         elif text.startswith("Learning Rate Policy: "):
             run.lr_policy = text[22:]
+        elif text.startswith("Finetuning from "):
+            if text[16:] not in run.weights:  # once for each net
+                run.weights.append(text[16:])
         elif match := _RESUMED.match(text):
             run.resumed_from = match[1]
         elif match := _SNAPSHOT.match(text):

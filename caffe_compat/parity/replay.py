@@ -96,8 +96,7 @@ class Replay:
         self.unknown = stand_in.replace(param, self._known_shapes, self.bundle.notes)
         for name, why in self.unknown.items():
             self.missing.append(f"layer '{name}': {why}; Caffe's tops were taken for it")
-        with stand_in.allowed():
-            net = Net(param, context=Context(root=self.bundle.root))
+        net = Net(param, context=Context(root=self.bundle.root), create=stand_in.create)
         if self.bundle.weights:
             weights.copy_trained_layers_from(net, self.bundle.weights)
         for key in self.bundle.names("param"):

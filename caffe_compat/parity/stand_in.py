@@ -8,14 +8,14 @@ other layers can be compared.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, Shape, registry
+from caffe_compat.layers.base import TRAIN, Layer, Shape, create_layer, registry
+from caffe_compat.log.write import NULL
 from caffe_compat.proto import PoolingParameter, fork_fields
 
 GIVEN = "Given (stand-in)"
@@ -38,14 +38,9 @@ class Given(Layer):
         return tuple(nothing + torch.zeros(shape) for shape in self.reshape())
 
 
-@contextmanager
-def allowed() -> Iterator[None]:
-    """While it lasts, nets may have stand-ins; no user's net can name one."""
-    registry()[GIVEN] = Given
-    try:
-        yield
-    finally:
-        del registry()[GIVEN]
+def create(param: Any, phase: int, context: Any = None, log: Any = NULL) -> Layer:
+    """`create_layer` that knows stand-ins; no net of a user's can name one."""
+    return Given(param, phase, context) if param.type == GIVEN else create_layer(param, phase, context, log)
 
 
 def replace(net_param: Any, shapes: Shapes, notes: list[str], keep_data: bool = False) -> dict[str, str]:
