@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,24 +20,25 @@ from caffe_compat.layers.base_data import SeededPictureLayer
 _AHEAD = 4  # batches
 
 
-@layer("ImageData")
-class ImageData(SeededPictureLayer):
-    """tops = (transformed pictures, labels) of the next batch_size lines of a list of `path label`
+class ListedLayer(SeededPictureLayer):
+    """A picture layer whose records are the lines of a list.
 
-    Caffe: src/caffe/layers/image_data_layer.cpp
-    Tops: 0 pictures (batch_size, C, H, W), C = 3 or, without is_color, 1; 1 labels (batch_size,).
     `shuffle` reorders the list at the start and whenever it begins again; `rand_skip` starts at a random line
-    below it. Every replica reads the whole list, in its own order if shuffled. Decoded pictures are kept if
-    all fit a quarter of the free memory.
+    below it. Every replica reads the whole list, in its own order if shuffled.
+
+    message  the field of LayerParameter that says source, batch_size, shuffle, rand_skip, new_height, new_width
+    p        its value
+    lines    what `read_lines` made of the list
     """
 
-    num_top = 2
+    message: str
+    lines: Sequence[Any]
 
     def open(self) -> None:
         super().open()
-        p = self.param.image_data_param
+        p = self.p = getattr(self.param, self.message)
         if p.batch_size == 0:
-            self.fail("image_data_param.batch_size must be above 0")
+            self.fail(f"{self.message}.batch_size must be above 0")
         if bool(p.new_height) != bool(p.new_width):
             self.fail(
                 f"new_height is {p.new_height} and new_width {p.new_width}; set both to resize, or none"
@@ -44,33 +46,16 @@ class ImageData(SeededPictureLayer):
         self.batch_size = p.batch_size
         self.order = self.mine()
         try:
-            self.lines = read_list(os.path.join(self.context.root, p.source))
+            self.lines = self.read_lines(os.path.join(self.context.root, p.source))
         except DataError as error:
             self.bad_data(str(error))
         self.draw_seed()
-        self._read: dict[int, np.ndarray] = {}
-        self._keep = False
-        line = int(next(self._indices(0))[0])
-        first = self._picture(line)
-        self._keep = len(self.lines) * first.nbytes <= memory_budget()
-        self.top_shape = self.transform.top_shape(first.shape, lambda: f"'{self.lines[line][0]}'")
 
-    def reshape(self, *bottom: Shape) -> list[Shape]:
-        return [(self.batch_size, *self.top_shape), (self.batch_size,)]
+    def read_lines(self, path: str) -> Sequence[Any]:
+        """One record a line; raises DataError for a list that is missing or empty."""
+        return read_list(path)
 
-    def load(self, device: torch.device) -> tuple[Tensor, ...]:
-        if self._ahead is None:
-            self._ahead = Ahead(self._indices(self.position), self._batch, _AHEAD)
-        pictures, index = self._ahead.next()
-        draws = self.transform.draw(self.batch_size * self.replicas)[self.order]
-        same = all(picture.shape == pictures[0].shape for picture in pictures)
-        batch = torch.from_numpy(np.stack(pictures)) if same else pictures
-        data = self.transformed(batch, draws, device, lambda i: f"'{self.lines[index[i]][0]}'")
-        labels = torch.tensor([self.lines[i][1] for i in index], dtype=self.context.dtype)
-        self.position += self.batch_size * self.replicas
-        return data, labels.to(device)
-
-    def _indices(self, position: int) -> Iterator[np.ndarray]:
+    def batches(self, position: int) -> Iterator[np.ndarray]:
         """Endless: the lines of each batch served here, from where all replicas have served `position` of them."""
         orders: dict[tuple[int, int], np.ndarray] = {}  # of a replica's pass over the list
         starts = [self._skip(replica) for replica in range(self.replicas)]
@@ -89,13 +74,13 @@ class ImageData(SeededPictureLayer):
 
     def _line_order(self, replica: int, turn: int) -> np.ndarray:
         """The order in which a replica reads the list the `turn`-th time."""
-        if not self.param.image_data_param.shuffle:
+        if not self.p.shuffle:
             return np.arange(len(self.lines))
         return torch.randperm(len(self.lines), generator=self._random(turn * self.replicas + replica)).numpy()
 
     def _skip(self, replica: int) -> int:
         """How many lines a replica leaves out at the start."""
-        most = self.param.image_data_param.rand_skip
+        most = self.p.rand_skip
         if most == 0:
             return 0
         skip = int(torch.randint(0, most, (1,), generator=self._random(-1 - replica)))
@@ -106,6 +91,53 @@ class ImageData(SeededPictureLayer):
     def _random(self, number: int) -> torch.Generator:
         return torch.Generator().manual_seed((self._seed + number) % (1 << 62))
 
+    def read_picture(self, line: int, name: str, colour: bool) -> np.ndarray:
+        """The picture `name` of a line as OpenCV has it, resized to new_height x new_width if they are set."""
+        path = os.path.join(self.context.root, self.p.root_folder + name)
+        picture = images.read(path, self.p.new_height, self.p.new_width, colour)
+        if picture is None:
+            self.bad_data(
+                f"line {line + 1} of '{self.p.source}': cannot open or decode '{path}'; correct the list or root_folder"
+            )
+        return picture
+
+
+@layer("ImageData")
+class ImageData(ListedLayer):
+    """tops = (transformed pictures, labels) of the next batch_size lines of a list of `path label`
+
+    Caffe: src/caffe/layers/image_data_layer.cpp
+    Tops: 0 pictures (batch_size, C, H, W), C = 3 or, without is_color, 1; 1 labels (batch_size,).
+    The list's order is ListedLayer's. Decoded pictures are kept if all fit a quarter of the free memory.
+    """
+
+    num_top = 2
+    message = "image_data_param"
+
+    def open(self) -> None:
+        super().open()
+        self._read: dict[int, np.ndarray] = {}
+        self._keep = False
+        line = int(next(self.batches(0))[0])
+        first = self._picture(line)
+        self._keep = len(self.lines) * first.nbytes <= memory_budget()
+        self.top_shape = self.transform.top_shape(first.shape, lambda: f"'{self.lines[line][0]}'")
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        return [(self.batch_size, *self.top_shape), (self.batch_size,)]
+
+    def load(self, device: torch.device) -> tuple[Tensor, ...]:
+        if self._ahead is None:
+            self._ahead = Ahead(self.batches(self.position), self._batch, _AHEAD)
+        pictures, index = self._ahead.next()
+        draws = self.transform.draw(self.batch_size * self.replicas)[self.order]
+        same = all(picture.shape == pictures[0].shape for picture in pictures)
+        batch = torch.from_numpy(np.stack(pictures)) if same else pictures
+        data = self.transformed(batch, draws, device, lambda i: f"'{self.lines[index[i]][0]}'")
+        labels = torch.tensor([self.lines[i][1] for i in index], dtype=self.context.dtype)
+        self.position += self.batch_size * self.replicas
+        return data, labels.to(device)
+
     def _batch(self, index: np.ndarray) -> tuple[list[np.ndarray], list[int]]:
         return [self._picture(i) for i in index.tolist()], index.tolist()
 
@@ -113,13 +145,7 @@ class ImageData(SeededPictureLayer):
         """The decoded picture of a line, (C, H, W) uint8."""
         if line in self._read:
             return self._read[line]
-        p = self.param.image_data_param
-        path = os.path.join(self.context.root, p.root_folder + self.lines[line][0])
-        picture = images.read(path, p.new_height, p.new_width, p.is_color)
-        if picture is None:
-            self.bad_data(
-                f"line {line + 1} of '{p.source}': cannot open or decode '{path}'; correct the list or root_folder"
-            )
+        picture = self.read_picture(line, self.lines[line][0], self.p.is_color)
         planes = images.planes(picture)
         if self._keep:
             self._read[line] = planes
