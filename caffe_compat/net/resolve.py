@@ -9,20 +9,28 @@ from typing import Any
 
 from caffe_compat.errors import NetError, nearest
 from caffe_compat.log.write import NULL
-from caffe_compat.proto import NetParameter, fork_fields
+from caffe_compat.proto import NetParameter, fork_fields, hints
 
 
 def filter_net(param: Any, state: Any, log: Any = NULL) -> Any:
     """The net with only the layers that `state` (a NetState) keeps; Caffe's FilterNet.
 
-    A layer with include rules is kept if one of them is met, a layer with exclude rules if none is.
-    Raises NetError for a layer with both.
+    A layer with include rules is kept if one of them is met, a layer with exclude rules if none is. What forks
+    say about speed is ignored with one warning.
+    Raises NetError for a layer with both, and for a net's field of a fork that changes what it computes.
     """
     filtered = NetParameter()
     filtered.CopyFrom(param)
     del filtered.layer[:]
-    for name in fork_fields(filtered):
-        log.warning(f"{param.origin or 'the net'}: {name} is a fork of Caffe's; ignored: all is float32 here")
+    if ignored := dict.fromkeys(name.removeprefix("layer.") for name in hints(param)):
+        log.warn_once(
+            f"{param.origin or 'the net'}: {', '.join(ignored)}: a fork's, about speed, memory or precision; ignored"
+        )
+    if unknown := fork_fields(filtered):
+        raise NetError(
+            f"{param.origin or 'the net'}: {', '.join(unknown)}: a fork of Caffe's, which nets here do not act on; "
+            "remove it"
+        )
     for layer in param.layer:
         if layer.include and layer.exclude:
             raise NetError(

@@ -7,7 +7,7 @@ a real Caffe's `caffe_pb2` may be loaded in the same process.
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -20,16 +20,25 @@ _SCALARS = {
 }  # fmt: skip
 
 
-def compile_schema(text: str, name: str = "caffe.proto") -> tuple[Any, set[str]]:
-    """The FileDescriptorProto of a schema, and the names (M.field, M.ENUM_VALUE) that `extend M` added.
+class Schema(NamedTuple):
+    """A FileDescriptorProto, and the names (M.field, M.ENUM_VALUE) that `extend M` and `hint M` added."""
+
+    file: Any
+    forks: set[str]
+    hints: set[str]
+
+
+def compile_schema(text: str, name: str = "caffe.proto") -> Schema:
+    """The messages of a schema.
 
     It takes the part of proto2 that caffe.proto uses: messages, enums, fields with [default = x] or
-    [packed = true], and `extend M { ... }` in the sense that caffe.proto explains. ValueError for the rest.
+    [packed = true], `extend M { ... }` and `hint M { ... }` in the sense that caffe.proto explains.
+    ValueError for the rest.
     """
     tokens = (m[1] if m[1] is not None else m[2] for m in _TOKEN.finditer(text) if m.lastindex)
     file = descriptor_pb2.FileDescriptorProto(name=name)
     messages: dict[str, Any] = {}
-    forks: set[str] = set()
+    added: dict[str, set[str]] = {"extend": set(), "hint": set()}
 
     def expect(*wanted: str) -> None:
         for want in wanted:
@@ -94,14 +103,14 @@ def compile_schema(text: str, name: str = "caffe.proto") -> tuple[Any, set[str]]
             message = file.message_type.add(name=next(tokens))
             messages[message.name] = message
             body(message)
-        elif word == "extend":
+        elif word in added:
             message = messages[next(tokens)]
-            forks.update(f"{message.name}.{added}" for added in body(message))
+            added[word].update(f"{message.name}.{member}" for member in body(message))
         elif word == "enum":
             enum(file)
         else:
-            raise ValueError(f"{name}: expected a message, an enum or extend, found {word!r}")
-    return file, forks
+            raise ValueError(f"{name}: expected a message, an enum, extend or hint, found {word!r}")
+    return Schema(file, added["extend"], added["hint"])
 
 
 def is_repeated(field: Any) -> bool:
@@ -115,16 +124,25 @@ def fork_fields(message: Any) -> list[str]:
     A fork's value of Caffe's enum counts, as in "loss_param.normalization: PRE_FIXED". Whoever acts on
     messages compares this with what it supports, so that nothing is ignored in silence.
     """
+    return _find(message, _SCHEMA.forks)
+
+
+def hints(message: Any) -> list[str]:
+    """What `message` sets, as `fork_fields` says it, that changes no number: a fork's hints about speed."""
+    return _find(message, _SCHEMA.hints)
+
+
+def _find(message: Any, names: set[str]) -> list[str]:
     found = []
     for field, value in message.ListFields():
-        if f"{message.DESCRIPTOR.name}.{field.name}" in _FORKS:
+        if f"{message.DESCRIPTOR.name}.{field.name}" in names:
             found.append(field.name)
         elif field.message_type:
             for item in value if is_repeated(field) else (value,):
-                found += [f"{field.name}.{inner}" for inner in fork_fields(item)]
+                found += [f"{field.name}.{inner}" for inner in _find(item, names)]
         elif field.enum_type and not is_repeated(field):
             enum_value = field.enum_type.values_by_number[value].name
-            if f"{message.DESCRIPTOR.name}.{enum_value}" in _FORKS:
+            if f"{message.DESCRIPTOR.name}.{enum_value}" in names:
                 found.append(f"{field.name}: {enum_value}")
     return found
 
@@ -143,8 +161,8 @@ def extend(schema: str) -> dict[str, Any]:
     '''
     name = f"extension_{len(EXTENSIONS)}.proto"
     header = 'syntax = "proto2"; package caffe; message LayerParameter { }'
-    file, _ = compile_schema(header + schema, name)
-    file.dependency.append(_SCHEMA.name)
+    file = compile_schema(header + schema, name).file
+    file.dependency.append(_SCHEMA.file.name)
     own = file.message_type.pop(0)
     for field in own.field:
         if field.HasField("type") or field.label != _LABELS["optional"]:
@@ -185,10 +203,14 @@ def _make_classes(schema: Any) -> dict[str, Any]:
 EXTENSIONS: dict[str, Any] = {}  # what `extend` added to LayerParameter, by name
 _EXTENSION_RANGE = (1_000_000, 2_000_000)
 _POOL = DescriptorPool()
-_SCHEMA, _FORKS = compile_schema(Path(__file__).with_name("caffe.proto").read_text(encoding="utf-8"))
-_EXPORTS = _make_classes(_SCHEMA)
+_SCHEMA = compile_schema(
+    "".join(
+        Path(__file__).with_name(part).read_text(encoding="utf-8") for part in ("caffe.proto", "forks.proto")
+    )
+)
+_EXPORTS = _make_classes(_SCHEMA.file)
 globals().update(_EXPORTS)
-__all__ = ["EXTENSIONS", "compile_schema", "extend", "fork_fields", "is_repeated", *_EXPORTS]  # noqa: PLE0604
+__all__ = ["EXTENSIONS", "compile_schema", "extend", "fork_fields", "hints", "is_repeated", *_EXPORTS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

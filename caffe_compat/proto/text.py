@@ -60,9 +60,7 @@ def read_solver(
     return param
 
 
-def read(
-    path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False, root: str = ""
-) -> Any:
+def read(path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False, root: str = "") -> Any:
     """`read_net` or `read_solver`, whichever the fields at the top of the file speak for."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -154,6 +152,16 @@ def _fields_of(descriptor: Any, extensions: int) -> dict[str, _Field]:
     }  # fmt: skip
 
 
+@cache
+def _namesakes(descriptor: Any) -> dict[str, list[_Field]]:
+    """The fields `name__fork` by `name`: what forks that disagree with others mean by it."""
+    found: dict[str, list[_Field]] = {}
+    for name, field in _fields(descriptor).items():
+        if "__" in name:
+            found.setdefault(name.partition("__")[0], []).append(field)
+    return found
+
+
 class _Token(NamedTuple):
     kind: str  # name, number, string, mark, bad or end
     text: str
@@ -187,8 +195,8 @@ _PRINTED = {
 _CLOSING = {"{": "}", "<": ">", "[": "]"}
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    for match in _TOKENS.finditer(text):
+def _tokens(text: str, start: int = 0) -> Iterator[_Token]:
+    for match in _TOKENS.finditer(text, start):
         if match.lastgroup:
             yield _Token(match.lastgroup, match[0], match.start())
     while True:
@@ -280,15 +288,7 @@ class _Parser:
                 if field is None or field.name == "origin":
                     self.unknown(descriptor, token)
                     continue
-                if not field.repeated:
-                    if field.name in seen:
-                        line = self.line_of(seen[field.name])
-                        self.fail(
-                            token.at,
-                            f"{field.owner}.{field.name} is given twice, first in line {line}; give it once",
-                        )
-                    seen[field.name] = token.at
-                self.values(message, field)
+                self.any_values(message, field, token.at, seen)
                 self.take(";", ",")
             elif token.text == closing or (token.kind == "end" and not closing):
                 break
@@ -300,8 +300,39 @@ class _Parser:
         if missing := message.FindInitializationErrors():
             self.fail(opened, f"{descriptor.name} lacks {' and '.join(missing)}, which must be given")
 
-    def values(self, message: Any, field: _Field) -> None:
-        """Everything between a field's name and the next field."""
+    def any_values(self, message: Any, field: _Field, at: int, seen: dict[str, int]) -> None:
+        """A field's values, or those of the first namesake of a fork's that they fit."""
+        namesakes = _namesakes(message.DESCRIPTOR).get(field.name, ())
+        for other in namesakes:
+            if other.repeated and len(getattr(message, other.name)):
+                return self.values(message, other, at, seen)
+        start, ignored = self.token, len(self.ignored)
+        try:
+            self.values(message, field, at, seen)
+        except ParseError:
+            for other in namesakes:
+                self.tokens = _tokens(self.text, start.at)
+                self.token = next(self.tokens)
+                del self.ignored[ignored:]
+                if other.repeated and other.message is field.message and field.name in seen:
+                    getattr(message, other.name).add().CopyFrom(getattr(message, field.name))
+                message.ClearField(field.name)
+                seen.pop(field.name, None)
+                try:
+                    return self.values(message, other, at, seen)
+                except ParseError:
+                    message.ClearField(other.name)
+            raise
+
+    def values(self, message: Any, field: _Field, at: int, seen: dict[str, int]) -> None:
+        """Everything between a field's name, which stands at `at`, and the next field."""
+        if not field.repeated:
+            if field.name in seen:
+                line = self.line_of(seen[field.name])
+                self.fail(
+                    at, f"{field.owner}.{field.name} is given twice, first in line {line}; give it once"
+                )
+            seen[field.name] = at
         if field.message:
             self.take(":")
             if field.repeated and self.take("["):
@@ -509,13 +540,14 @@ def _print(message: Any, indent: str, lines: list[str]) -> None:
         if descriptor.name == "origin":
             continue
         field = fields[descriptor.name]
+        name = field.name.partition("__")[0]
         for item in value if field.repeated else (value,):
             if field.message:
-                lines.append(f"{indent}{field.name} {{\n")
+                lines.append(f"{indent}{name} {{\n")
                 _print(item, indent + "  ", lines)
                 lines.append(f"{indent}}}\n")
             else:
-                lines.append(f"{indent}{field.name}: {_scalar_text(field, item)}\n")
+                lines.append(f"{indent}{name}: {_scalar_text(field, item)}\n")
 
 
 def _scalar_text(field: _Field, value: Any) -> str:

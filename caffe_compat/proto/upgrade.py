@@ -138,6 +138,25 @@ _V1_TYPES = {
     "TANH": "TanH",
     "THRESHOLD": "Threshold",
     "WINDOW_DATA": "WindowData",
+    # forks
+    "BN": "BN",
+    "CONVOLUTION3D": "Convolution3D",
+    "CROP": "Crop",
+    "DECONVOLUTION3D": "Deconvolution3D",
+    "IMAGE_SEG_DATA": "ImageSegData",
+    "INTERP": "Interp",
+    "MAT_WRITE": "MatWrite",
+    "MCWINDOW_DATA": "MCWindowData",
+    "MULTI_STAGE_MEANFIELD": "MultiStageMeanfield",
+    "POOLING3D": "Pooling3D",
+    "PRELU": "PReLU",
+    "RESHAPE": "Reshape",
+    "SEG_ACCURACY": "SegAccuracy",
+    "VIDEO_DATA": "VideoData",
+    "VIDEO_SEGMENTATION_DATA": "VideoSegmentationData",
+    "VIDEO_WITH_VOXEL_TRUTH_DATA": "VideoWithVoxelTruthData",
+    "VOXEL_SOFTMAX": "VoxelSoftmax",
+    "VOXEL_SOFTMAX_LOSS": "VoxelSoftmaxWithLoss",
 }
 
 _SOLVER_TYPES = {

@@ -114,7 +114,16 @@ def test_rule_log_is_caffes(capsys):
 def test_a_forks_precision_is_told_of(capsys):
     param = net("default_forward_type: FLOAT16 layer { name: 'a' }")
     filter_net(param, NetState(), Log(progress=False))
-    assert "n.prototxt: default_forward_type is a fork of Caffe's; ignored" in capsys.readouterr().err
+    wanted = "n.prototxt: default_forward_type: a fork's, about speed, memory or precision; ignored"
+    assert wanted in capsys.readouterr().err
+
+
+def test_a_forks_field_that_changes_numbers_is_refused():
+    param = net("bn_stats_batch_size: 32 layer { name: 'a' }")
+    with pytest.raises(
+        NetError, match="n.prototxt: bn_stats_batch_size: a fork of Caffe's, which nets here do not act"
+    ):
+        filter_net(param, NetState())
 
 
 # -- insert_splits ---------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from caffe_compat.proto import (
     caffe_pb2,
     compile_schema,
     fork_fields,
+    hints,
     is_repeated,
 )
 
@@ -118,7 +119,7 @@ assert not {"torch", "onnx", "cv2", "matplotlib"} & set(sys.modules)
 
 
 def test_compiler_reads_the_whole_subset():
-    file, forks = compile_schema(
+    file, forks, hints = compile_schema(
         HEAD
         + """
         enum Colour { RED = 0; BLUE = -4; }  // comment { with = braces
@@ -130,13 +131,14 @@ def test_compiler_reads_the_whole_subset():
           enum Kind { A = 0; B = 1; }
         }
         extend Whole { optional bytes more = 1000; enum Kind { C = 7; } }
+        hint Whole { optional bool quick = 1001; }
         """
     )
-    assert forks == {"Whole.more", "Whole.C"}
+    assert (forks, hints) == ({"Whole.more", "Whole.C"}, {"Whole.quick"})
     pool = DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     whole = pool.FindMessageTypeByName("caffe.Whole")
-    assert [field.number for field in whole.fields] == [1, 2, 5, 1000]
+    assert [field.number for field in whole.fields] == [1, 2, 5, 1000, 1001]
     assert whole.fields_by_name["kind"].default_value == 1
     assert whole.fields_by_name["text"].default_value == "a b"
     assert whole.fields_by_name["part"].message_type.fields_by_name["x"].GetOptions().packed
@@ -154,7 +156,7 @@ def test_compiler_reads_the_whole_subset():
         (HEAD + "message M { optional int32 a = 1 }", r"expected ';' after M\.a, found '}'"),
         (HEAD + "message M { optional int32 a = 1 [lazy = true]; }", r"unknown option 'lazy' of M\.a"),
         (HEAD + "message M { oneof x { } }", "expected a field or an enum in M, found 'oneof'"),
-        (HEAD + "service S { }", "expected a message, an enum or extend, found 'service'"),
+        (HEAD + "service S { }", "expected a message, an enum, extend or hint, found 'service'"),
         (HEAD + "message M", "expected '{', found 'the end'"),
     ],
 )
@@ -168,9 +170,9 @@ def test_fork_fields_are_listed():
     layer.loss_param.normalization = layer.loss_param.PRE_FIXED
     assert fork_fields(layer) == ["loss_param.normalization: PRE_FIXED", "pooling_param.ceil_mode"]
     assert fork_fields(NetParameter(layer=[layer], default_forward_type=proto.FLOAT16)) == [
-        "default_forward_type",
         "layer.loss_param.normalization: PRE_FIXED",
         "layer.pooling_param.ceil_mode",
     ]
+    assert hints(NetParameter(layer=[layer], default_forward_type=proto.FLOAT16)) == ["default_forward_type"]
     assert fork_fields(SolverParameter(base_lr=1, max_lr=3, stepvalue=[2])) == ["max_lr"]
     assert fork_fields(LayerParameter(pooling_param={"pool": 1}, name="x", loss_weight=[1])) == []
