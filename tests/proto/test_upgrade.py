@@ -187,6 +187,7 @@ def test_v1_types():
         "NONE": "", "ABSVAL": "AbsVal", "ARGMAX": "ArgMax", "BNLL": "BNLL", "HDF5_DATA": "HDF5Data", "IM2COL": "Im2col",
         "HDF5_OUTPUT": "HDF5Output", "LRN": "LRN", "MVN": "MVN", "RELU": "ReLU", "SOFTMAX_LOSS": "SoftmaxWithLoss",
         "TANH": "TanH",
+        "BN": "BN", "PRELU": "PReLU", "MCWINDOW_DATA": "MCWindowData", "VOXEL_SOFTMAX_LOSS": "VoxelSoftmaxWithLoss",
     }  # fmt: skip
     for name in V1LayerParameter.LayerType.keys():  # noqa: SIM118  (an enum wrapper is no dict)
         expected = irregular.get(name, name.title().replace("_", ""))
