@@ -131,9 +131,10 @@ def add_ignore_unknown(parser: ArgumentParser) -> None:
     )
 
 
-def add_look_options(parser: ArgumentParser) -> None:
+def add_look_options(parser: ArgumentParser, required: bool = True) -> None:
     """What `models.outline_net` reads: for commands that look at a net and never run it."""
-    parser.add_argument("net", metavar="NET", help="a net or a solver, a prototxt")
+    count = None if required else "?"
+    parser.add_argument("net", metavar="NET", nargs=count, help="a net or a solver, a prototxt")
     parser.add_argument(
         "--input",
         action="append",
@@ -146,7 +147,6 @@ def add_look_options(parser: ArgumentParser) -> None:
     add_python_layers(parser)
     add_extensions(parser)
     add_ignore_unknown(parser)
-    add_set(parser)
 
 
 def shapes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -14,6 +14,7 @@ _DIRECTIONS = ("TB", "BT", "LR", "RL")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_look_options(parser)
+    common.add_set(parser)
     parser.add_argument(
         "output", metavar="OUT", help="the file to write: .svg, .png, .dot, or what Graphviz makes"
     )

@@ -22,25 +22,13 @@ from caffe_compat import proto
 from caffe_compat.errors import ParseError, UsageError, nearest
 from caffe_compat.log.write import NULL, Log, cpp_float
 from caffe_compat.proto import NetParameter, SolverParameter, is_repeated
+from caffe_compat.proto.owners import shared, takes
 from caffe_compat.proto.text import parse, to_text
 
 _LAYER = re.compile(r"(?:net\.)?layer(?:\[(.+?)\])?\.(?=\w)")
 _STEP = re.compile(r"(\w+)(?:\[(\d+)\])?([.=])")
 Step = tuple[str, int | None]  # a field's name, and an index if it was given one
 _PRIVATE = "origin"  # where the reader found a message; no field of Caffe's
-
-# Layer types that take a message of another name than their own.
-_TAKEN_BY = {
-    "convolution_param": {"Deconvolution", "Im2col"},
-    "loss_param": {"SoftmaxWithLoss", "SigmoidCrossEntropyLoss", "InfogainLoss", "MultinomialLogisticLoss"},
-    "param": {
-        "BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct", "LSTM", "PReLU",
-        "Parameter", "RNN", "Scale",
-    },
-    "recurrent_param": {"LSTM", "RNN"},
-    "softmax_param": {"SoftmaxWithLoss"},
-    "transform_param": {"Data", "ImageData", "WindowData", "MemoryData"},
-}  # fmt: skip
 
 
 def apply_overrides(solver: Any, net: Any, settings: Iterable[str], log: Log = NULL) -> list[str]:
@@ -118,20 +106,14 @@ def _layers(what: str, nets: Sequence[Any], pattern: str | None, field: str) -> 
         if not named:
             close = nearest(pattern, {layer.name for layer in every})
             raise UsageError(f"{what}: no layer's name matches '{pattern}'{close}")
-    takers = [layer for layer in named if _is_set(layer, descriptor) or _takes(layer.type, field)]
-    if pattern is not None and (field not in _TAKEN_BY or not takers) and not field.endswith("_param"):
+    takers = [layer for layer in named if _is_set(layer, descriptor) or takes(layer.type, field)]
+    if pattern is not None and (not shared(field) or not takers) and not field.endswith("_param"):
         takers = named  # a field that any layer may have, asked for by name
     if not takers:
         which = "no layer" if pattern is None else f"none of the {len(named)} layers that match '{pattern}'"
         types = ", ".join(sorted({layer.type for layer in named}))
         raise UsageError(f"{what}: {which} has {field} or a type that takes it; the types are {types}")
     return takers
-
-
-def _takes(layer_type: str, field: str) -> bool:
-    """Whether `field` is the message of this layer type: batch_norm_param is BatchNorm's."""
-    own = field.replace("_", "") == layer_type.lower() + "param"
-    return own or layer_type in _TAKEN_BY.get(field, ())
 
 
 def _fields(message: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ HELP = "list a net's layers, shapes, parameters and costs; needs neither data no
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_look_options(parser)
+    common.add_set(parser)
     common.add_weights(parser)
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
 

@@ -1,0 +1,349 @@
+"""What Caffe accepts without a word and people regret.
+
+A rule is one function in a file of this folder, registered by `@rule`; its docstring is what
+`caffe-compat lint --list` prints. It gets the Subject and yields what it finds as (place, text): the place is
+a layer or "file:line", the text says what is wrong, with the numbers, why, and what to do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from caffe_compat.errors import CaffeError, DataError, UsageError, nearest
+from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
+from caffe_compat.layers.base import Layer, Shape, registry
+from caffe_compat.log.write import NULL
+from caffe_compat.net.resolve import filter_net
+from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, Phase, text
+from caffe_compat.proto.upgrade import upgrade_net
+
+WARNING, NOTE = "warning", "note"
+
+Found = Iterator[tuple[Any, str]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A registered rule; `severity` is WARNING for what is nearly always a mistake, NOTE for what to know."""
+
+    id: str
+    severity: str
+    function: Callable[[Subject], Found]
+
+    @property
+    def reason(self) -> str:
+        return " ".join((self.function.__doc__ or "").split())
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def rule(
+    id: str, severity: str = WARNING
+) -> Callable[[Callable[[Subject], Found]], Callable[[Subject], Found]]:
+    """Register the decorated function under this id."""
+
+    def register(function: Callable[[Subject], Found]) -> Callable[[Subject], Found]:
+        if id in _RULES:
+            raise ValueError(
+                f"rule {id!r} is registered by both {_RULES[id].function.__module__} and {function.__module__}"
+            )
+        _RULES[id] = Rule(id, severity, function)
+        return function
+
+    return register
+
+
+def rules() -> dict[str, Rule]:
+    """All rules by id; imports every module of this folder the first time."""
+    package = importlib.import_module("caffe_compat.inspect.lint")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return dict(sorted(_RULES.items()))
+
+
+@dataclass
+class Finding:
+    """What a rule found. `others` are further places of which the same is true."""
+
+    rule: str
+    severity: str
+    where: str
+    text: str
+    others: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        names = ", ".join(self.others[:3]) + ", ..." * (len(self.others) > 3)
+        more = f" (and {len(self.others)} more: {names})" if self.others else ""
+        return f"{self.where}: {self.severity}: {self.text}{more} [{self.rule}]"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def lint(subject: Subject, only: Collection[str] = (), ignore: Collection[str] = ()) -> list[Finding]:
+    """What the rules find, in the order of the rules' ids.
+
+    Layers of which a rule says the same become one finding. Raises UsageError for ids that no rule has.
+    """
+    known = rules()
+    for id in (*only, *ignore):
+        if id not in known:
+            raise UsageError(f"no rule '{id}'{nearest(id, known) or ';'} --list prints all")
+    found = []
+    for id, one in known.items():
+        if (only and id not in only) or id in ignore:
+            continue
+        by_text: dict[str, dict[tuple[str, str], None]] = {}
+        for place, what in one.function(subject):
+            layer = "" if isinstance(place, str) else f"layer '{place.name}' ({place.type})"
+            where = place if isinstance(place, str) else place.origin
+            by_text.setdefault(what, {})[where, layer] = None
+        for what, places in by_text.items():
+            (where, layer), *rest = places
+            others = [layer.partition("'")[2].partition("'")[0] or where for where, layer in rest]
+            found.append(
+                Finding(
+                    id,
+                    one.severity,
+                    where,
+                    f"{layer}: {what}" if layer else what,
+                    list(dict.fromkeys(others)),
+                )
+            )
+    return found
+
+
+class View:
+    """One net in one phase, as a solver runs it.
+
+    phase    TRAIN or TEST
+    whole    the NetParameter, of all phases
+    layers   the LayerParameters that the state keeps, as the file has them: BatchNorm's lr_mult may be non-zero
+    index    which test net it is
+    outline  the net built for its shapes, or None where it cannot be; `error` is why
+    """
+
+    def __init__(
+        self,
+        param: Any,
+        state: Any,
+        index: int = 0,
+        inputs: Mapping[str, Shape] | None = None,
+        **options: Any,
+    ):
+        self.phase: int = state.phase
+        self.index = index
+        self.name = Phase.Name(state.phase)
+        self.whole = param = copy_of(param, state)
+        self.layers: list[Any] = []
+        self.outline: Outline | None = None
+        self.error: CaffeError | None = None
+        try:
+            self.layers = list(filter_net(param, state).layer)
+            built = copy_of(param, state)
+            upgrade_net(built, "", NULL)
+            self.outline = Outline(built, inputs=inputs, **options)
+        except CaffeError as error:
+            self.error = error
+        made: dict[str, int] = {}
+        self.made_by: list[list[int | None]] = []  # of each bottom, the layer that makes it
+        self.read_by: list[list[int]] = [[] for _ in self.layers]
+        for i, layer in enumerate(self.layers):
+            self.made_by.append([made.get(blob) for blob in layer.bottom])
+            for maker in self.made_by[-1]:
+                if maker is not None:
+                    self.read_by[maker].append(i)
+            made.update(dict.fromkeys(layer.top, i))
+        self.unread = {
+            blob: i
+            for blob, i in made.items()
+            if not any(blob in self.layers[k].bottom for k in self.read_by[i])
+        }
+
+    def of(self, *types: str) -> list[Any]:
+        return [layer for layer in self.layers if layer.type in types]
+
+    def maker(self, index: int, bottom: int = 0) -> Any:
+        """The layer that makes a bottom of layer `index`, or None."""
+        makers = self.made_by[index]
+        at = makers[bottom] if bottom < len(makers) else None
+        return None if at is None else self.layers[at]
+
+    def shape(self, blob: str) -> Shape | None:
+        return self.outline.net.blob_shapes.get(blob) if self.outline else None
+
+    @cached_property
+    def batch_sizes(self) -> set[int]:
+        """The batch_size of the layers that read records."""
+        messages = (
+            value for layer in self.layers for name, value in messages_of(layer) if name in DATA_MESSAGES
+        )
+        return {message.batch_size for message in messages}
+
+    @cached_property
+    def normalizers(self) -> list[Any]:
+        """The BatchNorm layers that normalise by their batch."""
+        return [layer for layer in self.of("BatchNorm") if not uses_stored_statistics(layer, self.phase)]
+
+
+@dataclass
+class Subject:
+    """What is looked at: a solver with its nets, or a net in the phases that it distinguishes."""
+
+    path: str
+    solver: Any
+    views: list[View]
+    root: str = ""
+    lines: dict[str, list[int]] = field(default_factory=dict)
+
+    def at(self, name: str, index: int = 0) -> str:
+        """Where the solver has this field, or would have it."""
+        lines = self.lines.get(name)
+        return f"{self.path}:{lines[min(index, len(lines) - 1)]}" if lines else self.path
+
+    @property
+    def train(self) -> list[View]:
+        return [view for view in self.views if view.phase == TRAIN]
+
+    @property
+    def test(self) -> list[View]:
+        return [view for view in self.views if view.phase == TEST]
+
+
+def read_subject(
+    path: str,
+    *,
+    root: str = "",
+    state: Any = None,
+    phases: Iterable[int] = (),
+    inputs: Mapping[str, Shape] | None = None,
+    ignore_unknown: bool = False,
+    log: Any = NULL,
+) -> Subject:
+    """Read a net or a solver and build its nets for their shapes.
+
+    Args:
+        state: level and stages to add to every net's state.
+        phases: look at these only.
+        inputs, root, ignore_unknown, log: as for Outline.
+
+    Raises ParseError for files that cannot be read.
+    """
+    message = text.read(path, log, ignore_unknown, root)
+    options = {"inputs": inputs, "root": root, "ignore_unknown": ignore_unknown, "log": log}
+    subject = Subject(path, None, [], root)
+    planned: list[tuple[int, int, Any]] = []
+    if is_solver(message):
+        subject.solver = message
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for name, line in text.top_fields(file.read()):
+                subject.lines.setdefault(name, []).append(line)
+        for phase in phases or (TRAIN, TEST):
+            planned += [(phase, i, source) for i, source in enumerate(sources(message, phase))]
+    else:
+        planned = [(phase, 0, path) for phase in phases or _phases(message)]
+    for phase, index, source in planned:
+        net = source
+        if isinstance(source, str):
+            file_name = source if subject.solver is None else _below(root, source)
+            net = text.parse_file(file_name, NetParameter, ignore_unknown, log)
+            upgrade_net(net, file_name, log, skip=("batch_norm",))
+        merged = state_of(subject.solver, net, phase, index) if subject.solver else NetState(phase=phase)
+        if state is not None:
+            merged.MergeFrom(state)
+            merged.phase = phase
+        subject.views.append(View(net, merged, index, **options))
+    return subject
+
+
+def _below(root: str, path: str) -> str:
+    import os
+
+    return os.path.join(root, path) if root else path
+
+
+def _phases(net: Any) -> list[int]:
+    """The phases that a net's rules tell apart; of one without, TRAIN if it has a loss."""
+    if any(r.HasField("phase") for layer in net.layer for r in (*layer.include, *layer.exclude)):
+        return [TRAIN, TEST]
+    if net.state.HasField("phase"):
+        return [net.state.phase]
+    return [TRAIN if any(is_loss(layer) for layer in net.layer) else TEST]
+
+
+# -- what rules ask of layers ---------------------------------------------------------------------
+
+DATA_MESSAGES = (
+    "data_param",
+    "image_data_param",
+    "hdf5_data_param",
+    "window_data_param",
+    "memory_data_param",
+)
+WEIGHT_MESSAGES = {
+    "Convolution": "convolution_param",
+    "Deconvolution": "convolution_param",
+    "InnerProduct": "inner_product_param",
+    "Embed": "embed_param",
+    "LSTM": "recurrent_param",
+    "RNN": "recurrent_param",
+}
+
+
+def messages_of(layer: Any) -> list[tuple[str, Any]]:
+    """The parameter messages that a layer sets, by name."""
+    return [
+        (f.name, value) for f, value in layer.ListFields() if f.name.endswith("_param") and f.message_type
+    ]
+
+
+def layer_class(layer: Any) -> type[Layer] | None:
+    return registry().get(layer.type)
+
+
+def is_loss(layer: Any) -> bool:
+    """Whether the layer has a loss_weight of 1 if none is given."""
+    cls = layer_class(layer)
+    return cls.is_loss if cls else layer.type.endswith("Loss")
+
+
+def has_bias(layer: Any) -> bool:
+    """Whether a layer of weights has a bias as its second blob."""
+    message = WEIGHT_MESSAGES.get(layer.type)
+    return message not in (None, "recurrent_param") and getattr(layer, message).bias_term  # type: ignore[arg-type]
+
+
+def mults(layer: Any, blob: int) -> tuple[float, float]:
+    """lr_mult and decay_mult of a blob."""
+    return (
+        (layer.param[blob].lr_mult, layer.param[blob].decay_mult) if blob < len(layer.param) else (1.0, 1.0)
+    )
+
+
+def uses_stored_statistics(layer: Any, phase: int) -> bool:
+    p = layer.batch_norm_param
+    return p.use_global_stats if p.HasField("use_global_stats") else phase == TEST
+
+
+@rule("cannot-build")
+def cannot_build(subject: Subject) -> Found:
+    """The net cannot be built; rules that need shapes were left out."""
+    for view in subject.views:
+        if view.error is not None and not isinstance(view.error, DataError):
+            where, _, what = str(view.error).partition(": ")
+            yield where, what
+
+
+@rule("no-shapes", NOTE)
+def no_shapes(subject: Subject) -> Found:
+    """Data is missing and nothing tells its shape; rules that need shapes were left out."""
+    for view in subject.views:
+        if isinstance(view.error, DataError):
+            where, _, what = str(view.error).partition(": ")
+            yield where, what
