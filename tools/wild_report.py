@@ -20,6 +20,7 @@ import os
 import re
 import signal
 import sys
+import types
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,55 +140,105 @@ def phases(param: Any) -> list[int]:
     return [TRAIN if any("Loss" in layer.type for layer in param.layer) else TEST]
 
 
-def stages(param: Any) -> list[str]:
-    """The stages that make most of the net present: all that some rule asks for."""
-    rules = [rule for layer in param.layer for rule in (*layer.include, *layer.exclude)]
-    return sorted({stage for rule in rules for stage in rule.stage})
-
-
 def _build(param: Any) -> None:
-    import torch
+    """Build the net in each of its phases. Raises CaffeError."""
+    from caffe_compat.errors import DataError
+    from caffe_compat.inspect.outline import Outline
 
-    from caffe_compat.layers.base import Context
-    from caffe_compat.net import Net
-
+    _provide_python_layers()
     for phase in phases(param):
         param.state.phase = phase
-        Net(param, context=Context(device="meta"), device=torch.device("meta"), create=_create)
+        inputs: dict[str, tuple[int, ...]] = {}
+        while True:
+            try:
+                Outline(param, inputs=inputs)
+                break
+            except DataError as error:  # nothing says how large its pictures are
+                match = re.search(r"give the shape: --input ([^=]+)=", str(error))
+                if match is None or match[1] in inputs:
+                    raise
+                inputs[match[1]] = (1, 3, *PICTURE)
 
 
-def _create(param: Any, phase: int, context: Any, log: Any) -> Any:
-    from caffe_compat.layers import base
+def _provide_python_layers() -> None:
+    """Modules with the shapes of the Python layers that come with py-faster-rcnn and fcn.berkeleyvision.org.
 
-    made = base.create_layer(param, phase, context, log)
-    if made.is_data and param.type not in ("Input", "DummyData", "MemoryData"):
-        return _StandIn(param, phase, context, base)
-    return made
+    They stand for code that is no prototxt and so not in the collection; other Python layers fail to import.
+    """
+    from caffe_compat.layers.python import PythonLayer
+
+    for module, classes in PYTHON_LAYERS.items():
+        parent, _, name = module.rpartition(".")
+        made = types.ModuleType(module)
+        for cls in classes:
+            setattr(made, cls.__name__, type(cls.__name__, (cls, PythonLayer), {}))
+        sys.modules.setdefault(module, made)
+        if parent:
+            package = sys.modules.setdefault(parent, types.ModuleType(parent))
+            package.__path__ = []  # type: ignore[attr-defined]
+            setattr(package, name, made)
 
 
-def _StandIn(param: Any, phase: int, context: Any, base: Any) -> Any:
-    size = max(
-        [
-            p.batch_size
-            for p in (
-                param.data_param,
-                param.image_data_param,
-                param.hdf5_data_param,
-                param.window_data_param,
-            )
-        ]
-        + [1]
-    )
-    side = param.transform_param.crop_size or param.transform_param.resize_param.height or 224
+class _Shapes:
+    """A Python layer that has shapes only."""
 
-    class Stand(base.Layer):
-        num_bottom = 0
-        is_data = True
+    param_str = ""
 
-        def reshape(self, *bottom: Any) -> Any:
-            return [(size, 3, side, side), *[(size,)] * (len(self.param.top) - 1)][: len(self.param.top)]
+    def setup(self, bottom: Any, top: Any) -> None:
+        pass
 
-    return Stand(param, phase, context)
+    def reshape(self, bottom: Any, top: Any) -> None:
+        for blob, shape in zip(top, self.shapes(bottom, len(top)), strict=False):
+            blob.reshape(*shape)
+
+    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
+        return []
+
+    def classes(self) -> int:
+        match = re.search(r"num_classes\D*(\d+)", self.param_str)
+        return int(match[1]) if match else 21
+
+
+class RoIDataLayer(_Shapes):
+    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
+        if tops <= 3:
+            return [(1, 3, 600, 1000), (1, 3), (1, 5)]
+        return [(2, 3, 600, 1000), (128, 5), (128,), *[(128, 4 * self.classes())] * 3]
+
+
+class ProposalLayer(_Shapes):
+    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
+        return [(1, 5), (1, 1)]
+
+
+class AnchorTargetLayer(_Shapes):
+    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
+        _, scores, height, width = bottom[0].shape
+        boxes = (1, 2 * scores, height, width)
+        return [(1, 1, scores // 2 * height, width), boxes, boxes, boxes]
+
+
+class ProposalTargetLayer(_Shapes):
+    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
+        return [(1, 5), (1, 1), *[(1, 4 * self.classes())] * 3]
+
+
+def _segmentation(name: str) -> type:
+    shapes = [(1, 3, 500, 500), (1, 1, 500, 500)]
+    return type(name, (_Shapes,), {"shapes": lambda self, bottom, tops: shapes})
+
+
+PICTURE = (224, 224)
+PYTHON_LAYERS: dict[str, list[type]] = {
+    "roi_data_layer.layer": [RoIDataLayer],
+    "rpn.proposal_layer": [ProposalLayer],
+    "rpn.anchor_target_layer": [AnchorTargetLayer],
+    "rpn.proposal_target_layer": [ProposalTargetLayer],
+    "voc_layers": [_segmentation("VOCSegDataLayer"), _segmentation("SBDDSegDataLayer")],
+    "siftflow_layers": [_segmentation("SIFTFlowSegDataLayer")],
+    "nyud_layers": [_segmentation("NYUDSegDataLayer")],
+    "pascalcontext_layers": [_segmentation("PASCALContextSegDataLayer")],
+}
 
 
 class _Listener:
