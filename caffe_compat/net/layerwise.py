@@ -125,7 +125,7 @@ class Layerwise:
             return list(layer.load(net.device))
         needs = net.layer_need_backward[i]
         bottoms = [
-            self.data(name).detach().requires_grad_(needs and need)
+            self._bottom(i, name).requires_grad_(needs and need)
             for name, need in zip(net.bottom_names[i], net.bottom_need_backward[i], strict=True)
         ]
         shapes = [tuple(b.shape) for b in bottoms]
@@ -139,6 +139,11 @@ class Layerwise:
             self._store_diff(net.bottom_names[i][index], diff)
         self._tape[i] = (bottoms, tops)
         return tops
+
+    def _bottom(self, i: int, name: str) -> Tensor:
+        """A blob as layer i reads it; a copy where the layer's top goes into the same memory: backward needs both."""
+        value = self.data(name).detach()
+        return value.clone() if name in self._pinned and name in self.net.top_names[i] else value
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers start..end backward (start is the later one) from the diffs that stand in the tops."""

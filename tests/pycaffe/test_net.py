@@ -185,3 +185,20 @@ def test_log_prints_structure_when_asked(net, tmp_path, capsys, monkeypatch):
     caffe.init_log(0)
     caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
     assert "Creating Layer low" in stream.getvalue()
+
+
+def test_views_of_in_place_blobs_do_not_disturb_backward(tmp_path):
+    """A Scale in place needs its bottom for the gradient, though its top goes into the memory of the view."""
+    text = """force_backward: true
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "double" type: "Power" bottom: "x" top: "h" power_param { scale: 2 } }
+layer { name: "scale" type: "Scale" bottom: "h" top: "h" scale_param { filler { type: "constant" value: 5 } } }"""
+    (tmp_path / "net.prototxt").write_text(text)
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    view = net.blobs["h"].data
+    net.blobs["x"].data[...] = [[1, -2, 3], [4, 0.5, -6]]
+    net.forward()
+    net.blobs["h"].diff[...] = 1
+    net.backward()
+    np.testing.assert_allclose(view, [[10, -20, 30], [40, 5, -60]])
+    np.testing.assert_allclose(net.params["scale"][0].diff, [10, -3, -6])
