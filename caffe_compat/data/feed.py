@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -13,56 +14,160 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.base import Source
-from caffe_compat.data.records import Images, is_encoded
+from caffe_compat.data.records import Images
 
-# (records, the position of each) -> pictures and labels
-Parse = Callable[[Sequence[Any], Sequence[int]], tuple[Images, np.ndarray]]
+# (records, the position of each, (n, C, H, W) to write them to) -> pictures and labels
+Parse = Callable[[Sequence[Any], Sequence[int], np.ndarray], tuple[Images, np.ndarray]]
+Batch = tuple[Tensor | list[np.ndarray], Tensor]
 T = TypeVar("T")
-_CHUNK = 512  # records a thread decodes at a time
+_TASK = 1 << 20  # bytes of pictures that a thread makes at a time
+_KEPT_BLOCK = 4 << 20  # bytes of pictures that are added at a time to those kept
+
+
+class Streamed:
+    """Batches of a source's records, endless and in order, parsed by threads ahead of their use.
+
+    OpenCV and large copies release the interpreter lock, so threads are enough and nothing is pickled. At most
+    `depth` batches, or as many as keep every core busy, are in memory at a time.
+
+    Args:
+        first: a picture (C, H, W) whose shape and type all are expected to have.
+        start: the position of the first record.
+        step: records from one batch to the next.
+        order: which of a step's records a batch has.
+        pinned: whether batches are in page-locked memory, which a GPU copies while the host does other work.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        parse: Parse,
+        first: np.ndarray,
+        start: int,
+        step: int,
+        order: np.ndarray,
+        depth: int,
+        pinned: bool = False,
+    ):
+        self._parse, self._first, self._order, self._pinned = parse, first, order, pinned
+        self._blocks = blocks(source, start, step)
+        self._task = max(1, _TASK // first.nbytes)  # records
+        tasks = -(-len(order) // self._task)  # of a batch
+        self._depth = max(1, depth, -(-2 * cores() // tasks))
+        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="records")
+        self._queue: deque[tuple[Tensor, list[Future[tuple[Images | None, np.ndarray]]]]] = deque()
+
+    def next(self) -> Batch:
+        """The pictures of the next batch (n, C, H, W), or n arrays (C, H, W) if sizes differ, and the labels (n,).
+
+        What parsing them raised is raised here.
+        """
+        while len(self._queue) <= self._depth:
+            self._queue.append(self._begin())
+        batch, tasks = self._queue.popleft()
+        parts = [task.result() for task in tasks]
+        labels = torch.from_numpy(np.concatenate([labels for _, labels in parts]))
+        if all(odd is None for odd, _ in parts):
+            return batch, labels
+        rows = np.split(batch.numpy(), range(self._task, len(batch), self._task))
+        return [
+            image
+            for row, (odd, _) in zip(rows, parts, strict=True)
+            for image in (row if odd is None else odd)
+        ], labels
+
+    def close(self) -> None:
+        """Stop the threads and forget what was made ahead."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._queue.clear()
+
+    def _begin(self) -> tuple[Tensor, list[Future[tuple[Images | None, np.ndarray]]]]:
+        start, values = next(self._blocks)
+        values, positions = [values[i] for i in self._order], (start + self._order).tolist()
+        kind = torch.from_numpy(self._first[:0]).dtype
+        batch = torch.empty((len(values), *self._first.shape), dtype=kind, pin_memory=self._pinned)
+        rows = batch.numpy()
+        parts = [slice(at, at + self._task) for at in range(0, len(values), self._task)]
+        return batch, [
+            self._pool.submit(self._work, values[part], positions[part], rows[part]) for part in parts
+        ]
+
+    def _work(
+        self, values: Sequence[Any], positions: Sequence[int], rows: np.ndarray
+    ) -> tuple[Images | None, np.ndarray]:
+        """The pictures, or None where they are in `rows`, and the labels."""
+        images, labels = self._parse(values, positions, rows)
+        return None if images is rows else images, labels
 
 
 class Kept:
-    """A whole source, decoded once."""
+    """A whole source in memory, each picture decoded once, when it or one a little before it is first used.
 
-    def __init__(self, source: Source, parse: Parse):
-        values = list(source.walk())
-        if is_encoded(values[0]):
-            starts = range(0, len(values), _CHUNK)
-            with ThreadPoolExecutor() as pool:
-                parts = list(
-                    pool.map(lambda at: parse(values[at : at + _CHUNK], range(at, at + _CHUNK)), starts)
-                )
-            self.images = _join([images for images, _ in parts])
-            self.labels = np.concatenate([labels for _, labels in parts])
-        else:
-            self.images, self.labels = parse(values, range(len(values)))
-        self._tensor: Tensor | None = None
+    Args: as for Streamed; device: where the pictures are kept if a quarter of its memory holds them.
+    """
 
-    def take(self, positions: np.ndarray, device: torch.device) -> tuple[Tensor | list[np.ndarray], Tensor]:
+    def __init__(self, source: Source, parse: Parse, first: np.ndarray, start: int, device: torch.device):
+        self._count, self._source = len(source), source
+        self._start = start % self._count
+        self._have = 0  # records in memory, from there on and round the end
+        self._block = min(self._count, max(1, _KEPT_BLOCK // first.nbytes))
+        size = self._count * first.nbytes
+        there = device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] // 4
+        place = device if there else torch.device("cpu")
+        kind = torch.from_numpy(first[:0]).dtype
+        self._images: Tensor | list[Any] = torch.empty((self._count, *first.shape), dtype=kind, device=place)
+        self._labels = torch.empty(self._count, dtype=torch.int32, device=place)
+        self._coming: Streamed | None = Streamed(
+            source, parse, first, self._start, self._block, np.arange(self._block), 1, pinned=there
+        )
+
+    def take(self, positions: np.ndarray, device: torch.device) -> Batch:
         """The pictures, on the device if they are kept there, and the labels; positions wrap at the end."""
-        index = positions % len(self.labels)
-        labels = torch.from_numpy(self.labels[index])
-        if isinstance(self.images, list):
-            return [self.images[i] for i in index], labels
-        if self._tensor is None:
-            self._tensor = torch.from_numpy(self.images)
-            if device.type == "cuda" and self.images.nbytes <= torch.cuda.mem_get_info(device)[0] // 4:
-                self._tensor = self._tensor.to(device)
-        first, last = int(index[0]), int(index[-1])
-        if np.array_equal(index, np.arange(first, last + 1)):  # no copy is needed
-            return self._tensor[first : last + 1], labels
-        return self._tensor[torch.from_numpy(index).to(self._tensor.device)], labels
+        index = positions % self._count
+        while self._coming is not None and int(((index - self._start) % self._count).max()) >= self._have:
+            self._add(*self._coming.next())
+        images, labels = self._images, self._labels
+        first, end = int(index[0]), int(index[0]) + len(index)
+        if isinstance(images, Tensor) and np.array_equal(index, np.arange(first, end)):  # no copy is needed
+            return images[first:end], labels[first:end]
+        if isinstance(images, list):
+            return [images[i] for i in index], labels[torch.from_numpy(index)]
+        which = torch.from_numpy(index).to(labels.device)
+        return images.index_select(0, which), labels.index_select(0, which)
+
+    def _add(self, images: Tensor | list[np.ndarray], labels: Tensor) -> None:
+        """Put the next block in its place; the last may have records again that the first had."""
+        first = (self._start + self._have) % self._count
+        before_end = min(len(labels), self._count - first)
+        if isinstance(self._images, Tensor) and isinstance(images, list):
+            self._images = list(self._images.cpu().numpy())
+        for place, part in (
+            (slice(first, first + before_end), slice(before_end)),
+            (slice(len(labels) - before_end), slice(before_end, None)),
+        ):
+            self._labels[place].copy_(labels[part])
+            if isinstance(self._images, Tensor):
+                assert isinstance(images, Tensor)
+                self._images[place].copy_(images[part], non_blocking=True)
+            else:
+                self._images[place] = [np.asarray(image) for image in images[part]]
+        self._have += len(labels)
+        if self._have >= self._count:
+            assert self._coming is not None
+            self._coming.close()
+            self._coming = None
+            self._source.close()
 
 
 class Ahead(Generic[T]):
     """The results of `work` on the items of an endless iterator, in order, made `depth` ahead of their use.
 
-    OpenCV and large copies release the interpreter lock, so threads are enough and nothing is pickled.
+    The work is done by threads, so it should be such that releases the interpreter lock.
     """
 
     def __init__(self, items: Iterator[Any], work: Callable[[Any], T], depth: int):
         self._items, self._work, self._depth = items, work, max(1, depth)
-        self._pool = ThreadPoolExecutor(min(self._depth, os.cpu_count() or 1), thread_name_prefix="ahead")
+        self._pool = ThreadPoolExecutor(min(self._depth, cores()), thread_name_prefix="ahead")
         self._queue: deque[Future[T]] = deque()
 
     def next(self) -> T:
@@ -81,13 +186,10 @@ def blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, list
     """Endless (position of the first record, `size` records), in order from `position`, wrapping at the end."""
     walk = source.walk(position % len(source) if position else 0)
     while True:
-        block: list[Any] = []
+        block = list(islice(walk, size))
         while len(block) < size:
-            value = next(walk, None)
-            if value is None:
-                walk = source.walk()
-            else:
-                block.append(value)
+            walk = source.walk()
+            block += islice(walk, size - len(block))
         yield position, block
         position += size
 
@@ -102,8 +204,6 @@ def memory_budget() -> int:
         return 2 << 30
 
 
-def _join(parts: list[Images]) -> Images:
-    arrays = [part for part in parts if isinstance(part, np.ndarray)]
-    if len(arrays) == len(parts) and all(part.shape[1:] == arrays[0].shape[1:] for part in arrays):
-        return np.concatenate(arrays)
-    return [image for part in parts for image in part]
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -21,24 +21,30 @@ def opencv() -> Any:
     return cv2
 
 
-def planes(picture: np.ndarray) -> np.ndarray:
-    """OpenCV's (H, W) or (H, W, C) array as contiguous (C, H, W)."""
-    return np.ascontiguousarray(np.atleast_3d(picture).transpose(2, 0, 1))
+def planes(picture: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """OpenCV's (H, W) or (H, W, C) array as contiguous (C, H, W): `into`, if that is given and of its shape and type."""
+    height, width, *channels = picture.shape
+    shape = (*(channels or [1]), height, width)
+    if into is None or into.shape != shape or into.dtype != picture.dtype:
+        into = np.empty(shape, picture.dtype)
+    opencv().split(picture, list(into))  # twice as fast as numpy's copy
+    return into
 
 
-def decode(data: bytes, colour: bool | None = None) -> np.ndarray:
+def decode(data: Any, colour: bool | None = None, into: np.ndarray | None = None) -> np.ndarray:
     """The picture in the bytes of a PNG, JPEG ...: BGR (True), gray (False) or as stored (None), as (C, H, W).
 
+    It is written to `into` if that is of its shape and type. OpenCV lets other threads run meanwhile.
     Raises ValueError if OpenCV cannot decode it, or it is not 8 bits deep.
     """
     cv2 = opencv()
     flag = {True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE, None: cv2.IMREAD_UNCHANGED}[colour]
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if len(data) else None
     if picture is None:
         raise ValueError(f"its {len(data)} bytes are no picture that OpenCV can decode")
     if picture.dtype != np.uint8:
         raise ValueError(f"its picture has {picture.dtype} pixels and only 8-bit ones can be used")
-    return planes(picture)
+    return planes(picture, into)
 
 
 def read(path: str, height: int = 0, width: int = 0, colour: bool = True) -> np.ndarray | None:

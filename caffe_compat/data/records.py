@@ -26,7 +26,10 @@ _VARINT, _BYTES = 0, 2  # wire types
 
 
 def parse(
-    values: Sequence[Any], colour: bool | None = None, name: Callable[[int], str] = str
+    values: Sequence[Any],
+    colour: bool | None = None,
+    name: Callable[[int], str] = str,
+    into: np.ndarray | None = None,
 ) -> tuple[Images, np.ndarray]:
     """The pictures and labels of serialized Datums.
 
@@ -34,6 +37,7 @@ def parse(
         values: bytes-like, one Datum each.
         colour: decode encoded pictures to BGR (True), gray (False) or as stored (None).
         name: says which record `values[i]` is, for messages.
+        into: (n, C, H, W), where the pictures are written and returned if all are of its shape and type.
 
     Returns:
         Pictures uint8 (float32 where a Datum has float_data), one array (n, C, H, W) or, if they are not
@@ -44,16 +48,28 @@ def parse(
     """
     uniform = _parse_uniform(values)
     if uniform is not None:
-        return uniform
-    images, labels = [], np.empty(len(values), np.int32)
+        pictures, labels = uniform
+        if into is not None and pictures.shape == into.shape and into.dtype == np.uint8:
+            into[...] = pictures
+            pictures = into
+        return pictures, labels
+    images, labels, placed = [], np.empty(len(values), np.int32), 0
     for i, value in enumerate(values):
         datum = Datum()
         try:
             datum.ParseFromString(bytes(value))
         except DecodeError as error:
             raise DataError(f"{name(i)} is not a Datum: {error}; make the database again") from error
-        images.append(_picture(datum, colour, lambda i=i: name(i)))
+        place = None if into is None else into[i]
+        image = _picture(datum, colour, lambda i=i: name(i), place)
+        if place is not None and image.shape == place.shape and image.dtype == place.dtype:
+            if image is not place:
+                place[...] = image
+            placed += 1
+        images.append(image)
         labels[i] = datum.label
+    if into is not None and placed == len(values):
+        return into, labels
     if all(image.shape == images[0].shape and image.dtype == images[0].dtype for image in images):
         return np.stack(images), labels
     return images, labels
@@ -82,10 +98,11 @@ def serialize(image: np.ndarray, label: int, encoded: bool | None = None) -> byt
     return datum.SerializeToString(deterministic=True)
 
 
-def _picture(datum: Any, colour: bool | None, name: Callable[[], str]) -> np.ndarray:
+def _picture(datum: Any, colour: bool | None, name: Callable[[], str], into: np.ndarray | None) -> np.ndarray:
+    """The picture of a Datum; one that is decoded is written to `into` if it fits there."""
     if datum.encoded:
         try:
-            return decode(datum.data, colour)
+            return decode(datum.data, colour, into)
         except ValueError as error:
             raise DataError(f"{name()}: {error}; make the database again") from error
     shape = (datum.channels, datum.height, datum.width)
@@ -114,16 +131,15 @@ def _parse_uniform(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | Non
         return None
     size = len(values[0])
     layout = _layout(bytes(values[0]))
-    if layout is None or any(len(value) != size for value in values):
+    if layout is None or set(map(len, values)) != {size}:
         return None
     shape, start, label = layout
+    end = start + prod(shape)
     table = np.frombuffer(bytearray().join(values), np.uint8).reshape(len(values), size)
-    fixed = np.ones(size, bool)
-    fixed[start : start + prod(shape)] = fixed[label] = False
+    fixed = [i for i in (*range(start), *range(end, size)) if i != label]
     if (table[:, fixed] != table[0, fixed]).any() or (table[:, label] > 127).any():
         return None
-    images = table[:, start : start + prod(shape)].reshape(len(values), *shape)
-    return images, table[:, label].astype(np.int32)
+    return table[:, start:end].reshape(len(values), *shape), table[:, label].astype(np.int32)
 
 
 def _layout(value: bytes) -> tuple[tuple[int, int, int], int, int] | None:

@@ -7,7 +7,8 @@ is Caffe's, `(pixel - mean) * scale` in the net's precision, to the last bit.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +17,10 @@ from torch import Tensor
 
 from caffe_compat.proto import TRAIN
 from caffe_compat.proto.binary import read_binaryproto
+
+# Values that a CPU works on at a time: so many fit its caches. A larger picture is worked on alone.
+_TOGETHER = 1 << 18
+_SMALL = 1 << 14  # values of a picture
 
 
 class Transformer:
@@ -42,6 +47,7 @@ class Transformer:
         self.crop, self.mirror, self.scale = param.crop_size, param.mirror, param.scale
         self.random_crop = phase == TRAIN and self.crop > 0
         self.generator, self.fail, self.dtype = generator, fail, dtype
+        self._batches = Recycled()
         self.mean: Tensor | None = None  # (C, H, W)
         self.mean_values: Tensor | None = None  # (1,) or (C,)
         self.mean_file = os.path.join(root, param.mean_file)
@@ -91,38 +97,78 @@ class Transformer:
         return torch.randint(0, 1 << 32, (count, columns), generator=self.generator)
 
     def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Transform pictures (n, C, H, W), uint8 or float, with the draws made for each, where `images` is.
+        """Transform pictures (n, C, H, W), uint8 or float, with the draws made for each, where `images` is."""
+        if self.mean is not None:
+            self.mean = self.mean.to(images.device)
+        if self.mean_values is not None:
+            self.mean_values = self.mean_values.to(images.device)
+        return (self._on_cpu if images.device.type == "cpu" else self._at_once)(images, draws)
+
+    def _at_once(self, images: Tensor, draws: Tensor) -> Tensor:
+        """The transformation as a GPU does it: few operations, each on the whole batch.
 
         Mean and scale go pixel by pixel, so they may come before or after the cut: the mean image is
         subtracted first, in its own place, and the rest when fewer pixels are left.
         """
-        result, height, width = images, *images.shape[2:]
-        on_cpu = images.device.type == "cpu"
-        own = self.mean is not None  # whether `result` may be changed: `images` may be kept for later
+        result = images
         if self.mean is not None:
-            self.mean = self.mean.to(images.device)
             result = images.to(self.dtype, copy=True).sub_(self.mean)
-        if self.crop and (height, width) != (self.crop, self.crop):
+        if self._cuts(images):
             if self.random_crop:
-                tops, lefts = draws[:, -2] % (height - self.crop + 1), draws[:, -1] % (width - self.crop + 1)
-                result, own = (_windows_on_cpu if on_cpu else _windows)(result, tops, lefts, self.crop), True
+                result = _windows(result, *self._corners(images, draws), self.crop)
             else:
-                top, left = (height - self.crop) // 2, (width - self.crop) // 2
-                result = result[:, :, top : top + self.crop, left : left + self.crop]
+                result = self._cut(result)
         if self.mirror:
-            flipped = draws[:, 0] % 2 == 1
-            if on_cpu:
-                result = _mirror_on_cpu(result if own else result.clone(), flipped)
-            else:
-                result = _mirrored(result, flipped)
+            result = _mirrored(result, draws[:, 0] % 2 == 1)
         if self.mean is None:
             result = result.to(self.dtype, copy=True)
+        return self._scaled(result).contiguous()
+
+    def _on_cpu(self, images: Tensor, draws: Tensor) -> Tensor:
+        """The same, a few pictures at a time, written straight to their places in the batch."""
+        n, channels, height, width = images.shape
+        cuts = self._cuts(images)
+        side = (self.crop, self.crop) if cuts else (height, width)
+        result = self._batches.empty((n, channels, *side), self.dtype)
+        step = _TOGETHER // images[0].numel() or 1
+        for start in range(0, n, step):
+            part = slice(start, start + step)
+            source, top, mean = images[part], result[part], self.mean
+            if cuts and self.random_crop and step > 1:
+                if mean is not None:
+                    source, mean = source.to(self.dtype, copy=True).sub_(mean), None
+                _copy_windows(source, *self._corners(images, draws[part]), top)
+            else:
+                if cuts:
+                    corner = list(map(int, self._corners(images, draws[part]))) if self.random_crop else None
+                    source = self._cut(source, corner)
+                    mean = None if mean is None else self._cut(mean, corner)
+                top.copy_(source)
+            if mean is not None:
+                top.sub_(mean)
+            if self.mirror:
+                _mirror(top, np.flatnonzero(draws[part, 0].numpy() & 1))
+            self._scaled(top)
+        return result
+
+    def _cuts(self, images: Tensor) -> bool:
+        return self.crop > 0 and tuple(images.shape[2:]) != (self.crop, self.crop)
+
+    def _corners(self, images: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """The row and the column at which each picture's random crop begins."""
+        height, width = images.shape[2:]
+        return draws[:, -2] % (height - self.crop + 1), draws[:, -1] % (width - self.crop + 1)
+
+    def _cut(self, images: Tensor, corner: Sequence[int] | None = None) -> Tensor:
+        """The crop of every picture that begins at this row and column, or the one in the middle."""
+        top, left = corner or ((side - self.crop) // 2 for side in images.shape[-2:])
+        return images[..., top : top + self.crop, left : left + self.crop]
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        """`images` with mean_value subtracted and the scale applied, in place."""
         if self.mean_values is not None:
-            self.mean_values = self.mean_values.to(images.device)
-            result.sub_(self.mean_values.view(-1, 1, 1))
-        if self.scale != 1:
-            result.mul_(self.scale)
-        return result.contiguous()
+            images.sub_(self.mean_values.view(-1, 1, 1))
+        return images.mul_(self.scale) if self.scale != 1 else images
 
     def _read_mean(self) -> Tensor:
         if not os.path.exists(self.mean_file):
@@ -140,6 +186,29 @@ class Transformer:
         return mean
 
 
+class Recycled:
+    """Tensors whose memory is used again once nothing refers to them any more.
+
+    The system hands out fresh memory page by page, which takes longer than filling a large batch.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def empty(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """A CPU tensor with anything in it, which no other tensor shares memory with as long as it or a view lives."""
+        while self._free:
+            memory = self._free.pop()
+            if memory.shape == tuple(shape) and memory.dtype == dtype:
+                break
+        else:
+            memory = torch.empty(tuple(shape), dtype=dtype)
+        # The memory of a tensor made from an array lets go of that array when it dies itself.
+        array = memory.numpy()
+        weakref.finalize(array, self._free.append, memory).atexit = False
+        return torch.from_numpy(array)
+
+
 def _size(shape: Any) -> str:
     return " x ".join(str(side) for side in shape)
 
@@ -150,17 +219,22 @@ def _windows(images: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
     return images.unfold(2, size, 1).unfold(3, size, 1)[index, :, tops, lefts]
 
 
-def _windows_on_cpu(images: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
-    """The same by numpy, which copies row by row where torch copies byte by byte: four times as fast."""
-    pixels = images.numpy()
-    (n, channels, height, width), (image, plane, row, column) = pixels.shape, pixels.strides
-    windows = np.lib.stride_tricks.as_strided(
-        pixels,
-        (n, height - size + 1, width - size + 1, channels, size, size),
-        (image, row, column, plane, row, column),
-        writeable=False,
-    )
-    return torch.from_numpy(windows[np.arange(n), tops.numpy(), lefts.numpy()])
+def _copy_windows(images: Tensor, tops: Tensor, lefts: Tensor, result: Tensor) -> None:
+    """Write the window of each picture that starts at its row and column to `result` (n, C, size, size).
+
+    Every run of `size` pixels is a row of an overlapping view, and index_select copies rows by memcpy.
+    """
+    n, channels, height, width = images.shape
+    size = result.shape[3]
+    pixels = images.reshape(-1)
+    runs = pixels.as_strided((len(pixels) - size + 1, size), (1, 1))
+    corners = torch.arange(n) * (channels * height * width) + tops * width + lefts
+    rows = (torch.arange(channels)[:, None] * height + torch.arange(size)).view(-1) * width
+    starts = (corners[:, None] + rows).view(-1)
+    if images.dtype == result.dtype:
+        torch.index_select(runs, 0, starts, out=result.view(-1, size))
+    else:
+        result.view(-1, size).copy_(runs.index_select(0, starts))
 
 
 def _mirrored(images: Tensor, flipped: Tensor) -> Tensor:
@@ -168,12 +242,16 @@ def _mirrored(images: Tensor, flipped: Tensor) -> Tensor:
     return torch.where(flipped[:, None, None, None], images.flip(3), images)
 
 
-def _mirror_on_cpu(images: Tensor, flipped: Tensor) -> Tensor:
-    """The same by numpy, in place: only the pictures that change are touched."""
-    pixels, which = images.numpy(), np.flatnonzero(flipped.numpy())
-    rows = pixels[which]
-    if pixels.itemsize == 1 and pixels.shape[3] % 8 == 0:  # eight bytes at a time: twice as fast
-        pixels[which] = rows.view(np.uint64)[..., ::-1].byteswap().view(np.uint8)
-    else:
-        pixels[which] = rows[..., ::-1]
-    return images
+def _mirror(images: Tensor, which: np.ndarray) -> None:
+    """Exchange left and right of the pictures with these indices, in place."""
+    if images[0].numel() > _SMALL:
+        for index in which.tolist():
+            images[index].copy_(images[index].flip(2))
+        return
+    # A call of torch takes longer than a small picture does.
+    pixels = images.numpy()
+    picture = np.empty_like(pixels[0])
+    mirrored = picture[..., ::-1]
+    for index in which.tolist():
+        picture[...] = pixels[index]
+        pixels[index] = mirrored

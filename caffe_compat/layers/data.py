@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.base import open_source
-from caffe_compat.data.feed import Ahead, Kept, blocks, memory_budget
+from caffe_compat.data.feed import Batch, Kept, Streamed, memory_budget
 from caffe_compat.data.records import Images, parse
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
@@ -25,8 +24,8 @@ class Data(PictureLayer):
 
     Caffe: src/caffe/layers/data_layer.cpp, src/caffe/layers/base_data_layer.cpp
     Tops: 0 pictures (batch_size, C, H, W), H = W = crop_size if given; 1 (optional) labels (batch_size,).
-    A set that fits a quarter of the free memory is decoded at the first batch and kept, on the GPU if it fits
-    a quarter of the GPU's; a larger one is read ahead. `rand_skip` is ignored, as in Caffe.
+    A set that fits a quarter of the free memory is decoded once and kept, on the GPU if it fits a quarter of
+    the GPU's; a larger one is read and decoded ahead, again and again. `rand_skip` is ignored, as in Caffe.
     """
 
     num_top = (1, 2)
@@ -44,10 +43,10 @@ class Data(PictureLayer):
             images, _ = self._parse([self.source.read(0)], [0])
         except DataError as error:
             self.bad_data(str(error))
-        self._first_bytes: int = images[0].nbytes
-        self.top_shape = self.transform.top_shape(images[0].shape, lambda: self._name(0))
+        self._first = images[0].copy()
+        self.top_shape = self.transform.top_shape(self._first.shape, lambda: self._name(0))
         self._kept: Kept | None = None
-        self._ahead: Ahead[tuple[Tensor | list[np.ndarray], Tensor]] | None = None
+        self._streamed: Streamed | None = None
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *self.top_shape), (self.batch_size,)][: len(self.param.top)]
@@ -65,36 +64,34 @@ class Data(PictureLayer):
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
+        if self._streamed is not None:
+            self._streamed.close()
+            self._streamed = None
 
-    def _fetch(self, start: int, step: int, device: torch.device) -> tuple[Tensor | list[np.ndarray], Tensor]:
-        if self._kept is None and self._ahead is None:
-            if self.source.estimate() * self._first_bytes <= memory_budget():
-                self._kept = Kept(self.source, self._parse)
-                self.source.close()
+    def _fetch(self, start: int, step: int, device: torch.device) -> Batch:
+        if self._kept is None and self._streamed is None:
+            if self.source.estimate() * self._first.nbytes <= memory_budget():
+                self._kept = Kept(self.source, self._parse, self._first, start, device)
             else:
-                work = partial(self._parse_block, pinned=device.type == "cuda")
-                self._ahead = Ahead(blocks(self.source, start, step), work, self.param.data_param.prefetch)
+                self._streamed = Streamed(
+                    self.source,
+                    self._parse,
+                    self._first,
+                    start,
+                    step,
+                    self.order,
+                    depth=self.param.data_param.prefetch,
+                    pinned=device.type == "cuda",
+                )
         if self._kept is not None:
             return self._kept.take(start + self.order, device)
-        assert self._ahead is not None
-        return self._ahead.next()
+        assert self._streamed is not None
+        return self._streamed.next()
 
-    def _parse_block(
-        self, block: tuple[int, list[Any]], pinned: bool
-    ) -> tuple[Tensor | list[np.ndarray], Tensor]:
-        """What is served here of a step's records; pinned memory goes to a GPU while the host does other work."""
-        start, values = block
-        images, labels = self._parse([values[i] for i in self.order], (start + self.order).tolist())
-        if isinstance(images, list):
-            return images, torch.from_numpy(labels)
-        batch = torch.from_numpy(images)
-        return batch.pin_memory() if pinned else batch, torch.from_numpy(labels)
-
-    def _parse(self, values: Sequence[Any], positions: Sequence[int]) -> tuple[Images, np.ndarray]:
-        return parse(values, self.transform.colour, lambda i: self._name(positions[i]))
+    def _parse(
+        self, values: Sequence[Any], positions: Sequence[int], into: np.ndarray | None = None
+    ) -> tuple[Images, np.ndarray]:
+        return parse(values, self.transform.colour, lambda i: self._name(positions[i]), into)
 
     def _name(self, position: int) -> str:
         position %= len(self.source)

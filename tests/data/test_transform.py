@@ -174,12 +174,48 @@ def test_what_runs_on_a_gpu_equals_what_runs_on_the_cpu(width, kind):
     images = torch.from_numpy(RNG.integers(0, 256, (9, 2, 7, width), np.uint8)).to(kind)
     flipped = torch.arange(9) % 3 == 1
     wanted = transform._mirrored(images, flipped)
-    assert torch.equal(transform._mirror_on_cpu(images.clone(), flipped), wanted)
-    assert not torch.equal(wanted, images)
+    mirrored = images.clone()
+    transform._mirror(mirrored, np.flatnonzero(flipped))
+    assert torch.equal(mirrored, wanted) and not torch.equal(wanted, images)
     tops, lefts = torch.arange(9) % 3, torch.arange(9) % (width - 4)
     windows = transform._windows(images, tops, lefts, 5)
-    assert torch.equal(transform._windows_on_cpu(images, tops, lefts, 5), windows)
+    copied = torch.empty(9, 2, 5, 5)
+    transform._copy_windows(images, tops, lefts, copied)
+    assert torch.equal(copied, windows.float())
     assert torch.equal(windows[4], images[4, :, 1:6, 4 % (width - 4) :][..., :5])
+
+
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+@pytest.mark.parametrize("limits", [(1, 1), (1, 1 << 20), (600, 1 << 20)], ids=["large", "alone", "few"])
+def test_pictures_of_any_size_are_worked_on_alike(root, phase, limits, monkeypatch):
+    fields = {"mirror": True, "crop_size": 5, "mean_file": "mean.binaryproto", "scale": 0.1}
+    change = transformer(root, phase, **fields)
+    draws = change.draw(6)
+    images = torch.from_numpy(IMAGES)
+    wanted = change._at_once(images, draws)
+    assert torch.equal(change(images, draws), wanted)
+    monkeypatch.setattr(transform, "_TOGETHER", limits[0])
+    monkeypatch.setattr(transform, "_SMALL", limits[1] - 1)
+    assert torch.equal(change(images, draws), wanted)
+
+
+def test_a_batch_is_not_overwritten_while_anything_refers_to_it():
+    memory = transform.Recycled()
+    first = memory.empty((2, 3), torch.float32)
+    place, view = first.data_ptr(), first.fill_(2)[1]
+    weight = torch.ones(1, requires_grad=True)
+    product = first * weight  # autograd keeps `first` too
+    del first
+    second = memory.empty((2, 3), torch.float32).zero_()
+    assert second.data_ptr() != place and view.tolist() == [2, 2, 2]
+    del view
+    third = memory.empty((2, 3), torch.float32).zero_()
+    assert third.data_ptr() not in (place, second.data_ptr())
+    product.sum().backward()
+    assert weight.grad.item() == 12
+    del product
+    assert memory.empty((2, 3), torch.float32).data_ptr() == place
+    assert memory.empty((3, 2), torch.float32).shape == (3, 2)
 
 
 @pytest.mark.gpu

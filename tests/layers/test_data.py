@@ -147,19 +147,23 @@ def test_pictures_of_several_sizes_need_a_crop(tmp_path, memory):
         load(make(SOURCE % 3 + "transform_param { crop_size: 6 }", root=root))
 
 
-def test_more_encoded_records_than_a_thread_decodes_at_a_time(tmp_path, monkeypatch):
+def test_more_encoded_records_than_a_thread_decodes_at_a_time(tmp_path, memory, monkeypatch):
     from caffe_compat.data import feed
 
-    monkeypatch.setattr(feed, "_CHUNK", 4)
+    monkeypatch.setattr(feed, "_TASK", 4 * 3 * 6 * 7)
+    monkeypatch.setattr(feed, "_KEPT_BLOCK", 7 * 3 * 6 * 7)
     pictures = np.random.default_rng(1).integers(0, 256, (11, 6, 7, 3), np.uint8)
     records = [
         (b"%02d" % i, Datum(data=encode(p, "png"), label=i, encoded=True).SerializeToString())
         for i, p in enumerate(pictures)
     ]
     lmdb.write(str(tmp_path / "x"), records)
-    (tops,) = load(make(SOURCE % 11, root=str(tmp_path)))
-    np.testing.assert_array_equal(tops[0], pictures.transpose(0, 3, 1, 2))
-    assert tops[1].tolist() == list(range(11))
+    layer = make(SOURCE % 5, root=str(tmp_path))
+    layer.set_state({**layer.get_state(), "position": 4})
+    for start, (tops, numbers) in zip(range(4, 39, 5), load(layer, 7), strict=True):
+        index = np.arange(start, start + 5) % 11
+        np.testing.assert_array_equal(tops, pictures[index].transpose(0, 3, 1, 2))
+        assert numbers.tolist() == index.tolist()
 
 
 @pytest.mark.parametrize(
