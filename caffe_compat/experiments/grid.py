@@ -38,13 +38,13 @@ def jobs(
     made = []
     for values in itertools.product(*axes.values()):
         setting = dict(zip(axes, values, strict=True))
-        changes = Changes(scale, set=setting)
+        changes = Changes(scale, replicas, setting)
         for seed in range(1, seeds + 1):
             one_solver, one_net = type(solver)(), type(net)()
             one_solver.CopyFrom(solver)
             one_net.CopyFrom(net)
             change(one_solver, one_net, changes, seed)
-            label = changes.label(replicas)
+            label = changes.label(1)
             source = next((layer.data_param.source for layer in net.layer if layer.type == "Data"), "")
             known = {
                 "id": name,

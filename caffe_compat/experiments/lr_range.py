@@ -29,6 +29,7 @@ _LEARNT, _GOOD = (
     0.6,
 )  # times the worst accuracy, and an accuracy that needs no such proof: less is no training
 _LEAST_POINTS = 8
+_MOST = 0.8  # of the points of a plateau are near its best
 _GROWN = 4.0  # times the first loss
 
 
@@ -134,9 +135,9 @@ def _plateau(score: str, points: Curve, diverged_at: float | None) -> Suggestion
 
 
 def _reach(near: np.ndarray) -> int:
-    """How many points on, from the first, nearly all are near: a dip that the curve comes back from ends nothing."""
+    """How many points on, from the first, most are near: a dip that the curve comes back from ends nothing."""
     share = np.cumsum(near) / np.arange(1, len(near) + 1)
-    return int(np.flatnonzero(near & (share >= NEAR))[-1])
+    return int(np.flatnonzero(near & (share >= _MOST))[-1])
 
 
 def _ends(points: Curve, start: float, stop: float) -> tuple[float, float] | None:

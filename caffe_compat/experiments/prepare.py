@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping
@@ -47,7 +48,8 @@ def prepare(row: Row, changes: Changes, seed: int, data: str) -> tuple[Any, Any]
     `data` is the folder of the data sets. Raises UsageError for changes that do not fit and CaffeError
     where the nets of the catalogue are not at hand.
     """
-    net = text.read_net(net_file(row.net))
+    net = NetParameter()
+    net.CopyFrom(_read(net_file(row.net)))
     dataset = DATASETS[row.data]
     _use_data(net, dataset.prefix, os.path.abspath(os.path.join(data, dataset.folder(row.train))))
     if dataset.classes != 10:
@@ -57,13 +59,19 @@ def prepare(row: Row, changes: Changes, seed: int, data: str) -> tuple[Any, Any]
         set_net(net, "batch_size", str(row.batch))
     if any(layer.type == "BatchNorm" for layer in net.layer):
         set_net(net, "moving_average_fraction", str(row.fraction))
+    solver = solver_of(row)
+    return solver, change(solver, net, changes, seed, dataset.test)
+
+
+def solver_of(row: Row) -> Any:
+    """The fields of a row as a SolverParameter."""
     solver = SolverParameter()
     for name, value in row.solver.items():
         if isinstance(value, list):
             getattr(solver, name).extend(value)
         else:
             setattr(solver, name, value)
-    return solver, change(solver, net, changes, seed, dataset.test)
+    return solver
 
 
 def change(solver: Any, net: Any, changes: Changes, seed: int, test_records: int = 0) -> Any:
@@ -172,6 +180,9 @@ def set_batch(net: Any, batch: int) -> bool:
 def batch_size(net: Any) -> int:
     """Of the first Data layer; 1 where there is none."""
     return next((layer.data_param.batch_size for layer in net.layer if layer.type == "Data"), 1)
+
+
+_read = functools.cache(text.read_net)  # a table has many runs of one net
 
 
 def _use_data(net: Any, prefix: str, folder: str) -> None:

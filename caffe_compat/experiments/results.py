@@ -23,6 +23,7 @@ from caffe_compat.experiments.catalogue import ROWS, Row, run_of
 from caffe_compat.experiments.prepare import Changes, batch_size, prepare
 from caffe_compat.experiments.tables import clock
 from caffe_compat.log.read import RunLog, TestRow, read_log
+from caffe_compat.log.write import cpp_float
 from caffe_compat.proto import SolverParameter, text
 from caffe_compat.proto.binary import write_atomic
 
@@ -128,7 +129,7 @@ def from_log(run: RunLog, **known: Any) -> Result:
 # What does not change what is learned: cadences, places, and what the machine decides.
 _FREE = (
     "net", "train_state", "test_state", "test_iter", "test_interval", "test_initialization", "display", "snapshot",
-    "snapshot_prefix", "snapshot_after_train", "solver_mode", "device_id", "random_seed", "average_loss",
+    "snapshot_prefix", "snapshot_after_train", "solver_mode", "device_id", "random_seed", "average_loss", "origin",
 )  # fmt: skip
 
 
@@ -173,18 +174,14 @@ def adopt(
 
 
 def _require_alike(row: Row, log: Path, run: RunLog, solver: Any, net: Any, theirs: Any) -> None:
-    def fields_of(message: Any) -> dict[str, Any]:
-        return {
-            f.name: value for f, value in message.ListFields() if f.name not in _FREE and f.name != "origin"
-        }
+    def fields_of(message: Any) -> dict[str, str]:
+        """Printed fields by name. Momentum 0 may be written or not, and so may SGD."""
+        given = {f.name: _shown(value) for f, value in message.ListFields()}
+        return {"type": "SGD", "momentum": "0", **{n: v for n, v in given.items() if n not in _FREE}}
 
     mine, other = fields_of(solver), fields_of(theirs)
     for name in {**mine, **other}:
-        a, b = (str(m[name]) if name in m else "unset" for m in (mine, other))
-        if name == "type":
-            a, b = mine.get(name, "SGD"), other.get(name, "SGD")
-        elif name == "momentum":
-            a, b = str(solver.momentum), str(theirs.momentum)  # 0 may be written or not
+        a, b = mine.get(name, "unset"), other.get(name, "unset")
         if a != b:
             raise DataError(f"{log}: {name} is {b} there and {a} in {row.id}; it is a log of another run")
     echo = next((n.text for n in run.nets if n.role == "train"), "")
@@ -199,6 +196,13 @@ def _require_alike(row: Row, log: Path, run: RunLog, solver: Any, net: Any, thei
             raise DataError(
                 f"{log}: {name} is {found[1]} there and {value} in {row.id}; it is a log of another run"
             )
+
+
+def _shown(value: Any) -> str:
+    """A solver field's value as Caffe prints it."""
+    if isinstance(value, str | bool | int):
+        return str(value)
+    return cpp_float(value) if isinstance(value, float) else ", ".join(map(_shown, value))
 
 
 def data_text(row: Row, note: str = "") -> str:

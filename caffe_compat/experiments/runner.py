@@ -203,7 +203,7 @@ def _start(job: Job, slot: str, running: int) -> _Active | Outcome:
     lock = os.open(job.folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(lock)
         return Outcome(job, problem=_ELSEWHERE.format(job.folder))
     state = next(iter(snapshots(job.folder)), None)
@@ -265,10 +265,10 @@ def _locked(folder: Path) -> bool:
     try:
         with open(folder / "lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:
+        return False  # there is no folder yet
     return False
 
 
