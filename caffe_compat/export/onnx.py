@@ -115,7 +115,8 @@ def export_onnx(
     with _beside(name, total) as temporary:
         outside = total > _INLINE if external_data is None else external_data
         data = f"{os.path.basename(name)}.data" if outside else ""
-        inputs = {plan.inputs[value]: sizes.shapes[value] for value in plan.inputs}
+        read = {value for node in graph.nodes for value in node.reads()} | {*plan.outputs}
+        inputs = {n: sizes.shapes[value] for value, n in plan.inputs.items() if n in read}
         shapes = {n: sizes.shapes[value] for n, value in plan.outputs.items()}
         model = _model(onnx, graph, plan, inputs, shapes, preprocess, data)
         _describe(model, plan, preprocess, sources)
@@ -164,6 +165,7 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
         value, name = preprocess.choose(plan)
         graph.layer = net.layers[value[0]]
         names[value] = preprocess.write(graph, name)
+        graph.shapes[names[value]] = sizes.shapes[value]
     for i in plan.layers:
         layer = graph.layer = net.layers[i]
         if plan.is_input(i):
@@ -219,11 +221,10 @@ def _model(
         for name, shape in {**graph.shapes, **inputs, **outputs}.items()
     }
     made = {name for node in graph.nodes for name in node.outputs}
-    used = {name for node in graph.nodes for name in node.reads()}
     body = helper.make_graph(
         [_node(onnx, node, name) for node, name in zip(graph.nodes, _node_names(graph), strict=True)],
         plan.net.name or "net",
-        [values[name] for name in inputs if name in used],
+        [values[name] for name in inputs],
         [values[name] for name in outputs],
         [_tensor(onnx, name, array) for name, array in graph.constants.items()],
         value_info=[info for name, info in values.items() if name in made and name not in outputs],

@@ -185,7 +185,7 @@ def make_plan(net: Net, wanted: Sequence[str] | None = None) -> Plan:
             if name not in offered and judges(net.layers[i]) and not _is_probability(net.layers[i], k):
                 net.layers[i].fail(
                     f"cannot be exported: '{name}' judges other blobs and needs labels; ask for what it reads, "
-                    f"'{net.layers[i].param.bottom[0]}'"
+                    f"'{plan.name(plan.sources[i][0])}'"
                 )
     if not plan.outputs:
         raise NetError(f"{net.name or 'the net'} has no output to export; name blobs with --outputs")

@@ -47,7 +47,9 @@ class Preprocess:
             if name != self.blob if self.blob else len(shapes[value]) != 4:
                 continue
             shape = shapes[value][1:]
-            if self.mean is not None and np.broadcast_shapes(self.mean.shape, shape) != shape:
+            if self.mean is not None and any(
+                m not in (1, n) for m, n in zip(self.mean.shape, shape, strict=True)
+            ):
                 raise ExportError(f"a mean of shape {self.mean.shape} does not fit input '{name}' of {shape}")
             return value, name
         what = f"'{self.blob}'" if self.blob else "with four axes (pictures)"

@@ -20,17 +20,17 @@ def simplify(graph: Graph, outputs: Collection[str]) -> None:
 
 
 def remove_identities(graph: Graph, outputs: Collection[str]) -> None:
-    """Readers of a copy read the original. A copy that is an output stays only if it cannot be renamed away."""
+    """A copy and its original become one value, under the later name, which is the blob's of layers in place."""
     makers = {name: node for node in graph.nodes for name in node.outputs}
     for copy in [node for node in graph.nodes if node.op_type == "Identity"]:
         (source,), (target,) = copy.inputs, copy.outputs
-        if target in outputs:
-            if source in outputs or source not in makers:
-                continue
+        if source in makers and source not in outputs:
             maker = makers[source]
             maker.outputs = [target if name == source else name for name in maker.outputs]
+            makers[target] = maker
             source, target = target, source
-            makers[source] = maker
+        elif target in outputs:
+            continue
         graph.nodes.remove(copy)
         for node in graph.nodes:
             node.rename(target, source)

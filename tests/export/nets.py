@@ -1,0 +1,57 @@
+"""Small nets for the tests of the exporter."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from caffe_compat.layers.base import TEST, Context
+from caffe_compat.net import Net
+from caffe_compat.proto import NetParameter
+from caffe_compat.proto.text import parse
+
+
+def make_net(text: str, phase: int = TEST, seed: int = 1) -> Net:
+    """The net of `text`, its blobs filled with numbers between 0.1 and 0.6 if they have no filler's."""
+    param = parse(text, NetParameter, "net.prototxt")
+    param.state.phase = phase
+    generator = torch.Generator().manual_seed(seed)
+    net = Net(param, context=Context(generator=generator))
+    for layer in net.layers:
+        for blob in layer.owned_blobs():
+            blob.data.copy_(torch.rand(blob.shape, generator=generator) * 0.5 + 0.1)
+    return net
+
+
+def data(*shape: int, name: str = "data") -> str:
+    """An Input layer."""
+    dims = " ".join(f"dim: {n}" for n in shape)
+    return f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims} }} }} }}\n'
+
+
+def layer(type: str, bottoms: str, top: str, parameters: str = "", name: str = "") -> str:
+    """A layer of one top, called as its top unless `name` says otherwise."""
+    lines = "".join(f' bottom: "{bottom}"' for bottom in bottoms.split())
+    return f'layer {{ name: "{name or top}" type: "{type}"{lines} top: "{top}" {parameters} }}\n'
+
+
+def convolution(bottom: str, top: str, outputs: int = 4, more: str = "") -> str:
+    return layer(
+        "Convolution",
+        bottom,
+        top,
+        f"convolution_param {{ num_output: {outputs} kernel_size: 3 pad: 1 }} {more}",
+    )
+
+
+def load(path) -> onnx.ModelProto:
+    return onnx.load(str(path))
+
+
+def run(path, **feeds) -> list[np.ndarray]:
+    """The file's outputs, by ONNX Runtime."""
+    return onnxruntime.InferenceSession(str(path)).run(None, feeds)
+
+
+def operators(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
