@@ -201,12 +201,20 @@ def upgrade_net(
 
 
 def upgrade_solver(param: Any, source: str, log: Any = None, skip: Collection[str] = ()) -> list[str]:
-    """Bring a SolverParameter to today's form, in place; as `upgrade_net`. The only name is solver_type."""
+    """Bring a SolverParameter to today's form, in place, with the nets inside it; as `upgrade_net`.
+
+    The names are solver_type and those of `upgrade_net`. (Caffe leaves nets inside as they are, and so trains
+    an empty net where they are of an old form.)
+    """
     if param.HasField("solver_type") and param.HasField("type"):
         raise ParseError(
             f"{source}: solver_type (the old field) and type (the new one) are both given; keep `type`"
         )
-    return _run(SOLVER_UPGRADES, param, source, log, skip, None)
+    done = _run(SOLVER_UPGRADES, param, source, log, skip, None)
+    nets = [getattr(param, name) for name in ("net_param", "train_net_param") if param.HasField(name)]
+    for net in (*nets, *param.test_net_param):
+        done += upgrade_net(net, net.origin or source, log, skip)
+    return done
 
 
 def fill_snapshot_prefix(param: Any, source: str, log: Any = None, root: str = "") -> None:
