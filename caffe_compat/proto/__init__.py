@@ -61,7 +61,13 @@ def compile_schema(text: str, name: str = "caffe.proto") -> Schema:
     def field(label: str, into: Any) -> str:
         kind, field_name = next(tokens), next(tokens)
         expect("=")
-        new = into.field.add(name=field_name, number=int(next(tokens)))
+        number = int(next(tokens))
+        for other in into.field:
+            if field_name == other.name or number == other.number:
+                raise ValueError(
+                    f"{name}: {into.name}.{field_name} = {number} is taken by {other.name} = {other.number}"
+                )
+        new = into.field.add(name=field_name, number=number)
         new.label = _LABELS[label]
         if kind in _SCALARS:
             new.type = _SCALARS[kind]
