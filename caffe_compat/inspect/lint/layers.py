@@ -23,6 +23,7 @@ _SQUASHED_TWICE = {
     "InfogainLoss": "Softmax",
     "SigmoidCrossEntropyLoss": "Sigmoid",
 }
+_WITH_BLOBS = {*WEIGHT_MESSAGES, "BatchNorm", "Scale", "Bias", "PReLU", "Parameter"}
 _WRONG_IN_PLACE = ("Clip", "Log", "BNLL", "LRN")
 
 
@@ -144,16 +145,17 @@ def activation_twice(subject: Subject) -> Found:
 
 @rule("duplicate-name")
 def duplicate_name(subject: Subject) -> Found:
-    """Two layers of one name in one phase: weights are loaded and shared by name, and the first is meant."""
+    """Two layers of one name in one phase, with weights: these are loaded and shared by name, for the first."""
     for view in subject.views:
         counts = Counter(layer.name for layer in view.layers)
+        weighted = {layer.name for layer in view.layers if layer.type in _WITH_BLOBS}
         for layer in view.layers:
-            if counts[layer.name] > 1:
+            if counts[layer.name] > 1 and layer.name in weighted:
                 yield (
                     layer,
                     (
-                        f"{counts[layer.name]} layers of this name in {view.name}: weights are found by name, for the first only; "
-                        "give each its own"
+                        f"{counts[layer.name]} layers of this name in {view.name}: weights are found by name, for the "
+                        "first only; give each its own"
                     ),
                 )
 
