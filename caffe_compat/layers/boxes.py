@@ -22,22 +22,28 @@ def area(boxes: Tensor, extra: float = 0) -> Tensor:
     return (size + extra).prod(-1).where((size >= 0).all(-1), 0)
 
 
-def intersection(a: Tensor, b: Tensor, extra: float = 0) -> Tensor:
-    """What boxes share; a and b broadcast."""
+def intersection(a: Tensor, b: Tensor, extra: float = 0, least: float = 0) -> Tensor:
+    """What boxes share; a and b broadcast. Sides shorter than `least` share nothing."""
     size = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2]) + extra
-    return size.clamp(min=0).prod(-1)
+    return size.where(size >= least, 0).prod(-1) if least else size.clamp(min=0).prod(-1)
 
 
-def overlap(a: Tensor, b: Tensor, extra: float = 0) -> Tensor:
-    """Intersection over union (Jaccard); a and b broadcast."""
-    shared = intersection(a, b, extra)
-    union = area(a, extra) + area(b, extra) - shared
-    return (shared / union).where(shared > 0, 0)
+def overlap(a: Tensor, b: Tensor, extra: float = 0, least: float = 0, mode: str = "IOU") -> Tensor:
+    """Intersection over union (Jaccard); a and b broadcast.
+
+    mode: "IOMU" divides by the smaller of the two areas instead, "IOFU" by that of `a`.
+    """
+    shared, own, other = intersection(a, b, extra, least), area(a, extra), area(b, extra)
+    if mode == "IOMU":
+        whole = torch.minimum(own, other)
+    else:
+        whole = own.expand_as(shared) if mode == "IOFU" else own + other - shared
+    return (shared / whole).where(shared > 0, 0)
 
 
-def pairwise(a: Tensor, b: Tensor, extra: float = 0) -> Tensor:
+def pairwise(a: Tensor, b: Tensor, extra: float = 0, least: float = 0) -> Tensor:
     """The overlap of each of (..., N, 4) with each of (..., M, 4): (..., N, M)."""
-    return overlap(a[..., :, None, :], b[..., None, :, :], extra)
+    return overlap(a[..., :, None, :], b[..., None, :, :], extra, least)
 
 
 def _centre_size(boxes: Tensor) -> Tensor:
@@ -78,7 +84,15 @@ def decode(code: int, prior: Tensor, variance: Tensor | None, offset: Tensor) ->
     return prior + offset
 
 
-def suppress(boxes: Tensor, alive: Tensor, threshold: float, eta: float = 1.0, extra: float = 0) -> Tensor:
+def suppress(
+    boxes: Tensor,
+    alive: Tensor,
+    threshold: float,
+    eta: float = 1.0,
+    extra: float = 0,
+    least: float = 0,
+    mode: str = "IOU",
+) -> Tensor:
     """Non-maximum suppression of groups at once; which boxes stay (G, K).
 
     Args:
@@ -86,6 +100,7 @@ def suppress(boxes: Tensor, alive: Tensor, threshold: float, eta: float = 1.0, e
         alive: (G, K), the boxes that take part.
         threshold: a box stays if it overlaps no earlier one that stays by more.
         eta: below 1, the threshold is multiplied by it after each box that stays, while it is above 0.5.
+        extra, least, mode: as `overlap` takes them, the box that stays being its `a`.
     """
     kept = torch.zeros_like(alive)
     worst = torch.zeros(alive.shape, dtype=boxes.dtype, device=boxes.device)
@@ -96,7 +111,7 @@ def suppress(boxes: Tensor, alive: Tensor, threshold: float, eta: float = 1.0, e
         first = left.to(torch.uint8).argmax(1)
         found = left.any(1)
         kept[groups, first] |= found
-        shared = overlap(boxes[groups, first][:, None], boxes, extra)
+        shared = overlap(boxes[groups, first][:, None], boxes, extra, least, mode)
         worst = torch.where(found[:, None], torch.maximum(worst, shared), worst)
         if eta < 1:
             limit = torch.where(found[:, None] & (limit > 0.5), limit * eta, limit)
