@@ -1,7 +1,7 @@
-"""BatchNorm: normalisation by the batch's or the stored statistics, without scale and bias."""
+"""BatchNorm: normalisation by the batch's or the stored statistics, in a fork with a scale and a bias of its own."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from caffe_compat.layers.base import TEST, Layer, OnnxGraph, layer
+from caffe_compat.proto import FillerParameter
 
 
 @layer("BatchNorm")
@@ -21,9 +22,13 @@ class BatchNorm(Layer):
     f = moving_average_fraction: sum = f sum + batch, counter = f counter + 1, with the variance times m / (m - 1)
     for m values a channel. With `use_global_stats` (in TEST unless set) they are sum / counter, or 0 while the
     counter is 0. torch keeps an average instead of a sum and a counter, so it differs in the first iterations.
+    NVIDIA's fork (`scale_bias`, `scale_filler`, `bias_filler`) has top = that * scale + bias, with 3 scale (C,), 1
+    unless filled, and 4 bias (C,), which learn with lr_mult and decay_mult 1. Its blobs 0 and 1 are averages,
+    a = f a + (1 - f) batch with the first batch's taken whole, and 2 stays 1.
     """
 
     num_bottom = num_top = 1
+    fork_fields = tuple(f"batch_norm_param.{name}" for name in ("scale_bias", "scale_filler", "bias_filler"))
 
     def setup(self, bottom):
         p = self.param.batch_norm_param
@@ -32,7 +37,10 @@ class BatchNorm(Layer):
         self.channels = bottom[1] if len(bottom) > 1 else 1
         for shape in ((self.channels,), (self.channels,), (1,)):
             self.add_blob(shape, learned=False)
-        for i, spec in enumerate(self.param.param):
+        self.scaled = p.scale_bias or p.HasField("scale_filler") or p.HasField("bias_filler")
+        if self.scaled:
+            self._add_scale(p)
+        for i, spec in enumerate(self.param.param[:3] if self.scaled else self.param.param):
             if spec.lr_mult != 0:
                 self.fail(
                     f"param block {i} has lr_mult {spec.lr_mult:g}, but the statistics are not learned by the "
@@ -40,6 +48,17 @@ class BatchNorm(Layer):
                 )
         while len(self.param.param) < 3:  # as Caffe's layer does, so the saved net says it too
             self.param.param.add(lr_mult=0)
+
+    def _add_scale(self, p: Any) -> None:
+        with torch.no_grad():
+            self.blobs[2].fill_(1)
+        one = FillerParameter(value=1)
+        self.add_blob((self.channels,), p.scale_filler if p.HasField("scale_filler") else one)
+        self.add_blob((self.channels,), p.bias_filler)
+        while len(self.param.param) < 5:
+            self.param.param.add()
+        for i, spec in enumerate(self.param.param):  # whatever the file says, as in the fork
+            spec.lr_mult = spec.decay_mult = 0 if i < 3 else 1
 
     def reshape(self, bottom):
         if not bottom:
@@ -61,6 +80,11 @@ class BatchNorm(Layer):
     def forward_scaled(self, bottom: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
         """The layer followed by a per-channel `gamma * top + beta` (None: 1 and 0), as one normalisation."""
         x = bottom if bottom.dim() > 1 else bottom.unsqueeze(1)
+        if self.scaled:
+            scale, bias = self.blobs[3], self.blobs[4]
+            if gamma is not None:
+                scale, bias = scale * gamma, bias * gamma
+            gamma, beta = scale, bias if beta is None else bias + beta
         replicas = self.context.virtual_replicas
         if self.global_stats:
             mean, variance = self.statistics()
@@ -96,15 +120,22 @@ class BatchNorm(Layer):
         outputs = None if flat else tops
         if self.global_stats:
             mean, variance = (blob.cpu().numpy() for blob in self.statistics())
-            one, zero = (graph.constant([value] * self.channels) for value in (1.0, 0.0))
+            if self.scaled:
+                scale, bias = graph.blob(self, 3), graph.blob(self, 4)
+            else:
+                scale, bias = (graph.constant([value] * self.channels) for value in (1.0, 0.0))
             statistics = [graph.constant(mean, name="mean"), graph.constant(variance, name="variance")]
-            top = graph.node("BatchNormalization", [x, one, zero, *statistics], outputs, epsilon=self.eps)
+            top = graph.node("BatchNormalization", [x, scale, bias, *statistics], outputs, epsilon=self.eps)
         else:
             axes = [axis for axis in range(max(2, len(shape))) if axis != 1]
             x = graph.node("Sub", [x, graph.reduce("ReduceMean", x, axes, keepdims=True)])
             squares = graph.reduce("ReduceMean", graph.node("Mul", [x, x]), axes, keepdims=True)
             deviation = graph.node("Sqrt", [graph.node("Add", [squares, graph.constant(self.eps)])])
-            top = graph.node("Div", [x, deviation], outputs)
+            top = graph.node("Div", [x, deviation], None if self.scaled else outputs)
+            if self.scaled:
+                spread = (self.channels, *[1] * (max(2, len(shape)) - 2))
+                top = graph.node("Mul", [top, graph.blob(self, 3, spread)])
+                top = graph.node("Add", [top, graph.blob(self, 4, spread)], outputs)
         if flat:
             graph.node("Squeeze", [top, graph.constant([1])], tops)
 
@@ -118,6 +149,13 @@ class BatchNorm(Layer):
 
     def _add(self, mean: Tensor, variance: Tensor) -> None:
         with torch.no_grad():
+            if self.scaled:
+                # A variance of 0 in every channel means that there was no batch yet.
+                first = ~self.blobs[1].any()
+                weight = torch.where(first, 1.0, 1 - self.fraction).to(mean.dtype)
+                self.blobs[0].lerp_(mean, weight)
+                self.blobs[1].lerp_(variance, weight)
+                return
             self.blobs[0].mul_(self.fraction).add_(mean)
             self.blobs[1].mul_(self.fraction).add_(variance)
             self.blobs[2].mul_(self.fraction).add_(1)
@@ -172,7 +210,9 @@ class _Grouped(Function):
         total = layout.total(ones @ rows)
         scaled = layout.total(ones @ layout.rows(torch.mul(diff, x, out=x_diff)))
         inverse = (variance + ctx.eps).rsqrt()
-        scaled = torch.addcmul(scaled, total, mean, value=-1) * inverse  # the sum of diff times the normalised x
+        scaled = (
+            torch.addcmul(scaled, total, mean, value=-1) * inverse
+        )  # the sum of diff times the normalised x
         slope = factor * inverse * scaled / -ctx.count
         shift = factor * total / -ctx.count - slope * mean
         result = layout.blocks(x_diff)

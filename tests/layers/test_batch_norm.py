@@ -37,6 +37,14 @@ def by_sums(eps=1e-5):
     return formula
 
 
+def scaled(formula):
+    """A formula followed by NVIDIA's own scale and bias, blobs 3 and 4."""
+    return lambda x, *blobs: formula(x, *blobs[:3]) * spread(blobs[3], x) + spread(blobs[4], x)
+
+
+OWN = [*SUMS[:2], np.array([1.0]), np.array([0.5, -1.0, 2.0]), np.array([3.0, 0.25, -1.0])]
+
+
 def param(fields="", rest=""):
     return f'type: "BatchNorm" {rest} batch_norm_param {{ {fields} }}'
 
@@ -61,6 +69,9 @@ CASES = [
         phase=TEST,
         blobs=[np.array([1.0]), np.array([2.0]), np.array([0.5])],
     ),
+    Case("own-scale", param("scale_bias: true"), [SHAPE], scaled(by_batch())),
+    Case("own-scale-two-axes", param("bias_filler { value: 2 }"), [(5, 3)], scaled(by_batch())),
+    Case("own-scale-global", param("scale_bias: true"), [SHAPE], scaled(by_sums()), phase=TEST, blobs=OWN),
 ]
 
 ERRORS = [
@@ -97,6 +108,36 @@ def test_sums_and_counter(phase, fields):
     for blob, wanted in zip(layer.blobs, (mean, variance, [counter]), strict=True):
         np.testing.assert_allclose(blob, wanted, rtol=1e-12)
     assert counter == 0.75**2 + 0.75 + 1
+
+
+def test_nvidias_averages():
+    layer = make(param("moving_average_fraction: 0.75 scale_bias: true"), SHAPE)
+    kept: tuple = ()
+    for step in range(3):
+        x = draws(SHAPE, step) + step
+        layer(torch.from_numpy(x))
+        batch = x.mean(axes(x)), x.var(axes(x), ddof=1)
+        kept = tuple(0.75 * a + 0.25 * b for a, b in zip(kept, batch, strict=True)) if step else batch
+    for blob, wanted in zip(layer.blobs, (*kept, [1], [1, 1, 1], [0, 0, 0]), strict=True):
+        np.testing.assert_allclose(blob.detach(), wanted, rtol=1e-12)
+
+
+def test_nvidias_scale_and_bias_are_filled_and_learn():
+    rest = "param { lr_mult: 5 decay_mult: 3 }" * 4
+    layer = make(param("scale_filler { value: 3 } bias_filler { value: 2 }", rest), SHAPE)
+    assert [blob.tolist() for blob in layer.blobs][3:] == [[3, 3, 3], [2, 2, 2]]
+    assert layer.fixed_blobs == {0, 1, 2}
+    assert [(spec.lr_mult, spec.decay_mult) for spec in layer.param.param] == [(0, 0)] * 3 + [(1, 1)] * 2
+
+
+def test_a_scale_after_nvidias_own_is_one_normalisation():
+    layer = make(param("scale_bias: true"), SHAPE)
+    for blob, value in zip(layer.blobs, OWN, strict=True):
+        blob.data.copy_(torch.from_numpy(value))
+    x, gamma, beta = draws(SHAPE), draws((3,), 1), draws((3,), 2)
+    top = layer.forward_scaled(*(torch.from_numpy(array) for array in (x, gamma, beta)))
+    wanted = scaled(by_batch())(x, *OWN) * spread(gamma, x) + spread(beta, x)
+    np.testing.assert_allclose(top.detach(), wanted, rtol=1e-10, atol=1e-12)
 
 
 def test_default_fraction():

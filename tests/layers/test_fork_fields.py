@@ -12,7 +12,7 @@ from caffe_compat.solver.solver import Solver
 @pytest.mark.parametrize(
     "text, names",
     [
-        ("type: 'BatchNorm' batch_norm_param { scale_bias: true eps: 1 }", "batch_norm_param.scale_bias"),
+        ("type: 'Scale' batch_norm_param { scale_bias: true eps: 1 }", "batch_norm_param.scale_bias"),
         ("type: 'Data' data_param { shuffle: true cache: true threads: 3 }", "data_param.shuffle"),
         (
             "type: 'Data' transform_param { crop_h: 4 crop_w: 3 }",
