@@ -8,8 +8,8 @@ It needs pycaffe (of BVLC, NVIDIA or any fork; on PYTHONPATH) with its numpy and
 runs under Python 2.7 and 3: copy this one file to where the Caffe is. Start it in the folder that the paths
 in the prototxt are relative to.
 
-The bundle is a folder: net.prototxt, weights.caffemodel (the weights before anything ran), solver.prototxt
-if a solver was given, and bundle.npz with
+The bundle is a folder: net.prototxt, weights.caffemodel (the weights before the pass), solver.prototxt if a
+solver was given, and bundle.npz with
 
     blob.<name>             every blob after one forward pass (Caffe's Split copies left out: they are equal)
     top.<layer>.<k>         the same for a top that a later layer writes over in place
@@ -25,7 +25,6 @@ if a solver was given, and bundle.npz with
     meta                    JSON: phase, what was run, names and types of the layers
 """
 
-from __future__ import print_function
 
 import argparse
 import io
@@ -45,7 +44,7 @@ CLASSES = {
 }  # fmt: skip
 
 
-class Writer(object):
+class Writer:
     """An .npz that grows array by array, so that a big net need not fit into memory twice."""
 
     def __init__(self, path, compress):
@@ -61,7 +60,7 @@ class Writer(object):
         self.zip.close()
 
 
-class Structure(object):
+class Structure:
     """Names, types, bottoms and tops of a net's layers, and who writes over whose blob."""
 
     def __init__(self, net, caffemodel, caffe_pb2):
@@ -224,7 +223,7 @@ def read_rates(path):
         return [float(x) for x in re.findall(r"Iteration \d+, lr = ([^\s,]+)", log.read())]
 
 
-class Logged(object):
+class Logged:
     """While it lasts, everything written to standard error (by C++, too) goes to a file."""
 
     def __init__(self, path):
@@ -264,10 +263,22 @@ def run_net(args, caffe, caffe_pb2, out, log):
     structure = Structure(net, model, caffe_pb2)
     random = np.random.RandomState(args.seed)
     fill_inputs(net, structure, args.inputs, random)
+    if (
+        args.phase == "TRAIN"
+    ):  # once before anything is kept: a moving average that starts at 0 shows no fraction
+        with log:
+            net.forward()
+        net.save(model)
     backward = bool(loss_weights(net)) or "force_backward: true" in text
     with log:
         dump_net(net, structure, out, random, backward)
-    return structure, {"kind": "net", "phase": args.phase, "level": args.level, "stages": stages, "backward": backward}
+    return structure, {
+        "kind": "net",
+        "phase": args.phase,
+        "level": args.level,
+        "stages": stages,
+        "backward": backward,
+    }
 
 
 def run_solver(args, caffe, caffe_pb2, out, log):
@@ -276,7 +287,15 @@ def run_solver(args, caffe, caffe_pb2, out, log):
     param = caffe_pb2.SolverParameter()
     with open(args.solver) as source:
         text_format.Merge(source.read(), param)
-    for field in ("test_iter", "test_interval", "test_net", "test_net_param", "test_state", "snapshot", "weights"):
+    for field in (
+        "test_iter",
+        "test_interval",
+        "test_net",
+        "test_net_param",
+        "test_state",
+        "snapshot",
+        "weights",
+    ):
         if field in param.DESCRIPTOR.fields_by_name:
             param.ClearField(field)
     param.snapshot_prefix = os.path.join(args.out, "snapshot")
@@ -285,7 +304,9 @@ def run_solver(args, caffe, caffe_pb2, out, log):
     with open(running, "w") as target:
         target.write(text_format.MessageToString(param))
     with log:
-        solver = caffe.get_solver(str(running)) if hasattr(caffe, "get_solver") else caffe.SGDSolver(str(running))
+        solver = (
+            caffe.get_solver(str(running)) if hasattr(caffe, "get_solver") else caffe.SGDSolver(str(running))
+        )
         if args.weights:
             solver.net.copy_from(args.weights)
     model = os.path.join(args.out, "weights.caffemodel")
@@ -330,7 +351,9 @@ def main(argv=None):
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--net", metavar="FILE", help="a net to run once, forward and backward")
-    what.add_argument("--solver", metavar="FILE", help="a solver: its training net once, then some iterations")
+    what.add_argument(
+        "--solver", metavar="FILE", help="a solver: its training net once, then some iterations"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="the bundle's folder; it is made")
     parser.add_argument("--weights", metavar="FILE", help="a caffemodel to start from (default: the fillers)")
     parser.add_argument("--phase", choices=("TRAIN", "TEST"), default="TEST", help="of --net (default: TEST)")

@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--reference", metavar="BUNDLE", help="a bundle's folder, or its .npz")
     what.add_argument("--log", metavar="FILE", help="a training log of Caffe, of any version or fork")
-    parser.add_argument("--solver", metavar="FILE", help="the solver, instead of the bundle's or the echoed one")
+    parser.add_argument(
+        "--solver", metavar="FILE", help="the solver, instead of the bundle's or the echoed one"
+    )
     parser.add_argument("--net", metavar="FILE", help="the net, instead of the bundle's or the echoed one")
     parser.add_argument("--run", metavar="LOG", help="with --log: the log of our run, to compare the curves")
     parser.add_argument("--weights", metavar="FILE", help="with --log: the caffemodel that run started from")
@@ -43,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help="also write everything as JSON; - is standard output")
     parser.add_argument("--html", metavar="FILE", help="also write a page with the error of each layer drawn")
-    parser.add_argument("--plot", metavar="FILE", help="with --log: also draw the curves (.png, .svg or .pdf)")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="with --log: also draw the curves (.png, .svg or .pdf)"
+    )
     common.add_root(parser)
     common.add_python_layers(parser)
 

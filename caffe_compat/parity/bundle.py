@@ -107,6 +107,7 @@ class Bundle:
         net_param: the (training) net, upgraded, with its state set.
         solver: the SolverParameter, upgraded, or None.
         weights: the caffemodel of the weights before anything ran, or None.
+        given_net: whether the net is not the bundle's own but one that the caller gave.
         notes: what is missing or was left out, in words.
     """
 
@@ -115,9 +116,12 @@ class Bundle:
         self.notes: list[str] = []
         self.arrays = Arrays(path)
         if self.arrays.cut:
-            self.notes.append(f"{path}: cut short; {len(self.arrays)} arrays are whole, the others are missing")
+            self.notes.append(
+                f"{path}: cut short; {len(self.arrays)} arrays are whole, the others are missing"
+            )
         self.meta: dict[str, Any] = json.loads(_string(self.arrays["meta"])) if "meta" in self.arrays else {}
 
+        own_solver = solver is None
         if solver is None and path.name in _ARRAYS and (path.parent / "solver.prototxt").exists():
             solver = str(path.parent / "solver.prototxt")
         self.solver = None
@@ -130,6 +134,7 @@ class Bundle:
         elif self.solver is not None:
             self.kind = "solver"
 
+        self.given_net = net is not None or not own_solver
         self.root = root or self._find_root(path.parent)
         self.net_param = self._find_net(net, path)
         self.net_param.state.phase = self._phase()
@@ -188,7 +193,9 @@ def open_bundle(
     if file.is_dir():
         found = [file / name for name in _ARRAYS if (file / name).exists()]
         if not found:
-            raise DataError(f"{path}: no {' or '.join(_ARRAYS)} in this folder; give a bundle's folder or its .npz")
+            raise DataError(
+                f"{path}: no {' or '.join(_ARRAYS)} in this folder; give a bundle's folder or its .npz"
+            )
         file = found[0]
     return Bundle(file, root, net, solver)
 

@@ -121,7 +121,9 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
 
-def compare(row: Row, ours: Any, theirs: Any, tolerance: float, floor: float = FLOOR, noise: float = 0.0) -> Row:
+def compare(
+    row: Row, ours: Any, theirs: Any, tolerance: float, floor: float = FLOOR, noise: float = 0.0
+) -> Row:
     """Fill `row` with the differences of two arrays (numpy or tensors).
 
     They agree if their shapes do, not-a-numbers and infinities stand at the same places, and no difference is

@@ -9,7 +9,9 @@ import numpy as np
 from caffe_compat.log.read import RunLog
 from caffe_compat.parity.compare import AGREES, DIFFERS, PARTLY, Check
 
-SCORE_TOLERANCE = 0.02  # of an accuracy, absolute: two runs of one Caffe with different seeds differ by about half
+SCORE_TOLERANCE = (
+    0.02  # of an accuracy, absolute: two runs of one Caffe with different seeds differ by about half
+)
 LOSS_TOLERANCE = 0.25  # of the area between loss curves, relative to Caffe's mean loss
 
 Curve = tuple[list[float], list[float]]
@@ -43,9 +45,15 @@ def _rates(caffe: RunLog, ours: RunLog) -> Check:
     theirs, mine = dict(zip(*_rate(caffe), strict=True)), dict(zip(*_rate(ours), strict=True))
     common = sorted(theirs.keys() & mine.keys())
     if not common:
-        return Check(name, PARTLY, "the two logs show no rate of a common iteration; are they of the same solver?")
+        return Check(
+            name, PARTLY, "the two logs show no rate of a common iteration; are they of the same solver?"
+        )
     wrong = [i for i in common if not math.isclose(theirs[i], mine[i], rel_tol=1e-5)]
-    details = [f"iteration {wrong[0]:g}: {theirs[wrong[0]]:g} in Caffe's, {mine[wrong[0]]:g} in ours"] if wrong else []
+    details = (
+        [f"iteration {wrong[0]:g}: {theirs[wrong[0]]:g} in Caffe's, {mine[wrong[0]]:g} in ours"]
+        if wrong
+        else []
+    )
     return Check(name, DIFFERS if wrong else AGREES, f"{len(common)} common iterations", details)
 
 
@@ -67,7 +75,9 @@ def _scores(name: str, theirs: Curve, mine: Curve, is_loss: bool) -> Check:
     if is_loss:
         mean = float(np.mean(np.abs(a)))
         if not area <= LOSS_TOLERANCE * mean:
-            details.append(f"the mean distance is {area:.3g}, above {LOSS_TOLERANCE:g} of Caffe's mean {mean:.3g}")
+            details.append(
+                f"the mean distance is {area:.3g}, above {LOSS_TOLERANCE:g} of Caffe's mean {mean:.3g}"
+            )
     else:
         pairs = {"final": (a[-1], b[-1]), "best": (best(a), best(b))}
         details += [

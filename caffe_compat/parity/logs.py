@@ -32,7 +32,9 @@ from caffe_compat.solver.lr_policy import Schedule
 
 RATE_TOLERANCE = 1e-5  # a log prints six digits
 LOSS_TOLERANCE = 2e-3  # of a start that has no chance in it
-LOSS_FACTOR = 3.0  # of a random start: losses of two draws differ, but a wrong normalisation by the batch's size
+LOSS_FACTOR = (
+    3.0  # of a random start: losses of two draws differ, but a wrong normalisation by the batch's size
+)
 _SHOWN = 5  # departures listed of each check
 _GLOG_CUT = 29_000  # characters of an echoed net from which on its end is lost because glog cut it
 _HEAVY = 3_000_000_000  # bytes of tops from which on a net is not run for its first loss alone
@@ -71,7 +73,9 @@ def validate_log(
     report = Report(path, "log", LOSS_TOLERANCE)
     runs = read_runs(path)
     if len(runs) > 1:
-        report.notes.append(f"{path}: holds {len(runs)} runs; the last, from line {runs[-1].line} on, is compared")
+        report.notes.append(
+            f"{path}: holds {len(runs)} runs; the last, from line {runs[-1].line} on, is compared"
+        )
     _Validation(report, runs[-1], solver, net, weights, root).run()
     if run is not None:
         ours = read_log(run)
@@ -144,8 +148,12 @@ class _Validation:
         named = {layer.name for layer in theirs.layers}
         strangers = [layer.name for layer in param.layer if layer.name not in named and whole]
         strangers = [n for n in strangers if n != "input"] if theirs.inputs else strangers
-        if self.net_file is not None and (strangers or len(param.layer) < sum(not _is_split(x) for x in theirs.layers)):
-            return Check(name, PARTLY, f"{self.net_file} is another net than the log's", _other(param, theirs))
+        if self.net_file is not None and (
+            strangers or len(param.layer) < sum(not _is_split(x) for x in theirs.layers)
+        ):
+            return Check(
+                name, PARTLY, f"{self.net_file} is another net than the log's", _other(param, theirs)
+            )
         if whole:
             self.params[index] = NetParameter()
             self.params[index].CopyFrom(param)
@@ -169,7 +177,9 @@ class _Validation:
                 "--net FILE gives the whole net"
             )
             if len(theirs.text) >= _GLOG_CUT:
-                self.report.notes.append(f"{name}: {cut} (glog keeps 30,000 characters of a message, so all logs of such nets lack it)")
+                self.report.notes.append(
+                    f"{name}: {cut} (glog keeps 30,000 characters of a message, so all logs of such nets lack it)"
+                )
             else:
                 gaps.append(cut)
         if not theirs.initialized:
@@ -243,7 +253,10 @@ class _Validation:
             return _check(name, odd, "") if odd else Check(name, "", "nothing is displayed")
         first = found[0]
         details = []
-        if not self.log.resumed_from and first not in (0, display):  # Caffe of 2013 began after the first update
+        if not self.log.resumed_from and first not in (
+            0,
+            display,
+        ):  # Caffe of 2013 began after the first update
             details.append(f"the first is iteration {first}, not 0")
         expected = range(first - first % display, self._last(found[-1]) + 1, display)
         details += _sequence(found, [i for i in expected if i >= first], "displayed")
@@ -277,8 +290,10 @@ class _Validation:
 
     def _ending(self, check: Check, reached: int) -> Check:
         most = self.solver.max_iter
-        return check if self.log.done or not most else _with_gaps(
-            check, [f"the log ends at iteration {reached} of {most}"]
+        return (
+            check
+            if self.log.done or not most
+            else _with_gaps(check, [f"the log ends at iteration {reached} of {most}"])
         )
 
     # -- the first losses ---------------------------------------------------------------------
@@ -332,7 +347,9 @@ class _Validation:
             _fill_with_noise(net)
         if self.weights:
             weight_files.copy_trained_layers_from(net, self.weights)
-        chance = [why for layer in net.layers if (why := stand_in.random_reason(layer) or _random_data(layer))]
+        chance = [
+            why for layer in net.layers if (why := stand_in.random_reason(layer) or _random_data(layer))
+        ]
         certain = bool(self.weights) and not problem and not chance
         how = "on the data" if not problem else "on noise, as the data are not here"
         return net, certain, how
@@ -377,7 +394,9 @@ def _with_gaps(check: Check, gaps: Sequence[str]) -> Check:
 
 def _short(param: Any, name: str) -> str:
     value = getattr(param, name)
-    return " ".join(str(value if not hasattr(value, "__len__") or isinstance(value, str) else list(value)).split())
+    return " ".join(
+        str(value if not hasattr(value, "__len__") or isinstance(value, str) else list(value)).split()
+    )
 
 
 def _is_split(layer: LayerLog) -> bool:
@@ -411,7 +430,11 @@ def _complete(param: Any, theirs: NetLog) -> set[str]:
         if layer.loss_weights:
             stub.loss_weight.extend(layer.loss_weights.get(k, 0.0) for k in range(len(layer.tops)))
     made_here = {top for layer in param.layer if layer.name not in stubs for top in layer.top}
-    return {n for n in stubs if not any(_is_split(x) and x.name == n and x.bottoms[0] in made_here for x in theirs.layers)}
+    return {
+        n
+        for n in stubs
+        if not any(_is_split(x) and x.name == n and x.bottoms[0] in made_here for x in theirs.layers)
+    }
 
 
 def _built(param: Any) -> NetLog:
@@ -424,7 +447,9 @@ def _built(param: Any) -> NetLog:
 def _departures(theirs: NetLog, ours: NetLog, unsure: Iterable[str]) -> list[str]:
     """In words, where the two logs of building a net differ."""
     unsure = set(unsure)
-    mine = [layer for layer in ours.layers if not (theirs.inputs and layer.name == "input" and not layer.bottoms)]
+    mine = [
+        layer for layer in ours.layers if not (theirs.inputs and layer.name == "input" and not layer.bottoms)
+    ]
     shapes = [shape for layer in theirs.layers for shape in layer.top_shapes]
     padded = bool(shapes) and all(len(shape) == 4 for shape in shapes)  # Caffe before 2015 knew no other
     found, seen = [], set()
@@ -440,7 +465,10 @@ def _departures(theirs: NetLog, ours: NetLog, unsure: Iterable[str]) -> list[str
             "bottoms": (layer.bottoms, our.bottoms),
             "tops": (layer.tops, our.tops),
             "in-place tops": (layer.in_place, our.in_place),
-            "top shapes": (layer.top_shapes, [_pad(shape) for shape in our.top_shapes] if padded else our.top_shapes),
+            "top shapes": (
+                layer.top_shapes,
+                [_pad(shape) for shape in our.top_shapes] if padded else our.top_shapes,
+            ),
             "memory so far": (layer.memory, our.memory),
         }
         if layer.loss_weights:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import DataError
+from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.layers.base import Context, Layer
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
@@ -20,7 +20,12 @@ from caffe_compat.proto import NetParameter
 
 TOLERANCE = 2e-4
 GRADIENT_FLOOR = 1e-5  # gradients are small by nature
-VALUE, GRADIENT, PARAM_GRADIENT, CHANGED = "value", "gradient", "parameter gradient", "parameter after the pass"
+VALUE, GRADIENT, PARAM_GRADIENT, CHANGED = (
+    "value",
+    "gradient",
+    "parameter gradient",
+    "parameter after the pass",
+)
 CANCELLED = "rounding noise: the BatchNorm behind takes this bias out again"
 
 # Layers whose last blob is a bias, which a BatchNorm behind them takes out again.
@@ -36,7 +41,11 @@ def validate_net(bundle: Bundle, tolerance: float = TOLERANCE) -> Report:
 
 def add_net_rows(bundle: Bundle, report: Report) -> None:
     """Replay the net of a bundle (or the first pass of a solver's) into `report`."""
-    replay = Replay(bundle, report.tolerance)
+    try:
+        replay = Replay(bundle, report.tolerance)
+    except CaffeError as error:
+        refused(bundle, report, error)
+        return
     report.missing += replay.missing
     report.notes += replay.notes
     report.rows += replay.end_to_end()
@@ -60,6 +69,15 @@ def add_net_rows(bundle: Bundle, report: Report) -> None:
         )
 
 
+def refused(bundle: Bundle, report: Report, error: CaffeError) -> None:
+    """Enter that we cannot build a net which Caffe ran: our fault, unless it is not the bundle's own net."""
+    if bundle.given_net or isinstance(error, DataError):
+        report.missing.append(f"{error}; is it another net, or a bundle that was cut short?")
+        return
+    report.guilty.append(f"Caffe ran this net and we do not: {error}")
+    report.rows.append(Row("", "", "net", report.source, agrees=False, note=str(error)))
+
+
 class Replay:
     """One net with Caffe's numbers beside it.
 
@@ -72,6 +90,7 @@ class Replay:
         self.missing: list[str] = []
         self.notes: list[str] = []
         self.unknown: dict[str, str] = {}
+        self.broken: set[int] = set()  # layers whose tops have another shape than Caffe's
         self.net = self._build()
         self.lw = self.net.layerwise
         self.passes: int = bundle.meta.get("passes", 1)
@@ -96,7 +115,9 @@ class Replay:
         self.unknown = stand_in.replace(param, self._known_shapes, self.bundle.notes)
         for name, why in self.unknown.items():
             self.missing.append(f"layer '{name}': {why}; Caffe's tops were taken for it")
-        net = Net(param, context=Context(root=self.bundle.root), create=stand_in.create)
+        net = Net(param, context=Context(root=self.bundle.root), create=self._create)
+        for layer in net.layers:
+            layer.__dict__.pop("reshape", None)
         if self.bundle.weights:
             weights.copy_trained_layers_from(net, self.bundle.weights)
         for key in self.bundle.names("param"):
@@ -107,6 +128,15 @@ class Replay:
             with torch.no_grad():
                 blob.copy_(_tensor(self.arrays[f"param.{key}"]).view(blob.shape))
         return net
+
+    def _create(self, param: Any, phase: int, context: Any, log: Any) -> Layer:
+        """The layer, which claims Caffe's top shapes while the net is built: one wrong shape must not stop us."""
+        layer = stand_in.create(param, phase, context, log)
+        shapes = self._known_shapes(param)
+        reshape = layer.reshape
+        if shapes is not None:
+            layer.__dict__["reshape"] = lambda *bottom: (reshape(*bottom), shapes)[1]
+        return layer
 
     def _known_shapes(self, param: Any) -> list[tuple[int, ...]] | None:
         """The shapes of a layer's tops in the bundle."""
@@ -150,7 +180,9 @@ class Replay:
                     )
                 missing = [n for k, n in enumerate(self.net.top_names[i]) if self._theirs(i, k) is None]
                 if missing:
-                    raise DataError(f"{self.bundle.path}: lacks the values of {', '.join(missing)}, made by '{layer.name}'")
+                    raise DataError(
+                        f"{self.bundle.path}: lacks the values of {', '.join(missing)}, made by '{layer.name}'"
+                    )
         return given
 
     def _theirs(self, i: int, k: int) -> np.ndarray | None:
@@ -193,7 +225,7 @@ class Replay:
                 self._forward(i)
                 if number == self.passes - 1:
                     rows += self._value_rows(i)
-                if i in self.given:
+                if i in self.given or self._misshapen(i):
                     self._take_tops(i)
         for i in range(len(self.net.layers)):
             rows += self._changed_rows(i)
@@ -203,12 +235,12 @@ class Replay:
             if version not in self.reader:
                 self._take_diff(version)
         for i in reversed(range(len(self.net.layers))):
-            if self._runs_backward(i):
+            if self._runs_backward(i) and i not in self.broken:
                 self.lw.backward(i, i)
                 rows += self._gradient_rows(i)
-                if i in self.given:
-                    for version in self.source[i]:
-                        self._take_diff(version)
+            if i in self.given or i in self.broken:
+                for version in self.source[i]:
+                    self._take_diff(version)
         for i in range(len(self.net.layers)):
             rows += self._param_gradient_rows(i)
         return rows
@@ -219,8 +251,17 @@ class Replay:
         else:
             self.lw.forward(i, i)
 
+    def _misshapen(self, i: int) -> bool:
+        """Whether a top of layer i has another shape than Caffe's; what follows gets Caffe's then."""
+        for k, name in enumerate(self.net.top_names[i]):
+            theirs = self._theirs(i, k)
+            if theirs is not None and theirs.shape != tuple(self.lw.data(name).shape):
+                self.broken.add(i)
+        return i in self.broken
+
     def _take_tops(self, i: int) -> None:
-        self.lw.store({name: self._copy(self._theirs(i, k)) for k, name in enumerate(self.net.top_names[i])})
+        tops = ((name, self._theirs(i, k)) for k, name in enumerate(self.net.top_names[i]))
+        self.lw.store({name: self._copy(theirs) for name, theirs in tops if theirs is not None})
 
     def _take_diff(self, version: tuple[int, int]) -> bool:
         diff = self._their_diff(version)
@@ -231,8 +272,7 @@ class Replay:
             mine.copy_(_tensor(diff))
         return True
 
-    def _copy(self, array: np.ndarray | None) -> Tensor:
-        assert array is not None
+    def _copy(self, array: np.ndarray) -> Tensor:
         return _tensor(array).to(self.net.context.dtype)
 
     def _runs_backward(self, i: int) -> bool:
@@ -250,11 +290,15 @@ class Replay:
             self._reset(i)
             for _ in range(self.passes):
                 names = self.net.bottom_names[i]
-                self.lw.store({name: self._copy(b) for name, b in zip(names, bottoms, strict=True)})
+                self.lw.store(
+                    {n: self._copy(b) for n, b in zip(names, bottoms, strict=True) if b is not None}
+                )
                 self.lw.forward(i, i)
             rows += self._value_rows(i)
             rows += self._changed_rows(i)
-            if not self._runs_backward(i) or not self.bundle.meta.get("backward", True) or i in self.given:
+            if not self._runs_backward(i) or not self.bundle.meta.get("backward", True):
+                continue
+            if i in self.given or self._misshapen(i):
                 continue
             if all([self._take_diff((i, k)) for k in range(len(self.net.top_names[i]))]):
                 self.lw.backward(i, i)

@@ -23,7 +23,9 @@ def as_text(report: Report, colour: bool = False) -> str:
         lines += _table(report, colour)
     for check in report.checks:
         status = _VERDICTS.get(check.status, check.status) or "nothing to compare"
-        lines.append(f"{check.name}: {_paint(status, check.status == DIFFERS and colour)}: {check.text}".rstrip(": "))
+        lines.append(
+            f"{check.name}: {_paint(status, check.status == DIFFERS and colour)}: {check.text}".rstrip(": ")
+        )
         lines += [f"    {detail}" for detail in check.details]
     if report.notes:
         lines += ["", *(f"note: {note}" for note in report.notes)]
@@ -41,13 +43,17 @@ def summary(report: Report) -> str:
     bad = [row for row in compared if not row.agrees]
     parts = []
     if report.rows:
-        parts.append(f"{len(compared) - len(bad)} of {len(compared)} arrays within tolerance {report.tolerance:g}")
+        parts.append(
+            f"{len(compared) - len(bad)} of {len(compared)} arrays within tolerance {report.tolerance:g}"
+        )
     if report.checks:
         good = sum(check.status == AGREES for check in report.checks)
         parts.append(f"{good} of {sum(bool(check.status) for check in report.checks)} checks agree")
     first = report.first
     if first:
-        where = f" of layer '{first.layer}'" + (f" ({first.type})" if first.type else "") if first.layer else ""
+        where = (
+            f" of layer '{first.layer}'" + (f" ({first.type})" if first.type else "") if first.layer else ""
+        )
         parts.append(f"first to depart: {first.what} {first.name}{where}")
     if report.missing:
         parts.append(f"{len(report.missing)} things could not be compared")
@@ -58,7 +64,9 @@ def _table(report: Report, colour: bool) -> list[str]:
     head = ("", "layer", "type", "what", "name", "shape", "max abs", "relative", "cosine", "")
     cells = [head]
     for row in report.rows:
-        cells.append((_mark(report, row), row.layer, row.type, row.what, row.name, _shape(row), *_figures(row)))
+        cells.append(
+            (_mark(report, row), row.layer, row.type, row.what, row.name, _shape(row), *_figures(row))
+        )
     widths = [max(len(line[column]) for line in cells) for column in range(len(head) - 1)]
     lines = []
     for row_, line in zip([None, *report.rows], cells, strict=True):
@@ -100,8 +108,14 @@ tr.first { background: #f8b4b4; font-weight: bold } tr.off { color: #888 } h2 { 
 
 def as_html(report: Report) -> str:
     """One page: verdict, the error of every layer drawn, curves, tables."""
-    parts = [f'<h1>{_esc(report.source)}</h1><p class="{report.verdict.split()[0]}"><b>{_esc(summary(report))}</b></p>']
-    for title, items in (("Guilty", report.guilty), ("Not compared", report.missing), ("Notes", report.notes)):
+    parts = [
+        f'<h1>{_esc(report.source)}</h1><p class="{report.verdict.split()[0]}"><b>{_esc(summary(report))}</b></p>'
+    ]
+    for title, items in (
+        ("Guilty", report.guilty),
+        ("Not compared", report.missing),
+        ("Notes", report.notes),
+    ):
         if items:
             parts.append(f"<h2>{title}</h2><ul>{''.join(f'<li>{_esc(item)}</li>' for item in items)}</ul>")
     if report.rows:
@@ -152,7 +166,10 @@ def _bars(report: Report) -> str:
             name = row.layer or row.name
             if ratio >= worst.get(name, (0.0, ""))[0]:
                 worst[name] = ratio, f"{row.what} {row.name}: {row.max_abs:.2e}, relative {row.relative:.2e}"
-    low, high = -6.0, max(2.0, *(math.log10(max(ratio, 1e-6)) for ratio, _ in worst.values())) if worst else 2.0
+    low, high = (
+        -6.0,
+        max(2.0, *(math.log10(max(ratio, 1e-6)) for ratio, _ in worst.values())) if worst else 2.0,
+    )
     width, height = max(700, 7 * len(worst) + 60), 220
     step = (width - 60) / max(len(worst), 1)
 
@@ -171,7 +188,9 @@ def _bars(report: Report) -> str:
             f'<rect x="{44 + k * step:.1f}" y="{top:.1f}" width="{max(step - 1, 1):.1f}" '
             f'height="{max(y(low) - top, 1):.1f}" fill="{fill}"><title>{_esc(name)}: {_esc(text)}</title></rect>'
         )
-    marks.append(f'<line x1="40" x2="{width}" y1="{y(0):.1f}" y2="{y(0):.1f}" stroke="#b3123a" stroke-dasharray="4"/>')
+    marks.append(
+        f'<line x1="40" x2="{width}" y1="{y(0):.1f}" y2="{y(0):.1f}" stroke="#b3123a" stroke-dasharray="4"/>'
+    )
     return (
         "<p>The largest error of each, as a multiple of what is allowed (dashed); hover for the name.</p>"
         f'<svg width="{width}" height="{height}">{"".join(marks)}</svg>'

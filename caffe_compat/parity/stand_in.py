@@ -106,7 +106,11 @@ def random_reason(layer: Layer) -> str:
     param = layer.param
     if layer.type == "Dropout" and layer.phase == TRAIN:
         return "drops values at random in TRAIN"
-    if layer.type == "Pooling" and param.pooling_param.pool == PoolingParameter.STOCHASTIC and layer.phase == TRAIN:
+    if (
+        layer.type == "Pooling"
+        and param.pooling_param.pool == PoolingParameter.STOCHASTIC
+        and layer.phase == TRAIN
+    ):
         return "draws at random in TRAIN"
     if layer.type == "DummyData" and any(f.type != "constant" for f in param.dummy_data_param.data_filler):
         return "is filled at random"

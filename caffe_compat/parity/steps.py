@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import DataError
+from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.layers.base import Context
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
@@ -24,6 +24,7 @@ from caffe_compat.parity.replay import (
     add_net_rows,
     cancelled_biases,
     learned,
+    refused,
 )
 from caffe_compat.proto import SolverParameter
 from caffe_compat.solver.solver import Solver
@@ -58,7 +59,13 @@ def validate_solver(bundle: Bundle, tolerance: float | None = None, replicas: in
     if bundle.names("blob"):
         add_net_rows(bundle, report)
     if "loss" in bundle.arrays:
-        _Steps(bundle, report, tolerance * STEP_TOLERANCE / TOLERANCE, replicas).run()
+        try:
+            _Steps(bundle, report, tolerance * STEP_TOLERANCE / TOLERANCE, replicas).run()
+        except CaffeError as error:
+            if report.first is None:
+                refused(bundle, report, error)
+            else:
+                report.notes.append(f"no iterations were made, since the net does not fit: {error}")
     if bundle.arrays.cut and not report.missing:
         report.missing.append(f"{bundle.path} is cut short")
     return report
@@ -72,7 +79,6 @@ class _Steps:
         self.keys = bundle.names("w")
         self.values = {key: self.arrays[f"w.{key}"] for key in self.keys}
         self.inputs = {name: self.arrays[f"in.{name}"] for name in bundle.names("in")}
-        self.random = False
 
     def run(self) -> None:
         solver = self._solver()
@@ -82,7 +88,9 @@ class _Steps:
             if (why := stand_in.random_reason(layer)) and layer.type != "DummyData"
         ]
         if random:
-            self.report.missing.append(f"iterations: {'; '.join(random)}, so other numbers come out in every run")
+            self.report.missing.append(
+                f"iterations: {'; '.join(random)}, so other numbers come out in every run"
+            )
             return
         strange = [key for key in self.keys if not self._fits(solver.net, key)]
         if strange:
@@ -98,7 +106,16 @@ class _Steps:
         param = SolverParameter()
         param.CopyFrom(self.bundle.solver)
         tests = any(self.bundle.names("test")) and not self.inputs
-        cleared = ["snapshot", "display", "weights", "random_seed", "net", "net_param", "train_net", "train_net_param"]
+        cleared = [
+            "snapshot",
+            "display",
+            "weights",
+            "random_seed",
+            "net",
+            "net_param",
+            "train_net",
+            "train_net_param",
+        ]
         if tests and param.HasField("net"):
             cleared.remove("net")
         else:
@@ -111,9 +128,7 @@ class _Steps:
             param.net_param.state.Clear()
             if self.inputs:
                 unknown = stand_in.replace(param.net_param, self._input_shapes, self.bundle.notes)
-                self.report.missing += [
-                    f"iterations: layer '{name}': {why}" for name, why in unknown.items()
-                ]
+                self.report.missing += [f"iterations: layer '{name}': {why}" for name, why in unknown.items()]
         solver = Solver(param, root=self.bundle.root, replicas=self.replicas)
         start = self.bundle.weights
         if start:
@@ -197,6 +212,7 @@ class _Steps:
         """Each iteration from Caffe's weights: what is wrong then was done wrong in that iteration."""
         rows: dict[str, list[Row]] = {}
         noise = {f"{solver.net.layer_names[i]}.{index}" for i, index in cancelled_biases(solver.net)}
+        statistics = fixed_blobs(solver.net)
         steps: list[_Step] = []
         for k, loss in enumerate(self.losses):
             for key in self.keys:
@@ -210,14 +226,22 @@ class _Steps:
             for key in self.keys:
                 if key in noise:
                     continue
-                if f"grad_of.{key}" in self.arrays:
+                if f"grad_of.{key}" in self.arrays and key not in statistics:
                     theirs = self.arrays[f"grad_of.{key}"][k]
-                    row = self._row(GRADIENT, key, k, step.gradients[key].reshape(theirs.shape), theirs, floor=1e-5)
+                    row = self._row(
+                        GRADIENT, key, k, step.gradients[key].reshape(theirs.shape), theirs, floor=1e-5
+                    )
                     rows.setdefault(f"grad_of.{key}", []).append(row)
                 before, after = self.values[key][k], self.values[key][k + 1]
                 rounding = 4 * _EPS * float(np.abs(before).max(initial=0))
                 row = self._row(
-                    UPDATE, key, k, step.before[key] - step.after[key], before - after, floor=0, noise=rounding
+                    UPDATE,
+                    key,
+                    k,
+                    step.before[key] - step.after[key],
+                    before - after,
+                    floor=0,
+                    noise=rounding,
                 )
                 rows.setdefault(f"update.{key}", []).append(row)
         self.report.rows += [worst(some) for some in rows.values()]
@@ -257,7 +281,9 @@ class _Diagnosis:
     def findings(self) -> list[str]:
         k, found = self._first(LOSS)
         if found:
-            return [f"iteration {k}: the loss from Caffe's own weights departs, so the net's forward pass does"]
+            return [
+                f"iteration {k}: the loss from Caffe's own weights departs, so the net's forward pass does"
+            ]
         k, found = self._first("grad_of.")
         if found:
             return [
@@ -267,7 +293,7 @@ class _Diagnosis:
         k, found = self._first("update.")
         if not found:
             return []
-        statistics = self._statistics()
+        statistics = fixed_blobs(self.solver.net)
         updates = [key for key in found if key not in statistics]
         lines = [
             f"iteration {k}: layer '{key.rpartition('.')[0]}' changed its own blob {key} in the forward pass otherwise"
@@ -291,10 +317,6 @@ class _Diagnosis:
             if names or (kind in bad and not bad[kind][k].agrees):
                 return k, names or [kind]
         return 0, []
-
-    def _statistics(self) -> set[str]:
-        net = self.solver.net
-        return {f"{layer.name}.{index}" for layer in net.layers for index in layer.fixed_blobs}
 
     def _terms(self, k: int, keys: list[str]) -> str:
         """For SGD: which of rate, momentum and decay differs.
@@ -339,6 +361,11 @@ class _Diagnosis:
             if size > 0.1 * np.linalg.norm(matrix @ (fits[0] - fits[1])):
                 differing.append(f"{names[j]} term (Caffe's factor {their:.4g}, ours {our:.4g})")
         return f"the {' and the '.join(differing)} differs" if differing else ""
+
+
+def fixed_blobs(net: Net) -> set[str]:
+    """`<layer>.<index>` of the blobs that have no gradient: statistics that the forward pass keeps."""
+    return {f"{layer.name}.{index}" for layer in net.layers for index in layer.fixed_blobs}
 
 
 def validate_data(bundle: Bundle, tolerance: float = 0.0) -> Report:
