@@ -315,7 +315,7 @@ class _Parser:
                 self.token = next(self.tokens)
                 del self.ignored[ignored:]
                 if other.repeated and other.message is field.message and field.name in seen:
-                    getattr(message, other.name).add().CopyFrom(getattr(message, field.name))
+                    getattr(message, other.name).append(getattr(message, field.name))
                 message.ClearField(field.name)
                 seen.pop(field.name, None)
                 try:
