@@ -18,9 +18,7 @@ from torch import Tensor
 from caffe_compat.proto import TRAIN
 from caffe_compat.proto.binary import read_binaryproto
 
-# Values that a CPU works on at a time: so many fit its caches. A larger picture is worked on alone.
-_TOGETHER = 1 << 18
-_SMALL = 1 << 14  # values of a picture
+_LARGE = 1 << 16  # values of a picture that a CPU works on alone
 
 
 class Transformer:
@@ -102,52 +100,52 @@ class Transformer:
             self.mean = self.mean.to(images.device)
         if self.mean_values is not None:
             self.mean_values = self.mean_values.to(images.device)
-        return (self._on_cpu if images.device.type == "cpu" else self._at_once)(images, draws)
+        large = images.device.type == "cpu" and images[0].numel() >= _LARGE
+        return (self._one_by_one if large else self._at_once)(images, draws)
 
     def _at_once(self, images: Tensor, draws: Tensor) -> Tensor:
-        """The transformation as a GPU does it: few operations, each on the whole batch.
+        """Few operations, each on the whole batch.
 
         Mean and scale go pixel by pixel, so they may come before or after the cut: the mean image is
         subtracted first, in its own place, and the rest when fewer pixels are left.
         """
         result = images
+        on_cpu = images.device.type == "cpu"
+        own = self.mean is not None  # whether `result` may be changed: `images` may be kept for later
         if self.mean is not None:
             result = images.to(self.dtype, copy=True).sub_(self.mean)
         if self._cuts(images):
             if self.random_crop:
-                result = _windows(result, *self._corners(images, draws), self.crop)
+                tops, lefts = self._corners(images, draws)
+                result, own = (_windows_on_cpu if on_cpu else _windows)(result, tops, lefts, self.crop), True
             else:
                 result = self._cut(result)
         if self.mirror:
-            result = _mirrored(result, draws[:, 0] % 2 == 1)
+            flipped = draws[:, 0] % 2 == 1
+            if on_cpu:
+                result = _mirror_on_cpu(result if own else result.clone(), flipped)
+            else:
+                result = _mirrored(result, flipped)
         if self.mean is None:
             result = result.to(self.dtype, copy=True)
         return self._scaled(result).contiguous()
 
-    def _on_cpu(self, images: Tensor, draws: Tensor) -> Tensor:
-        """The same, a few pictures at a time, written straight to their places in the batch."""
+    def _one_by_one(self, images: Tensor, draws: Tensor) -> Tensor:
+        """The same for large pictures on a CPU: each stays in the caches until it is done."""
         n, channels, height, width = images.shape
         cuts = self._cuts(images)
         side = (self.crop, self.crop) if cuts else (height, width)
         result = self._batches.empty((n, channels, *side), self.dtype)
-        step = _TOGETHER // images[0].numel() or 1
-        for start in range(0, n, step):
-            part = slice(start, start + step)
-            source, top, mean = images[part], result[part], self.mean
-            if cuts and self.random_crop and step > 1:
-                if mean is not None:
-                    source, mean = source.to(self.dtype, copy=True).sub_(mean), None
-                _copy_windows(source, *self._corners(images, draws[part]), top)
-            else:
-                if cuts:
-                    corner = list(map(int, self._corners(images, draws[part]))) if self.random_crop else None
-                    source = self._cut(source, corner)
-                    mean = None if mean is None else self._cut(mean, corner)
-                top.copy_(source)
-            if mean is not None:
-                top.sub_(mean)
-            if self.mirror:
-                _mirror(top, np.flatnonzero(draws[part, 0].numpy() & 1))
+        corners: Any = [None] * n  # the middle
+        if cuts and self.random_crop:
+            corners = torch.stack(self._corners(images, draws), 1).tolist()
+        flipped = (draws[:, 0] % 2).tolist() if self.mirror else [0] * n
+        for image, top, corner, flip in zip(images, result, corners, flipped, strict=True):
+            top.copy_(self._cut(image, corner) if cuts else image)
+            if self.mean is not None:
+                top.sub_(self._cut(self.mean, corner) if cuts else self.mean)
+            if flip:
+                top.copy_(top.flip(2))
             self._scaled(top)
         return result
 
@@ -219,22 +217,17 @@ def _windows(images: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
     return images.unfold(2, size, 1).unfold(3, size, 1)[index, :, tops, lefts]
 
 
-def _copy_windows(images: Tensor, tops: Tensor, lefts: Tensor, result: Tensor) -> None:
-    """Write the window of each picture that starts at its row and column to `result` (n, C, size, size).
-
-    Every run of `size` pixels is a row of an overlapping view, and index_select copies rows by memcpy.
-    """
-    n, channels, height, width = images.shape
-    size = result.shape[3]
-    pixels = images.reshape(-1)
-    runs = pixels.as_strided((len(pixels) - size + 1, size), (1, 1))
-    corners = torch.arange(n) * (channels * height * width) + tops * width + lefts
-    rows = (torch.arange(channels)[:, None] * height + torch.arange(size)).view(-1) * width
-    starts = (corners[:, None] + rows).view(-1)
-    if images.dtype == result.dtype:
-        torch.index_select(runs, 0, starts, out=result.view(-1, size))
-    else:
-        result.view(-1, size).copy_(runs.index_select(0, starts))
+def _windows_on_cpu(images: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
+    """The same by numpy, which copies row by row where torch copies byte by byte: four times as fast."""
+    pixels = images.numpy()
+    (n, channels, height, width), (image, plane, row, column) = pixels.shape, pixels.strides
+    windows = np.lib.stride_tricks.as_strided(
+        pixels,
+        (n, height - size + 1, width - size + 1, channels, size, size),
+        (image, row, column, plane, row, column),
+        writeable=False,
+    )
+    return torch.from_numpy(windows[np.arange(n), tops.numpy(), lefts.numpy()])
 
 
 def _mirrored(images: Tensor, flipped: Tensor) -> Tensor:
@@ -242,16 +235,16 @@ def _mirrored(images: Tensor, flipped: Tensor) -> Tensor:
     return torch.where(flipped[:, None, None, None], images.flip(3), images)
 
 
-def _mirror(images: Tensor, which: np.ndarray) -> None:
-    """Exchange left and right of the pictures with these indices, in place."""
-    if images[0].numel() > _SMALL:
+def _mirror_on_cpu(images: Tensor, flipped: Tensor) -> Tensor:
+    """The same by numpy, in place: only the pictures that change are touched."""
+    pixels, which = images.numpy(), np.flatnonzero(flipped.numpy())
+    if pixels.itemsize > 1:  # one at a time stays in the innermost cache
+        picture = np.empty_like(pixels[0])
         for index in which.tolist():
-            images[index].copy_(images[index].flip(2))
-        return
-    # A call of torch takes longer than a small picture does.
-    pixels = images.numpy()
-    picture = np.empty_like(pixels[0])
-    mirrored = picture[..., ::-1]
-    for index in which.tolist():
-        picture[...] = pixels[index]
-        pixels[index] = mirrored
+            picture[...] = pixels[index]
+            pixels[index] = picture[..., ::-1]
+    elif pixels.shape[3] % 8:
+        pixels[which] = pixels[which][..., ::-1]
+    else:  # eight bytes at a time: twice as fast
+        pixels[which] = pixels[which].view(np.uint64)[..., ::-1].byteswap().view(np.uint8)
+    return images

@@ -174,29 +174,31 @@ def test_what_runs_on_a_gpu_equals_what_runs_on_the_cpu(width, kind):
     images = torch.from_numpy(RNG.integers(0, 256, (9, 2, 7, width), np.uint8)).to(kind)
     flipped = torch.arange(9) % 3 == 1
     wanted = transform._mirrored(images, flipped)
-    mirrored = images.clone()
-    transform._mirror(mirrored, np.flatnonzero(flipped))
-    assert torch.equal(mirrored, wanted) and not torch.equal(wanted, images)
+    assert torch.equal(transform._mirror_on_cpu(images.clone(), flipped), wanted)
+    assert not torch.equal(wanted, images)
     tops, lefts = torch.arange(9) % 3, torch.arange(9) % (width - 4)
     windows = transform._windows(images, tops, lefts, 5)
-    copied = torch.empty(9, 2, 5, 5)
-    transform._copy_windows(images, tops, lefts, copied)
-    assert torch.equal(copied, windows.float())
+    assert torch.equal(transform._windows_on_cpu(images, tops, lefts, 5), windows)
     assert torch.equal(windows[4], images[4, :, 1:6, 4 % (width - 4) :][..., :5])
 
 
 @pytest.mark.parametrize("phase", [TRAIN, TEST])
-@pytest.mark.parametrize("limits", [(1, 1), (1, 1 << 20), (600, 1 << 20)], ids=["large", "alone", "few"])
-def test_pictures_of_any_size_are_worked_on_alike(root, phase, limits, monkeypatch):
-    fields = {"mirror": True, "crop_size": 5, "mean_file": "mean.binaryproto", "scale": 0.1}
-    change = transformer(root, phase, **fields)
-    draws = change.draw(6)
-    images = torch.from_numpy(IMAGES)
-    wanted = change._at_once(images, draws)
-    assert torch.equal(change(images, draws), wanted)
-    monkeypatch.setattr(transform, "_TOGETHER", limits[0])
-    monkeypatch.setattr(transform, "_SMALL", limits[1] - 1)
-    assert torch.equal(change(images, draws), wanted)
+@pytest.mark.parametrize("crop_size", [0, 5])
+@pytest.mark.parametrize("subtract", [{}, {"mean_file": "mean.binaryproto"}, {"mean_value": VALUES}])
+def test_large_pictures_one_by_one_equal_small_ones_at_once(root, phase, crop_size, subtract):
+    change = transformer(root, phase, mirror=True, crop_size=crop_size, scale=0.1, **subtract)
+    draws, images = change.draw(6), torch.from_numpy(IMAGES)
+    assert 0 < (draws[:, 0] % 2).sum() < 6
+    assert torch.equal(change._one_by_one(images, draws), change._at_once(images, draws))
+
+
+def test_large_pictures_on_a_cpu_are_done_one_by_one(monkeypatch):
+    change = transformer(scale=3)
+    monkeypatch.setattr(change, "_one_by_one", lambda images, draws: "one by one")
+    for side, wanted in ((254, "at once"), (256, "one by one")):
+        images = torch.ones(1, 1, side, 258, dtype=torch.uint8)
+        result = change(images, change.draw(1))
+        assert wanted == (result if isinstance(result, str) else "at once")
 
 
 def test_a_batch_is_not_overwritten_while_anything_refers_to_it():
