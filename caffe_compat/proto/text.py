@@ -314,7 +314,7 @@ class _Parser:
                 self.tokens = _tokens(self.text, start.at)
                 self.token = next(self.tokens)
                 del self.ignored[ignored:]
-                if other.repeated and other.message is field.message and field.name in seen:
+                if other.repeated and other.message is field.message and message.HasField(field.name):
                     getattr(message, other.name).append(getattr(message, field.name))
                 message.ClearField(field.name)
                 seen.pop(field.name, None)
