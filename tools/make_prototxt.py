@@ -412,7 +412,7 @@ NETS: dict[str, tuple[str, Callable[[], Message]]] = {
         lambda: resnet(20, paths=cifar("data/shapes", prefix="")),
     ),
     "lenet": (
-        "LeNet for MNIST, layers and names as in Caffe's example, on LMDBs from its convert_mnist_data.",
+        "LeNet for MNIST, layers and names as in Caffe's example, on the LMDBs of `caffe-compat data mnist`.",
         lenet,
     ),
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from caffe_compat.errors import UsageError
 
-HELP = "make a data set: CIFAR-10 or CIFAR-100 as Caffe's converters do, or drawn shapes"
+HELP = "make a data set: CIFAR-10, CIFAR-100 or MNIST as Caffe's converters do, or drawn shapes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="FILE_OR_DIR",
             help="a copy to convert, binary or python version, as archive or folder (without it: download)",
         )
-        one.add_argument("--subset", type=int, metavar="N", help="keep only the first N training pictures")
+        _add_subset(one)
         _add_output(one)
+    text = "MNIST: download it or convert a copy, into mnist_train_lmdb, mnist_test_lmdb, mean.binaryproto"
+    one = sets.add_parser("mnist", help=text, description=text)
+    one.add_argument(
+        "--from", dest="source", metavar="DIR", help="a folder with the four files (without it: download)"
+    )
+    _add_subset(one)
+    _add_output(one)
     text = "drawings of ten shapes, 3 x 32 x 32: train_lmdb, test_lmdb, mean.binaryproto; needs no network"
     one = sets.add_parser("shapes", help=text, description=text)
     one.add_argument(
@@ -35,43 +43,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_output(one)
 
 
+def _add_subset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--subset", type=int, metavar="N", help="keep only the first N training pictures")
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace what is there already")
     parser.add_argument("out", metavar="OUT", help="folder to make the databases in")
 
 
 def run(args: argparse.Namespace) -> int:
-    return _shapes(args) if args.set == "shapes" else _cifar(args)
+    return _shapes(args) if args.set == "shapes" else _published(args)
 
 
-def _cifar(args: argparse.Namespace) -> int:
-    from caffe_compat.data.cifar import KINDS, load
-    from caffe_compat.data.download import checksum, download
+def _published(args: argparse.Namespace) -> int:
+    """CIFAR-10, CIFAR-100 or MNIST."""
     from caffe_compat.data.stage import require_absent, write_set
 
-    kind = KINDS[args.set]
     names = [f"{args.set}_train_lmdb", f"{args.set}_test_lmdb", "mean.binaryproto"]
     if args.subset is not None and args.subset < 1:
         raise UsageError(f"--subset {args.subset} is below 1")
     if not args.force:
         require_absent(args.out, names)
-    source = args.source
-    if source is None:
-        source = os.path.join(args.out, kind.archive)
-        if not os.path.exists(source) or checksum(source) != kind.md5:
-            print(f"downloading {kind.url}")
-            download(kind.url, source, kind.md5)
-    train, test = load(kind, source)
+    train, test = (_load_mnist if args.set == "mnist" else _load_cifar)(args)
     pictures, labels = train
     if args.subset and args.subset > len(labels):
         raise UsageError(f"--subset {args.subset} is more than the {len(labels)} training pictures there are")
     train = pictures[: args.subset], labels[: args.subset]
     write_set(args.out, names, [train], [test], args.force)
     _report(args.out, names, len(train[0]), len(test[0]))
+    solver = "lenet_solver" if args.set == "mnist" else "clr_solver"
     _tell_next(
-        args.out, [(f"data/{args.set}", "prototxt/clr_solver.prototxt"), (f"examples/{args.set}", "SOLVER")]
+        args.out, [(f"data/{args.set}", f"prototxt/{solver}.prototxt"), (f"examples/{args.set}", "SOLVER")]
     )
     return 0
+
+
+def _load_cifar(args: argparse.Namespace) -> tuple[Any, Any]:
+    from caffe_compat.data.cifar import KINDS, load
+
+    kind = KINDS[args.set]
+    return load(kind, args.source or _fetch(kind.url, args.out, kind.md5))
+
+
+def _load_mnist(args: argparse.Namespace) -> tuple[Any, Any]:
+    from caffe_compat.data.mnist import FILES, URL, load
+
+    if not args.source:
+        for name, md5 in FILES.items():
+            _fetch(f"{URL}{name}.gz", args.out, md5)
+    return load(args.source or args.out)
+
+
+def _fetch(url: str, folder: str, md5: str) -> str:
+    """The path of the file of this URL and MD5 in the folder, downloaded if it is not there."""
+    from caffe_compat.data.download import checksum, download
+
+    path = os.path.join(folder, url.rpartition("/")[2])
+    if not os.path.exists(path) or checksum(path) != md5:
+        print(f"downloading {url}")
+        download(url, path, md5)
+    return path
 
 
 def _shapes(args: argparse.Namespace) -> int:

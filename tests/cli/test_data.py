@@ -171,7 +171,7 @@ def test_seeds_give_other_pictures(tmp_path):
         (["shapes", "--test", "-3", "x"], "--test -3 is below 1"),
         (["shapes", "--seed", "-1", "x"], "--seed -1 is below 0"),
         (["shapes"], "the following arguments are required: OUT"),
-        (["mnist", "x"], "invalid choice: 'mnist'"),
+        (["imagenet", "x"], "invalid choice: 'imagenet'"),
         ([], "the following arguments are required: SET"),
     ],
 )
