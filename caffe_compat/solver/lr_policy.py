@@ -5,7 +5,8 @@ same code. Rates are computed in float32 where Caffe's C++ does, and in double w
 exponent): the sixth digit of a logged rate depends on it.
 
 Caffe: src/caffe/solvers/sgd_solver.cpp (GetLearningRate). The cyclical policies and cyclical_momentum are
-those of the forks behind arXiv 1708.07120 and 1803.09820. This module does not import torch.
+those of the forks behind arXiv 1708.07120 and 1803.09820. Intel's fork: multifixed, warmup_iter; NVIDIA's: rampup_*,
+min_lr, and momentum and weight decay by policies. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ import numpy as np
 from caffe_compat.errors import SolverError, nearest
 
 f32, f64 = np.float32, np.float64
+
+FORK_FIELDS = (  # of SolverParameter, that are acted on here
+    "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "warmup_iter", "warmup_start_lr",
+    "rampup_interval", "rampup_lr", "min_lr", "momentum_policy", "max_momentum", "momentum_power",
+    "weight_decay_policy", "weight_decay_power", "max_weight_decay",
+)  # fmt: skip
 
 
 class Rates(NamedTuple):
@@ -102,15 +109,14 @@ class Schedule:
         Call it once an iteration, in rising order: `multistep` moves on by at most one step a call.
         """
         iters = np.array([iter])
-        lr = self._lr(iters, self._state)
-        return Rates(float(lr[0]), float(self._momentum(iters)[0]), float(f32(self.param.weight_decay)))
+        lr, decay = self._lr(iters, self._state), self._weight_decay(iters)
+        return Rates(float(lr[0]), float(self._all_momentum(iters, lr)[0]), float(decay[0]))
 
     def table(self, n: int) -> Table:
         """The rates of iterations 0 to n - 1 (n at least 1) of a fresh run, whatever this one has done."""
         iters = np.arange(n)
-        return Table(
-            iters, self._lr(iters, State()), self._momentum(iters), np.full(n, self.param.weight_decay, f32)
-        )
+        lr = self._lr(iters, State())
+        return Table(iters, lr, self._all_momentum(iters, lr), self._weight_decay(iters))
 
     @property
     def current_step(self) -> int:
@@ -124,18 +130,40 @@ class Schedule:
     def _lr(self, iters: np.ndarray, state: State) -> np.ndarray:
         # As in Caffe, poly is NaN after max_iter if its power is fractional, and a rate may overflow.
         with np.errstate(all="ignore"):
-            return _REGISTRY[self.policy].function(self.param, iters, state).astype(f32, copy=False)
+            start = _warm_up(self.param, iters)
+            rest = iters[len(start) :]
+            if rest.size:  # the policy and its steps wait until the rate is warm
+                lr = _REGISTRY[self.policy].function(self.param, rest, state).astype(f32, copy=False)
+                start = np.concatenate([start, np.maximum(lr, f32(self.param.min_lr)) if self._floor else lr])
+            return start
 
     def _momentum(self, iters: np.ndarray) -> np.ndarray:
-        most = f32(self.param.momentum)
+        param = self.param
+        most = f32(param.momentum)
+        if param.momentum_policy == "poly":
+            return most + (f32(param.max_momentum) - most) * _share(param, iters, param.momentum_power)
         if not self.cycles_momentum:
             return np.full(iters.shape, most)
         least, stepsize = self.param.cyclical_momentum
         cycle, height = _triangle(iters, stepsize)
         return (most + (f64(f32(least)) - most) * height / 2.0**cycle).astype(f32)
 
+    def _all_momentum(self, iters: np.ndarray, lr: np.ndarray) -> np.ndarray:
+        if self.param.momentum_policy != "opt":
+            return self._momentum(iters)
+        best = f32((1 - 0.5 * np.sqrt(lr, dtype=f64)) ** 2)
+        return np.minimum(best, f32(self.param.max_momentum)) if self.param.HasField("max_momentum") else best
+
+    def _weight_decay(self, iters: np.ndarray) -> np.ndarray:
+        param = self.param
+        least = f32(param.weight_decay)
+        if param.weight_decay_policy != "poly":
+            return np.full(iters.shape, least)
+        return least + (f32(param.max_weight_decay) - least) * _share(param, iters, param.weight_decay_power)
+
     def _check(self) -> None:
         param = self.param
+        self._floor = param.HasField("min_lr")
         if not self.policy:
             self._fail(f"lr_policy is not set; set it to one of {', '.join(sorted(_REGISTRY))}")
         if self.policy not in _REGISTRY:
@@ -157,6 +185,26 @@ class Schedule:
             if not getattr(param, field) >= 0:
                 value = getattr(param, field)
                 self._fail(f"lr_policy '{self.policy}' needs {field} of at least 0, it is {value:g}")
+        for field, known in (
+            ("momentum_policy", ("fixed", "poly", "opt")),
+            ("weight_decay_policy", ("fixed", "poly")),
+        ):
+            if getattr(param, field) not in known:
+                self._fail(f"unknown {field} '{getattr(param, field)}'; known policies: {', '.join(known)}")
+            if getattr(param, field) == "poly" and param.max_iter <= 0:
+                self._fail(f"{field} 'poly' needs max_iter above 0, it is {param.max_iter}; set it")
+        if param.warmup_iter > 0 and param.rampup_interval > 0:
+            self._fail(
+                f"warmup_iter {param.warmup_iter} and rampup_interval {param.rampup_interval} are the start of two "
+                "forks; keep one of them"
+            )
+        if param.min_lr < 0:
+            self._fail(f"min_lr is {param.min_lr:g}; set it to 0 or above")
+        if self.policy == "multifixed" and (not param.stagelr or len(param.stagelr) != len(param.stageiter)):
+            self._fail(
+                f"lr_policy 'multifixed' needs as many stagelr as stageiter, it has {len(param.stagelr)} and "
+                f"{len(param.stageiter)}; give one of each a stage"
+            )
         if self.cycles_momentum and (len(param.cyclical_momentum) != 2 or not param.cyclical_momentum[1] > 0):
             values = ", ".join(f"{value:g}" for value in param.cyclical_momentum)
             self._fail(
@@ -212,8 +260,9 @@ def inv(param, iter, state):
 
 @lr_policy("poly", above_0=["max_iter"])
 def poly(param, iter, state):
-    """base_lr * (1 - iter / max_iter) ^ power"""
-    return f32(param.base_lr) * (1 - f32(iter) / f32(param.max_iter)) ** f32(param.power)
+    """base_lr * (1 - iter / max_iter) ^ power; with min_lr, from base_lr down to min_lr"""
+    least = f32(param.min_lr)
+    return (f32(param.base_lr) - least) * (1 - f32(iter) / f32(param.max_iter)) ** f32(param.power) + least
 
 
 @lr_policy("sigmoid", above_0=["stepsize"], at_least_0=["gamma"])
@@ -253,6 +302,31 @@ def one_cycle(param, iter, state):
     return np.select(
         [iter <= param.stepsize, iter <= 2 * param.stepsize], [rise, top * (2 - x)], 0.001 * f64(base)
     )
+
+
+@lr_policy("multifixed")
+def multifixed(param, iter, state):
+    """stagelr[k] up to and with iteration stageiter[k]; the last one to the end"""
+    stage = np.searchsorted(np.maximum.accumulate(param.stageiter), iter, side="left")
+    return np.array(param.stagelr, f32)[np.minimum(stage, len(param.stagelr) - 1)]
+
+
+def _warm_up(param: Any, iters: np.ndarray) -> np.ndarray:
+    """The rates of the iterations, first ones of `iters`, in which a fork's rate rises to base_lr.
+
+    Intel's warmup_iter: in a line from warmup_start_lr. NVIDIA's rampup_interval: in a parabola from rampup_lr.
+    """
+    base = f32(param.base_lr)
+    iter = iters[iters < max(param.warmup_iter, param.rampup_interval)]
+    if param.warmup_iter > 0:
+        left = param.warmup_iter - iter
+        return (f32(iter) * base + f32(left) * f32(param.warmup_start_lr)) / f32(param.warmup_iter)
+    low, share = f32(param.rampup_lr), f32(iter) / f32(param.rampup_interval)
+    return low + (base - low) * share * share
+
+
+def _share(param: Any, iters: np.ndarray, power: float) -> np.ndarray:
+    return (f32(iters) / f32(param.max_iter)) ** f32(power)
 
 
 def _triangle(iter: np.ndarray, stepsize: float) -> tuple[np.ndarray, np.ndarray]:

@@ -21,8 +21,8 @@ from caffe_compat.layers.base import Context
 from caffe_compat.log.write import NULL
 from caffe_compat.net import weights
 from caffe_compat.net.net import LearnedBlob, Net
-from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, fork_fields, text
-from caffe_compat.solver import update_rules
+from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, fork_fields, hints, text
+from caffe_compat.solver import lr_policy, update_rules
 from caffe_compat.solver.lr_policy import Schedule
 from caffe_compat.solver.parallel import Group, Reducer
 from caffe_compat.solver.state import (
@@ -100,7 +100,10 @@ class Solver:
 
         if log is not NULL:
             log.initializing_solver(text.to_text(param))
-        known = ("max_lr", "start_lr_policy", "cyclical_momentum")
+        if told := [name for name in hints(param) if "." not in name]:
+            names = ", ".join(told)
+            log.warn_once(f"{param.origin or 'the solver'}: {names}: a fork's, about speed or what is printed; ignored")
+        known = lr_policy.FORK_FIELDS + update_rules.FORK_FIELDS
         ignored = [name for name in fork_fields(param) if name not in known and "." not in name]
         if ignored:  # what stands inside a net is its layers' business
             what = f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on"

@@ -24,6 +24,8 @@ from torch import Tensor
 from caffe_compat.errors import SolverError, nearest
 from caffe_compat.solver.lr_policy import Rates
 
+FORK_FIELDS = ("larc", "larc_policy", "larc_eta", "local_lr_auto", "local_gw_ratio")  # acted on here
+
 Scalar = float | Tensor  # a number, or a 0-dim tensor on the blobs' device
 Tensors = tuple[Tensor, ...] | list[Tensor]  # what torch._foreach_* takes and gives
 
@@ -168,6 +170,7 @@ class UpdateRule:
     def _update(self, group: _Group, rates: Rates, t: int | Tensor) -> None:
         blobs = [self.blobs[i] for i in group.indices]
         diff = [torch.zeros_like(blob) if blob.grad is None else blob.grad for blob in blobs]
+        local = self._local_rates(blobs, diff, rates) if self.param.larc or self.param.local_lr_auto else None
         if self._decays(group):
             decay = rates.weight_decay * group.decay_mult
             _axpy_(
@@ -175,7 +178,11 @@ class UpdateRule:
             )
         count = len(self.blobs)
         history = [[self.history[k * count + i] for i in group.indices] for k in range(self._rule.histories)]
-        step = Step(diff, history, rates.lr * group.lr_mult, rates.momentum, t)
+        rate = rates.lr * group.lr_mult
+        if local is not None:  # they take the place of lr_mult, where that is not 0
+            torch._foreach_mul_(diff, local)
+            rate = rates.lr * (group.lr_mult != 0)
+        step = Step(diff, history, rate, rates.momentum, t)
         update = self._rule.function(self.param, step)
         torch._foreach_sub_(blobs, update)
         if self.keep_diff:
@@ -184,6 +191,23 @@ class UpdateRule:
                     blob.grad = value.clone()
                 else:
                     blob.grad.copy_(value)
+
+    def _local_rates(self, blobs: Tensors, diff: Tensors, rates: Rates) -> list[Tensor]:
+        """What the rate of each blob is multiplied with, by the norms of the blob and its gradient without decay.
+
+        NVIDIA's larc (arXiv 1708.03888): r = (1 - momentum) larc_eta |w| / |g|, as the multiplier, or with
+        larc_policy "clip" the rate is min(rate, r). Intel's local_lr_auto: r = local_gw_ratio |w| / (|g| + decay |w|).
+        Where a norm is 0, r is 1.
+        """
+        param, found = self.param, []
+        for w, g in zip(torch._foreach_norm(blobs), torch._foreach_norm(diff), strict=True):
+            if param.larc:
+                ratio = (1 - rates.momentum) * param.larc_eta * w / g
+            else:
+                ratio = param.local_gw_ratio * w / (g + param.weight_decay * w)
+            ratio = torch.where((w > 0) & (g > 0), ratio, 1)
+            found.append((ratio / rates.lr).clamp(max=1) if param.larc_policy == "clip" else ratio)
+        return found
 
     def _decays(self, group: _Group) -> bool:
         return self.param.weight_decay * group.decay_mult != 0
@@ -229,6 +253,13 @@ def _check(param: Any, decay_mults: Sequence[float]) -> None:
     problem = _REGISTRY[param.type].check(param)
     if problem:
         _fail(param, problem)
+    for field in ("larc", "local_lr_auto"):
+        if getattr(param, field) and param.type not in ("SGD", "Nesterov"):
+            _fail(param, f"{field} goes with type SGD or Nesterov, it is {param.type}; remove one of them")
+    if param.larc and param.local_lr_auto:
+        _fail(param, "larc and local_lr_auto are two forks' form of one thing; keep one of them")
+    if param.larc_policy not in ("scale", "clip"):
+        _fail(param, f"unknown larc_policy '{param.larc_policy}'; use 'scale' or 'clip'")
     if param.iter_size < 1:
         _fail(param, f"iter_size is {param.iter_size}; set it to 1 or more")
     decays = param.weight_decay != 0 and any(decay_mults)

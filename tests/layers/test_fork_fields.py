@@ -46,8 +46,12 @@ def test_taken_by_layers_that_act_on_them():
 def test_refused_by_solvers():
     with pytest.raises(
         SolverError,
-        match="s.prototxt: warmup_iter, larc: a fork of Caffe's, which this solver does not act on",
+        match="s.prototxt: larc_turbo: a fork of Caffe's, which this solver does not act on",
     ):
         Solver(
-            parse("max_lr: 3 cyclical_momentum: 2 larc: true warmup_iter: 5", SolverParameter, "s.prototxt")
+            parse(
+                "max_lr: 3 cyclical_momentum: 2 larc_turbo: true warmup_iter: 5",
+                SolverParameter,
+                "s.prototxt",
+            )
         )
