@@ -22,9 +22,11 @@ from caffe_compat.data.images import opencv
 from caffe_compat.errors import CaffeError
 
 _GAP, _RANK_GAP, _PAD, _LINE, _LETTER = 18, 40, 10, 15, 6.6  # pixels
+_RIM = 8  # of a frame around boxes
 _SWEEPS = 8
 
 Point = tuple[float, float]
+Rectangle = tuple[float, float, float, float]  # x, y, width, height
 
 
 @dataclass
@@ -110,78 +112,87 @@ class _Layout:
 
     width: float
     height: float
-    boxes: dict[str, tuple[float, float, float, float]]  # x, y, width, height
+    boxes: dict[str, Rectangle]
     routes: list[tuple[list[Point], str]]
-    frames: list[tuple[tuple[float, float, float, float], str]]
+    frames: list[tuple[Rectangle, str]]
 
 
 def _lay_out(graph: Graph) -> _Layout:
     across_is_y = graph.rankdir in ("LR", "RL")
-    items: list[_Item] = []
-    number: dict[str, int] = {}
-    for key, (label, _) in graph.nodes.items():
-        lines = label.split("\n")
-        size = 2 * _PAD + _LETTER * max(map(len, lines)), _LINE * len(lines) + _PAD
-        number[key] = len(items)
-        items.append(_Item(key, *(reversed(size) if across_is_y else size)))
-    ranks = _ranks(graph)
-    rows: list[list[int]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
-    for key, rank in ranks.items():
-        rows[rank].append(number[key])
-    chains = []
-    for a, b, label in graph.edges:
-        backwards = ranks[a] > ranks[b] or (ranks[a] == ranks[b] and a != b)
-        first, last = (b, a) if backwards else (a, b)
-        chain = [number[first]]
-        for rank in range(ranks[first] + 1, ranks[last]):
-            items.append(_Item(None, across_size=4))
-            rows[rank].append(len(items) - 1)
-            chain.append(len(items) - 1)
-        chain.append(number[last])
-        for one, other in pairwise(chain):
-            if one != other:
-                items[one].after.append(other)
-                items[other].before.append(one)
-        chains.append((chain[::-1] if backwards else chain, label))
+    items, rows, chains = _items(graph, across_is_y)
     _order(rows, items)
     _place(rows, items)
     along = float(_GAP)
     for row in rows:
-        size = max(items[i].along_size for i in row)
+        height = max(items[i].along_size for i in row)
         for i in row:
-            items[i].along = along + size / 2
-        along += size + _RANK_GAP
+            items[i].along = along + height / 2
+        along += height + _RANK_GAP
     along = max(along + _GAP - _RANK_GAP, 2 * _GAP)
     left = min((it.across - it.across_size / 2 for it in items), default=0) - _GAP
-    width = max((it.across + it.across_size / 2 for it in items), default=0) + _GAP - left
+    across = max((it.across + it.across_size / 2 for it in items), default=0) + _GAP - left
 
     def point(item: _Item, shift: float = 0) -> Point:
         a, b = item.along + shift, item.across - left
         a = along - a if graph.rankdir in ("BT", "RL") else a
         return (a, b) if across_is_y else (b, a)
 
-    boxes = {}
-    for key, i in number.items():
-        x, y = point(items[i])
-        w, h = items[i].across_size, items[i].along_size
-        w, h = (h, w) if across_is_y else (w, h)
-        boxes[key] = (x - w / 2, y - h / 2, w, h)
+    boxes: dict[str, Rectangle] = {}
+    for item in items:
+        if item.key is not None:
+            x, y = point(item)
+            w, h = item.across_size, item.along_size
+            w, h = (h, w) if across_is_y else (w, h)
+            boxes[item.key] = (x - w / 2, y - h / 2, w, h)
     routes = []
     for chain, label in chains:
         down = 1 if items[chain[0]].along <= items[chain[-1]].along else -1
         ends = {0: down, len(chain) - 1: -down}
         shifts = [ends.get(k, 0) * items[i].along_size / 2 for k, i in enumerate(chain)]
         routes.append(([point(items[i], shift) for i, shift in zip(chain, shifts, strict=True)], label))
-    frames = []
-    for label, keys in graph.frames:
-        xs, ys, xe, ye = zip(*((x, y, x + w, y + h) for x, y, w, h in map(boxes.get, keys)), strict=True)  # type: ignore[misc]
-        rim = _GAP / 2 - 1
-        frames.append(
-            ((min(xs) - rim, min(ys) - rim, max(xe) - min(xs) + 2 * rim, max(ye) - min(ys) + 2 * rim), label)
-        )
-    size = (along, width) if across_is_y else (width, along)
-    beside = max((_LETTER * len(label) + _PAD for label, _ in graph.frames), default=0)
-    return _Layout(size[0] + beside, size[1], boxes, routes, frames)
+    frames = [(_frame([boxes[key] for key in keys]), label) for label, keys in graph.frames]
+    width, height = (along, across) if across_is_y else (across, along)
+    width += max((_LETTER * len(label) + _PAD for label, _ in graph.frames), default=0)
+    return _Layout(width, height, boxes, routes, frames)
+
+
+def _items(
+    graph: Graph, across_is_y: bool
+) -> tuple[list[_Item], list[list[int]], list[tuple[list[int], str]]]:
+    """The nodes and the places where edges pass, their numbers in each rank, and each edge as a chain of them."""
+    items: list[_Item] = []
+    for key, (label, _) in graph.nodes.items():
+        lines = label.split("\n")
+        w, h = 2 * _PAD + _LETTER * max(map(len, lines)), float(_LINE * len(lines) + _PAD)
+        items.append(_Item(key, h, w) if across_is_y else _Item(key, w, h))
+    ranks = _ranks(graph)
+    rows: list[list[int]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
+    number = {key: i for i, key in enumerate(graph.nodes)}
+    for key, rank in ranks.items():
+        rows[rank].append(number[key])
+    chains = []
+    for a, b, label in graph.edges:
+        backwards = ranks[a] > ranks[b]
+        first, last = (b, a) if backwards else (a, b)
+        chain = [number[first]]
+        for rank in range(ranks[first] + 1, ranks[last]):
+            chain.append(len(items))
+            rows[rank].append(len(items))
+            items.append(_Item(None, across_size=4))
+        chain.append(number[last])
+        for one, other in pairwise(chain):
+            if one != other:
+                items[one].after.append(other)
+                items[other].before.append(one)
+        chains.append((chain[::-1] if backwards else chain, label))
+    return items, rows, chains
+
+
+def _frame(boxes: Sequence[Rectangle]) -> Rectangle:
+    """The rectangle around some boxes."""
+    left, top = (min(box[k] for box in boxes) - _RIM for k in (0, 1))
+    right, bottom = (max(box[k] + box[k + 2] for box in boxes) + _RIM for k in (0, 1))
+    return left, top, right - left, bottom - top
 
 
 def _ranks(graph: Graph) -> dict[str, int]:
