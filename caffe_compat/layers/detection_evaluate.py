@@ -65,8 +65,8 @@ class DetectionEvaluate(Layer):
             self._read_sizes()
         detections = detections[(detections[:, 0] != -1) & (detections[:, 1] != -1)]
         truth = truth[truth[:, 0] != -1]
-        for rows, what in ((detections, "detections"), (truth, "ground truth")):
-            if (rows[:, 1] == self.background).any():
+        for boxes, what in ((detections, "detections"), (truth, "ground truth")):
+            if (boxes[:, 1] == self.background).any():
                 self.fail(
                     f"the background, label {self.background}, is among the {what}; correct background_label_id"
                 )
@@ -77,9 +77,9 @@ class DetectionEvaluate(Layer):
             ).to(detections)
         ]
         for record in detections[:, 0].unique().tolist():
-            mine, boxes = detections[detections[:, 0] == record], truth[truth[:, 0] == record]
+            mine, own = detections[detections[:, 0] == record], truth[truth[:, 0] == record]
             rows += [
-                self._judged(mine[mine[:, 1] == label], boxes[boxes[:, 1] == label])
+                self._judged(mine[mine[:, 1] == label], own[own[:, 1] == label])
                 for label in mine[:, 1].unique().tolist()
             ]
             self.pictures += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,6 +83,8 @@ class Fields(Regression):
     num_top: int | tuple[int, int | None] | None = (1, 2)
     dynamic = True
     extra = 0.0  # 1 where both ends of a box are pixels of it
+    output: Any  # box_output_param, or what takes its place
+    tops: int
 
     def limits(self, field_whr: float, field_xyr: float) -> None:
         if field_whr <= 0 or field_xyr <= 0:
@@ -159,7 +162,7 @@ class BoxOutput(Fields):
                 self.fail(
                     f"bottom {i} of shape {shape} must be {bottom[0][0]} x (classes + 4) x H x W with at least 2 classes"
                 )
-        return [(1, 5, 1, 1), (1, 6, 1, 1)][: self.tops]
+        return [(1, width, 1, 1) for width in (5, 6)[: self.tops]]
 
     def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
         boxes, scores, alive = [], [], []
@@ -218,7 +221,7 @@ class BoxGroupOutput(Fields):
                     f"bottoms {2 * i} and {2 * i + 1} of shapes {scores} and {offsets} must have {wanted[0]} rows "
                     f"({records} records x {len(sizes)} fields), and the second be {wanted}"
                 )
-        return [(1, 5, 1, 1), (1, 6, 1, 1)][: self.tops]
+        return [(1, width, 1, 1) for width in (5, 6)[: self.tops]]
 
     def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
         boxes, scores, alive = [], [], []
