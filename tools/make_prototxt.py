@@ -217,7 +217,7 @@ class Builder:
 
     # ... and of the pre-activation nets: BatchNorm, ReLU, convolution.
 
-    def bn_relu_conv(self, name: str, bottom: str, outputs: int, kernel: int, **options: int) -> str:
+    def bn_relu_conv(self, name: str, bottom: str, outputs: int, kernel: int, **options: Any) -> str:
         top = self.relu(name, self.batch_norm(name, bottom, stored_in_test=False))
         return self.conv(name, top, outputs, kernel, **options)
 

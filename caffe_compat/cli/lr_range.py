@@ -89,7 +89,10 @@ def _plot(path: str, read: Any, suggestion: Any) -> None:
         if len(x):
             keep = y < 20 if name.endswith("loss") else y >= 0
             x, y = x[keep], y[keep]
-            panels[name] = [Line("as measured", x, y, 0, True), Line("smoothed", x, smooth(y, WINDOW), 0)]
+            panels[name] = [
+                Line("as measured", x.tolist(), y.tolist(), 0, True),
+                Line("smoothed", x.tolist(), smooth(y, WINDOW).tolist(), 0),
+            ]
     marks = {"peak": suggestion.peak, "last stable rate": suggestion.stable}
     plot_lines(path, panels, "learning rate", f"range test: super-convergence {suggestion.verdict}", marks)
 

@@ -36,7 +36,8 @@ def load(folder: str) -> tuple[Part, Part]:
         DataError: a file is missing, damaged or something else.
     """
     arrays = [read_idx(_find(folder, name), 3 if "images" in name else 1) for name in FILES]
-    for pictures, labels, part in ((*arrays[:2], "train"), (*arrays[2:], "t10k")):
+    train, train_labels, test, test_labels = arrays
+    for pictures, labels, part in ((train, train_labels, "train"), (test, test_labels, "t10k")):
         if len(pictures) != len(labels):
             raise DataError(
                 f"'{folder}' has {len(pictures)} {part} pictures and {len(labels)} labels; fetch them again"
@@ -47,7 +48,6 @@ def load(folder: str) -> tuple[Part, Part]:
                 f"'{folder}': {part} record {wrong[0]} has the label {labels[wrong[0]]} and there are {CLASSES} "
                 "classes; is it another set in MNIST's format, or damaged?"
             )
-    train, train_labels, test, test_labels = arrays
     return (train[:, None], train_labels), (test[:, None], test_labels)
 
 

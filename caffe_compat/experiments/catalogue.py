@@ -121,173 +121,159 @@ _RANGE = Row("", "resnet56", ramp(3, 20000))
 _OURS = "The settings are this project's choice, not a published run's."
 
 
-def _rows() -> Iterable[Row]:
-    def row(id: str, base: Row, solver: Fields | None = None, **changes: Any) -> Row:
-        return replace(base, id=id, solver={**base.solver, **(solver or {})}, **changes)
+def _row(id: str, base: Row, solver: Fields | None = None, **changes: Any) -> Row:
+    """`base` with some solver fields and settings changed."""
+    return replace(base, id=id, solver={**base.solver, **(solver or {})}, **changes)
 
-    yield row("fig1a-pc", _PC, paper=91.2, log=90.32, published="lr35Fig1a")
-    fig1a = row(
-        "fig1a-clr", _CLR, paper=92.4, log=92.44, published="clr3SS5kFig1a", about="CLR 0.1-3, stepsize 5,000"
-    )
-    yield fig1a
 
-    def again(id: str, of: Row, **changes: Any) -> Row:
-        """The run of another row under this id."""
-        return replace(of, id=id, like=of.like or of.id, **changes)
+def _again(id: str, of: Row, **changes: Any) -> Row:
+    """The run of another row under this id."""
+    return replace(of, id=id, like=of.like or of.id, **changes)
 
-    steps = {}
-    for iterations, fraction, paper in (
+
+_FIG1A = _row(
+    "fig1a-clr", _CLR, paper=92.4, log=92.44, published="clr3SS5kFig1a", about="CLR 0.1-3, stepsize 5,000"
+)
+
+
+def _cycles() -> Iterable[Row]:
+    """Figure 1 and the upper parts of table 1: how high and how long the cycle is."""
+    yield _row("fig1a-pc", _PC, paper=91.2, log=90.32, published="lr35Fig1a")
+    yield _FIG1A
+    steps: dict[int, Row] = {}
+    lengths: Sequence[tuple[int, float, float | None]] = (
         (20000, 0.97, 92.7), (15000, 0.96, None), (8000, 0.93, 91.7), (6000, 0.90, 92.1), (4000, 0.85, 91.1),
         (2000, 0.80, 89.7),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for iterations, fraction, paper in lengths:
         about = f"CLR 0.1-3 in {iterations:,} iterations"
-        name = f"tab1-steps-{iterations // 1000}k"
-        steps[iterations] = row(
-            name, _CLR, clr(3, iterations // 2), fraction=fraction, paper=paper, about=about
-        )
+        id = f"tab1-steps-{iterations // 1000}k"
+        solver = clr(3, iterations // 2)
+        steps[iterations] = _row(id, _CLR, solver, fraction=fraction, paper=paper, about=about)
     yield from steps.values()
-    yield again("tab1-steps-10k", fig1a)
-    for name, of in (("10k", steps[20000]), ("5k", fig1a), ("3k", steps[6000]), ("1k", steps[2000])):
-        yield again(f"fig1b-{name}", of, about=f"CLR 0.1-3, stepsize {name.replace('k', ',000')}")
+    yield _again("tab1-steps-10k", _FIG1A)
+    for name, of in (("10k", steps[20000]), ("5k", _FIG1A), ("3k", steps[6000]), ("1k", steps[2000])):
+        yield _again(f"fig1b-{name}", of, about=f"CLR 0.1-3, stepsize {name.replace('k', ',000')}")
+    for top, accuracy in ((3.5, 92.1), (2.5, 92.3), (2, 91.7), (1.5, 90.9), (1, 91.3)):
+        yield _row(f"tab1-max-{top:g}", _CLR, {"max_lr": top}, paper=accuracy, about=f"CLR 0.1-{top:g}")
+    yield _again("tab1-max-3", _FIG1A)
 
+
+def _ranges() -> Iterable[Row]:
+    """Figures 2b, 4, 7a and 11: range tests."""
     for name, iterations, log, best in (
         ("5k", 5000, 78.44, 81.56), ("20k", 20000, 78.55, 83.13), ("100k", 100000, 72.25, 86.49),
     ):  # fmt: skip
-        about = f"range test 0-3 over {iterations:,} iterations"
-        published = f"range3Iter{name}Fig2b"
-        yield row(
-            f"fig2b-{name}", _RANGE, ramp(3, iterations), log=log, best=best, published=published, about=about
-        )
-    long = {"solver": ramp(2, 80000), "about": "range test 0-2 over 80,000 iterations"}
-    yield row("fig4a", _RANGE, **long, best=89.52, published="range2SS80kRes56LR")
-    yield row("fig4b-20", _RANGE, **long, net="resnet20", best=84.63, published="range2Res20Fig4b")
-    yield row(
-        "fig4b-110", _RANGE, **long, net="resnet110", batch=100, best=87.31, published="range2Res110Fig4b"
-    )
+        about, published = f"range test 0-3 over {iterations:,} iterations", f"range3Iter{name}Fig2b"
+        solver = ramp(3, iterations)
+        yield _row(f"fig2b-{name}", _RANGE, solver, log=log, best=best, published=published, about=about)
+    for id, net, batch, best, published in (
+        ("fig4a", "resnet56", 0, 89.52, "range2SS80kRes56LR"),
+        ("fig4b-20", "resnet20", 0, 84.63, "range2Res20Fig4b"),
+        ("fig4b-110", "resnet110", 100, 87.31, "range2Res110Fig4b"),
+    ):
+        about = f"ResNet-{net[6:]}, range test 0-2 over 80,000 iterations"
+        solver = ramp(2, 80000)
+        yield _row(id, _RANGE, solver, net=net, batch=batch, best=best, published=published, about=about)
+    about, published = "range test 0-3 over 20,000 iterations", "range3Cifar100kFig8"
+    yield _row("fig7a", _RANGE, data="cifar100", best=51.78, published=published, about=about)
+    for id, net, batch, top in (
+        ("fig11a", "bottleneck_resnet56", 100, 0.61), ("fig11b", "resnext56", 85, 0.7),
+    ):  # fmt: skip
+        about = f"range test 0-{top} over 50,000 iterations; oscillates above 0.1"
+        yield _row(id, _RANGE, ramp(top, 50000), net=net, batch=batch, about=about)
 
-    constant = {"lr_policy": "fixed", "base_lr": 0.1}
-    for name, every, last in (("a", 1, 300), ("b", 10, 10000)):
+
+def _estimates() -> Iterable[Row]:
+    """Figure 5."""
+    for part, every, last in (("a", 1, 300), ("b", 10, 10000)):
         about = f"rate estimated from weights {every} iteration{'s' * (every > 1)} apart"
-        fixed = Row("", "resnet56", {**COMMON, **constant, "max_iter": last})
-        yield row(f"fig5{name}-constant", fixed, estimate=every, about=f"constant rate 0.1: {about}")
-        yield row(f"fig5{name}-clr", _CLR, {"max_iter": last}, estimate=every, about=f"CLR 0.1-3: {about}")
+        constant = {**COMMON, "lr_policy": "fixed", "base_lr": 0.1, "max_iter": last}
+        about_constant = f"constant rate 0.1: {about}"
+        yield Row(f"fig5{part}-constant", "resnet56", constant, estimate=every, about=about_constant)
+        yield _row(f"fig5{part}-clr", _CLR, {"max_iter": last}, estimate=every, about=f"CLR 0.1-3: {about}")
 
+
+def _pairs() -> Iterable[Row]:
+    """Figures 6 and 7b and the lower part of table 1: piecewise constant beside CLR."""
     for depth, batch, of_pc, of_clr in (
         (20, 0, (88.6, 88.64), (90.4, 90.42)),
         (110, 100, (91.0, 91.21), (92.1, 92.37)),
     ):
         net: dict[str, Any] = {"net": f"resnet{depth}", "batch": batch}
         paper, log = of_pc
-        about = f"ResNet-{depth}, piecewise constant"
-        yield row(
-            f"fig6b-{depth}-pc",
-            _PC,
-            **net,
-            paper=paper,
-            log=log,
-            published=f"lr35Res{depth}Fig6b",
-            about=about,
-        )
+        about, published = f"ResNet-{depth}, piecewise constant", f"lr35Res{depth}Fig6b"
+        yield _row(f"fig6b-{depth}-pc", _PC, **net, paper=paper, log=log, published=published, about=about)
         paper, log = of_clr
         about = f"ResNet-{depth}, CLR 0.1-3. Stepsize 5,000 as in the published log (the paper says 10,000)"
-        yield row(
-            f"fig6b-{depth}-clr",
-            _CLR,
-            **net,
-            paper=paper,
-            log=log,
-            published=f"clr3SS5kRes{depth}Tab1",
-            about=about,
-        )
-
-    for top, paper in ((3.5, 92.1), (2.5, 92.3), (2, 91.7), (1.5, 90.9), (1, 91.3)):
-        yield row(f"tab1-max-{top:g}", _CLR, {"max_lr": top}, paper=paper, about=f"CLR 0.1-{top:g}")
-    yield again("tab1-max-3", fig1a)
-    for thousands, of_pc, of_clr in (
-        (40, (89.1, 90.43, None), (91.1, 91.10)),
-        (30, (85.7, 86.36, None), (89.6, 89.64)),
-        (20, (82.7, 62.33, 76.40), (87.9, 87.92)),
-        (10, (71.4, 71.20, None), (80.6, 80.59)),
-    ):
-        few = {"train": thousands * 1000, "about": f"the first {thousands},000 training pictures"}
-        published = f"Tr{thousands}kTab1"
-        paper, log, best = of_pc
-        yield row(
-            f"tab1-{thousands}k-pc", _PC, **few, paper=paper, log=log, best=best, published=f"lr35{published}"
-        )
+        published = f"clr3SS5kRes{depth}Tab1"
+        yield _row(f"fig6b-{depth}-clr", _CLR, **net, paper=paper, log=log, published=published, about=about)
+    few: Sequence[tuple[int, tuple[float, float], float | None, tuple[float, float]]] = (
+        (40, (89.1, 90.43), None, (91.1, 91.10)),
+        (30, (85.7, 86.36), None, (89.6, 89.64)),
+        (20, (82.7, 62.33), 76.40, (87.9, 87.92)),
+        (10, (71.4, 71.20), None, (80.6, 80.59)),
+    )
+    for size, of_pc, best, of_clr in few:
+        part: dict[str, Any] = {"train": size * 1000, "about": f"the first {size},000 training pictures"}
+        paper, log = of_pc
+        published = f"lr35Tr{size}kTab1"
+        yield _row(f"tab1-{size}k-pc", _PC, **part, paper=paper, log=log, best=best, published=published)
         paper, log = of_clr
-        yield row(
-            f"tab1-{thousands}k-clr", _CLR, **few, paper=paper, log=log, published=f"clr3SS5k{published}"
+        yield _row(
+            f"tab1-{size}k-clr", _CLR, **part, paper=paper, log=log, published=f"clr3SS5kTr{size}kTab1"
         )
+    yield _row("fig7b-pc", _PC, data="cifar100", paper=59.8, log=59.27, published="lr35Cifar100Fig8")
+    yield _row("fig7b-clr", _CLR, data="cifar100", paper=68.6, log=68.20, published="clr3SS5kCifar100Fig8")
 
-    hundred = {"data": "cifar100"}
-    about = "range test 0-3 over 20,000 iterations"
-    yield row("fig7a", _RANGE, **hundred, best=51.78, published="range3Cifar100kFig8", about=about)
-    yield row("fig7b-pc", _PC, **hundred, paper=59.8, log=59.27, published="lr35Cifar100Fig8")
-    yield row("fig7b-clr", _CLR, **hundred, paper=68.6, log=68.20, published="clr3SS5kCifar100Fig8")
 
-    nesterov = row(
+def _methods() -> Iterable[Row]:
+    """Figures 8, 9 and 10: solver types, batch, Dropout, momentum, weight decay."""
+    nesterov = _row(
         "fig8a-nesterov", _PC, {"type": "Nesterov"}, log=90.33, published="lr35NestFig9", about="Nesterov"
     )
     yield nesterov
-    for name, fields, log, best in (
-        ("AdaDelta", {"momentum": 0}, 70.97, None),
+    types: Sequence[tuple[str, Fields, float, float | None]] = (
+        ("AdaDelta", {"momentum": 0}, 70.97, None),  # as its published log has it
         ("AdaGrad", {"momentum": 0}, 83.74, None),
         ("Adam", {"base_lr": 0.0035}, 87.15, 90.72),
-    ):
-        fields = {"type": name, **fields}
-        published = f"lr35{name}Fig9"
-        yield row(f"fig8a-{name.lower()}", _PC, fields, log=log, best=best, published=published, about=name)
-    yield again("fig8b-nesterov-pc", nesterov)
-    yield row(
-        "fig8b-nesterov-clr", _CLR, {"type": "Nesterov"}, paper=92.1, log=92.47, published="clr3SS5kNestFig9",
-        about="Nesterov, CLR 0.1-3",
-    )  # fmt: skip
+    )
+    for name, fields, log, best in types:
+        solver, published = {"type": name, **fields}, f"lr35{name}Fig9"
+        yield _row(f"fig8a-{name.lower()}", _PC, solver, log=log, best=best, published=published, about=name)
+    yield _again("fig8b-nesterov-pc", nesterov)
+    about, published = "Nesterov, CLR 0.1-3", "clr3SS5kNestFig9"
+    solver = {"type": "Nesterov"}
+    yield _row("fig8b-nesterov-clr", _CLR, solver, paper=92.1, log=92.47, published=published, about=about)
 
     for batch, paper in ((192, 92.1), (64, 91.7), (32, 89.5)):
-        yield row(f"fig9a-{batch}", _CLR, batch=batch, paper=paper, about=f"batch {batch} on each replica")
-    yield again("fig9a-125", fig1a, about="batch 125 on each replica")
-    yield row("fig9b", _CLR, net="resnet56_dropout", about="Dropout 0.2 after every Scale of a block")
+        yield _row(f"fig9a-{batch}", _CLR, batch=batch, paper=paper, about=f"batch {batch} on each replica")
+    yield _again("fig9a-125", _FIG1A, about="batch 125 on each replica")
+    yield _row("fig9b", _CLR, net="resnet56_dropout", about="Dropout 0.2 after every Scale of a block")
 
-    for momentum, paper, log in ((0.80, 92.1, 91.86), (0.85, 91.9, 92.29), (0.95, 90.7, 90.74)):
-        name = f"{momentum:.2f}"
-        published = f"clr3SS5kMom{name[2:].rstrip('0')}Fig11"
-        fields = {"momentum": momentum}
-        yield row(
-            f"fig10a-{name}",
-            _CLR,
-            fields,
-            paper=paper,
-            log=log,
-            published=published,
-            about=f"momentum {name}",
-        )
-    yield again("fig10a-0.90", fig1a, about="momentum 0.90")
+    for name, paper, log in (("0.80", 92.1, 91.86), ("0.85", 91.9, 92.29), ("0.95", 90.7, 90.74)):
+        about, published = f"momentum {name}", f"clr3SS5kMom{name[2:].rstrip('0')}Fig11"
+        solver = {"momentum": float(name)}
+        yield _row(f"fig10a-{name}", _CLR, solver, paper=paper, log=log, published=published, about=about)
+    yield _again("fig10a-0.90", _FIG1A, about="momentum 0.90")
     for name, log in (("1e-3", 9.95), ("1e-5", 88.28), ("1e-6", 87.25)):
         about, published = f"weight decay {name}", f"clr3SS5kWD{name[2:]}Fig11"
-        yield row(
-            f"fig10b-{name}", _CLR, {"weight_decay": float(name)}, log=log, published=published, about=about
-        )
-    yield again("fig10b-1e-4", fig1a, about="weight decay 1e-4")
+        solver = {"weight_decay": float(name)}
+        yield _row(f"fig10b-{name}", _CLR, solver, log=log, published=published, about=about)
+    yield _again("fig10b-1e-4", _FIG1A, about="weight decay 1e-4")
 
-    about = "range test 0-{} over 50,000 iterations; oscillates above 0.1"
-    for name, net, batch, top in (
-        ("fig11a", "bottleneck_resnet56", 100, 0.61),
-        ("fig11b", "resnext56", 85, 0.7),
-    ):
-        yield row(name, _RANGE, ramp(top, 50000), net=net, batch=batch, about=about.format(top))
 
-    # Beside the paper's: other nets, one-cycle, and a comparison that a CPU can run.
-    yield Row(
-        "onecycle-56", "resnet56", one_cycle(1, 4500, 10000), about=f"1cycle, cyclical momentum. {_OURS}"
-    )
+def _ours() -> Iterable[Row]:
+    """Beside the paper's: one-cycle, other nets, and a comparison that a CPU can run."""
+    about = f"1cycle, cyclical momentum. {_OURS}"
+    yield Row("onecycle-56", "resnet56", one_cycle(1, 4500, 10000), about=about)
     for name, net, top in (("wrn32", "wide_resnet32_4", 2), ("densenet40", "densenet40", 1)):
-        yield row(f"{name}-pc", _PC, net=net, about=f"piecewise constant. {_OURS}")
-        yield row(f"{name}-clr", _CLR, {"max_lr": top}, net=net, about=f"CLR 0.1-{top}. {_OURS}")
+        yield _row(f"{name}-pc", _PC, net=net, about=f"piecewise constant. {_OURS}")
+        yield _row(f"{name}-clr", _CLR, {"max_lr": top}, net=net, about=f"CLR 0.1-{top}. {_OURS}")
     mnist: dict[str, Any] = {"data": "mnist", "replicas": 1}
-    cadence = {"test_iter": [100], "test_interval": 500, "weight_decay": 5e-4}
-    steps_of = {"base_lr": 0.01, "stepvalue": [6250, 8750], "max_iter": 10000}
-    yield Row("lenet-pc", "lenet", pc(**steps_of, **cadence), **mnist, about=f"piecewise constant. {_OURS}")
+    cadence: dict[str, Any] = {"test_iter": [100], "test_interval": 500, "weight_decay": 5e-4}
+    steps: dict[str, Any] = {"base_lr": 0.01, "stepvalue": [6250, 8750], "max_iter": 10000}
+    yield Row("lenet-pc", "lenet", pc(**steps, **cadence), **mnist, about=f"piecewise constant. {_OURS}")
     about = f"CLR 0.01-0.1. {_OURS}"
     yield Row("lenet-clr", "lenet", clr(0.1, 5000, base=0.01, **cadence), **mnist, about=about)
     cadence = {"test_iter": [80], "test_interval": 200, "display": 50, "snapshot": 200}
@@ -299,7 +285,8 @@ def _rows() -> Iterable[Row]:
         yield Row(f"cpu20-{name}", "resnet20", solver, replicas=1, about=f"{about}. {_OURS}")
 
 
-ROWS: dict[str, Row] = {row.id: row for row in _rows()}
+_PARTS = (_cycles, _ranges, _estimates, _pairs, _methods, _ours)
+ROWS: dict[str, Row] = {row.id: row for part in _PARTS for row in part()}
 
 # -- figures and tables ---------------------------------------------------------------------------
 

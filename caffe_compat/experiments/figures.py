@@ -64,7 +64,7 @@ def draw(
                 continue
             if figure.x == catalogue.RATE and len(line.x) > _MANY and not both:
                 panels.setdefault(panel, []).append(line._replace(label="", faint=True))
-                line = line._replace(y=smooth(np.array(line.y), _WINDOW))
+                line = line._replace(y=smooth(np.array(line.y), _WINDOW).tolist())
             panels.setdefault(panel, []).append(line)
     if not panels:
         raise DataError(f"{name}: the logs have none of {', '.join(figure.panels)}")
