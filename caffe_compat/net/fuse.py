@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from caffe_compat.layers.base import Layer
@@ -37,6 +38,68 @@ class Normalisation(nn.Module):
         return self.batch_norm.forward_scaled(bottom, self.scale.blobs[0], bias)
 
 
+class PackedConvolution(nn.Module):
+    """A Convolution over two spatial axes, and the normalisation by stored statistics that alone reads its top.
+
+    One convolution without gradients, by weights that have the normalisation in them and their channels innermost.
+    They are made again when a blob has changed, and every time if one has been `shown` as an array, which may be
+    written to unseen.
+    """
+
+    def __init__(self, layer: Convolution, normalisation: Normalisation | None):
+        super().__init__()
+        self.layer = layer
+        self.normalisation = normalisation
+        self._made_from: tuple[object, ...] = ()
+        self._packed: tuple[Tensor, Tensor | None] | None = None
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        found = self._stamp()
+        if self._packed is None or found != self._made_from or None in found:
+            self._made_from, self._packed = found, self._pack()
+        weight, bias = self._packed
+        _, stride, pad, dilation = self.layer.window
+        return F.conv2d(bottom, weight, bias, stride, pad, dilation, self.layer.group)
+
+    def _stamp(self) -> tuple[object, ...]:
+        layers: list[Layer] = [self.layer]
+        if self.normalisation is not None:
+            layers += [self.normalisation.batch_norm, self.normalisation.scale]
+        return tuple(
+            None if getattr(blob, "shown", False) else (blob.data_ptr(), blob._version)
+            for layer in layers
+            for blob in layer.owned_blobs()
+        )
+
+    def _pack(self) -> tuple[Tensor, Tensor | None]:
+        blobs = list(self.layer.blobs)
+        weight, bias = blobs[0], blobs[1] if len(blobs) > 1 else None
+        if self.normalisation is not None:
+            mean, variance = self.normalisation.batch_norm.statistics()
+            scale = self.normalisation.scale.blobs
+            factor = scale[0] * (variance + self.normalisation.batch_norm.eps).rsqrt()
+            weight = weight * factor.view(-1, 1, 1, 1)
+            bias = (-mean if bias is None else bias - mean) * factor
+            if len(scale) > 1:
+                bias = bias + scale[1]
+        return weight.contiguous(memory_format=torch.channels_last), bias
+
+
+def packed_convolution(module: Lowered) -> None:
+    """Convolutions become ones that keep their weights ready; for graphs that run without gradients."""
+    for node in list(module.graph.nodes):
+        layer = _of(module, node, Convolution)
+        if layer is None or layer.start != 1 or layer.spatial != 2 or len(node.args) != 1:
+            continue
+        reader = next(iter(node.users))
+        found = _of(module, reader, Normalisation) if len(node.users) == 1 else None
+        if found is None or not found.batch_norm.global_stats:
+            _replace(module, node, PackedConvolution(layer, None), node.args)
+        else:
+            _replace(module, reader, PackedConvolution(layer, found), node.args)
+            module.graph.erase_node(node)
+
+
 def normalisation(module: Lowered) -> None:
     """BatchNorm followed by a one-bottom, per-channel Scale becomes one node."""
     for node in list(module.graph.nodes):
@@ -45,7 +108,7 @@ def normalisation(module: Lowered) -> None:
             continue
         producer = node.args[0]
         batch_norm = _of(module, producer, BatchNorm)
-        if batch_norm is not None and len(producer.users) == 1:
+        if batch_norm is not None and not batch_norm.scaled and len(producer.users) == 1:
             _replace(module, node, Normalisation(batch_norm, scale), producer.args)
             module.graph.erase_node(producer)
 
@@ -69,9 +132,19 @@ PASSES: dict[str, Callable[[Lowered], None]] = {
 }
 
 
-def fuse(module: Lowered, off: Collection[str] = ()) -> Lowered:
-    """Run every pass not named in `off` over the graph, in place; returns the recompiled module."""
-    for name, apply in PASSES.items():
+FORWARD_PASSES = {
+    "normalisation": normalisation,
+    "packed_convolution": packed_convolution,
+    "in_place": in_place,
+}
+
+
+def fuse(module: Lowered, off: Collection[str] = (), gradients: bool = True) -> Lowered:
+    """Run every pass not named in `off` over the graph, in place; returns the recompiled module.
+
+    Without `gradients` the graph may only run under torch.no_grad.
+    """
+    for name, apply in (PASSES if gradients else FORWARD_PASSES).items():
         if name not in off:
             apply(module)
     module.graph.lint()
@@ -101,7 +174,7 @@ def _is_fresh(module: Lowered, node: fx.node.Argument) -> bool:
     made = _of(module, node, nn.Module)
     if isinstance(made, Convolution) and len(node.args) != 1:
         return False  # a tuple of tops
-    return isinstance(made, Normalisation | BatchNorm | Convolution | InnerProduct)
+    return isinstance(made, Normalisation | BatchNorm | Convolution | PackedConvolution | InnerProduct)
 
 
 def _replace(

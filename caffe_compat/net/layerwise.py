@@ -3,7 +3,8 @@
 Caffe's backward is per layer: it reads the top diffs that stand in the blobs (the user may have
 written them), overwrites the bottom diffs and adds to the blobs' diffs, from any layer to any
 other. One autograd graph over the whole net cannot do that, so each layer gets its own here.
-`debug_info`, timing and the pycaffe interface run this; training runs `lower`'s graph.
+`debug_info`, timing and the pycaffe interface run this; training runs `lower`'s graph, and so does
+a whole forward pass that nothing watches, through a graph that returns every blob.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import NetError
-from caffe_compat.net.lower import weighted
+from caffe_compat.net.fuse import fuse
+from caffe_compat.net.lower import Lowered, lower, weighted
+from caffe_compat.proto import TRAIN
 
 if TYPE_CHECKING:
     from caffe_compat.net.net import Net
@@ -37,6 +40,8 @@ class Layerwise:
         self._pinned: set[str] = set()
         self._tape: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._shaped_for: dict[int, list[tuple[int, ...]]] = {}
+        self._graph: Lowered | None = None
+        self._graph_shapes: list[tuple[int, ...]] = []
         self.before_forward: list[Hook] = []
         self.after_forward: list[Hook] = []
         self.before_backward: list[Hook] = []
@@ -48,6 +53,8 @@ class Layerwise:
         """The blob's values; zeros before the first forward, as in Caffe."""
         if name not in self._data:
             self._data[name] = self._zeros(name)
+        elif not self._data[name].is_contiguous():  # the graph's, with the channels innermost
+            self._data[name] = self._data[name].contiguous()
         return self._data[name]
 
     def diff(self, name: str) -> Tensor:
@@ -103,6 +110,8 @@ class Layerwise:
         net = self.net
         end = len(net.layers) - 1 if end is None else end
         self._check(start, end)
+        if end - start == len(net.layers) - 1 and self._unwatched():
+            return self._forward_graph()
         loss = torch.zeros((), dtype=net.context.dtype, device=net.device)
         for i in range(start, end + 1):
             for hook in self.before_forward:
@@ -117,12 +126,46 @@ class Layerwise:
                 hook(i)
         return loss
 
+    def _unwatched(self) -> bool:
+        """Whether a whole forward pass may run as one graph: nobody looks on, and no backward will need its parts."""
+        net = self.net
+        return not (
+            net.phase == TRAIN
+            or net.debug_info
+            or self.before_forward
+            or self.after_forward
+            or any(net.layer_need_backward)
+            or any(layer.dynamic for layer in net.layers)
+            or net.context.virtual_replicas > 1
+        )
+
+    def _forward_graph(self) -> Tensor:
+        net = self.net
+        batch = [top for i, layer in enumerate(net.layers) if layer.is_data for top in self._load(i)]
+        shapes = [tuple(top.shape) for top in batch]
+        if shapes != self._graph_shapes or self._shaped_for:
+            names = [name for i, layer in enumerate(net.layers) if layer.is_data for name in net.top_names[i]]
+            net.blob_shapes.update(zip(names, shapes, strict=True))
+            net.reshape()
+            self._graph_shapes = shapes
+            self._shaped_for.clear()
+        self._tape.clear()
+        if self._graph is None:
+            self._graph = fuse(lower(net, net.blob_names), gradients=False)
+        with torch.no_grad():
+            loss, values = self._graph(*net.laid_out(batch))
+        self.store(values)
+        return loss  # type: ignore[no-any-return]
+
+    def _load(self, i: int) -> list[Tensor]:
+        if self.net.layers[i].type == "Input":
+            return [self.data(name) for name in self.net.top_names[i]]
+        return list(self.net.layers[i].load(self.net.device))
+
     def _run(self, i: int) -> list[Tensor]:
         net, layer = self.net, self.net.layers[i]
         if layer.is_data:
-            if layer.type == "Input":
-                return [self.data(name) for name in net.top_names[i]]
-            return list(layer.load(net.device))
+            return self._load(i)
         needs = net.layer_need_backward[i]
         bottoms = [
             self._bottom(i, name).requires_grad_(needs and need)

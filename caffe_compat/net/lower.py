@@ -12,6 +12,7 @@ for each replica on its rows, the total loss is their mean, and outputs are repl
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,17 +38,20 @@ class Reshaping(fx.Interpreter):
         return super().call_module(target, args, kwargs)
 
 
-def lower(net: Net) -> Lowered:
+def lower(net: Net, outputs: Iterable[str] | None = None) -> Lowered:
     """Emit one node a layer, in file order, and the sum of the weighted losses.
 
+    `outputs` are the blobs that the graph returns, the net's own unless given.
     With virtual replicas the graph returns (mean loss of the replicas, outputs, loss of replica 0).
     """
-    return _Lowering(net).run()
+    return _Lowering(net, net.outputs if outputs is None else outputs).run()
 
 
 class _Lowering:
-    def __init__(self, net: Net):
+    def __init__(self, net: Net, outputs: Iterable[str]):
         self.net = net
+        self.outputs = outputs
+        self._cuts = [needs_cut(net, i) for i in range(len(net.layers))]
         self.replicas = net.context.virtual_replicas
         self.root = nn.Module()
         self.graph = fx.Graph()
@@ -74,7 +78,7 @@ class _Lowering:
             values.update(zip(tops, results, strict=True))
             self._add_losses(i, results)
         shown = (self._total(self.first_losses),) if self.replicas > 1 else ()
-        outputs = {name: self._output(name) for name in net.outputs}
+        outputs = {name: self._output(name) for name in self.outputs}
         self.graph.output((self._total(self.losses), outputs, *shown))
         self.graph.lint()
         return Lowered(self.root, self.graph)
@@ -82,9 +86,7 @@ class _Lowering:
     def _bottoms(self, i: int) -> list[fx.Node]:
         names, needs = self.net.bottom_names[i], self.net.bottom_need_backward[i]
         return [
-            self.values[name]
-            if need or not needs_cut(self.net, i)
-            else self._node("detach", self.values[name])
+            self.values[name] if need or not self._cuts[i] else self._node("detach", self.values[name])
             for name, need in zip(names, needs, strict=True)
         ]
 
@@ -150,8 +152,13 @@ def mixing_layer(net: Net) -> str | None:
 
 
 def needs_cut(net: Net, index: int) -> bool:
-    """Whether a gradient could flow into layer `index`'s bottoms although Caffe stops it there."""
-    return bool(net.layers[index].param.propagate_down) or not net.layer_need_backward[index]
+    """Whether a gradient could flow into layer `index`'s bottoms although Caffe stops it there.
+
+    A net without a loss stops none: whoever puts a loss on its module wants them all.
+    """
+    return any(net.layer_need_backward) and (
+        bool(net.layers[index].param.propagate_down) or not net.layer_need_backward[index]
+    )
 
 
 def weighted(top: Tensor, weight: float) -> Tensor:

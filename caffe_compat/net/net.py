@@ -381,10 +381,13 @@ class Net:
 
     def load(self) -> list[Tensor]:
         """The next batch of every data layer, in the order the graph takes them."""
-        batch = [top for layer in self.data_layers() for top in layer.load(self.device)]
-        if self._channels_last:
-            batch = [top.contiguous(memory_format=torch.channels_last) if top.dim() == 4 else top for top in batch]
-        return batch
+        return self.laid_out([top for layer in self.data_layers() for top in layer.load(self.device)])
+
+    def laid_out(self, batch: list[Tensor]) -> list[Tensor]:
+        """The graph's inputs in the memory layout that is fastest."""
+        if not self._channels_last:
+            return batch
+        return [top.contiguous(memory_format=torch.channels_last) if top.dim() == 4 else top for top in batch]
 
     @property
     def _channels_last(self) -> bool:
@@ -463,7 +466,9 @@ class Net:
         losses, results = [], []
         buffers = [buffer for layer in self.layers for buffer in layer.buffers()]
         self._turns = self._turns or [[buffer.clone() for buffer in buffers] for _ in range(replicas)]
-        for replica, own in enumerate(self._turns):  # what a layer carries on to its next forward is each replica's
+        for replica, own in enumerate(
+            self._turns
+        ):  # what a layer carries on to its next forward is each replica's
             for buffer, value in zip(buffers, own, strict=True):
                 buffer.copy_(value)
             loss, outputs = run(*(top[replica::replicas] for top in batch))

@@ -153,6 +153,7 @@ class LearnedBlob(Blob):
         owner = self._layer.owned_blobs()[self._index]
         shape = self._layer.blobs[self._index].shape
         if kind == "data":
+            owner.shown = True  # the view may be written to, which no counter tells; see net/fuse.py
             return owner.detach().view(shape)
         if owner.grad is None:
             owner.grad = torch.zeros_like(owner)
