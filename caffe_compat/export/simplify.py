@@ -140,17 +140,8 @@ def _absorb(graph: Graph, maker: Node, affine: Affine, reads: Counter[str]) -> b
     name, bias = maker.inputs[1], maker.inputs[2] if len(maker.inputs) > 2 else ""
     if reads[name] > 1 or reads[bias] > 1 or (bias and bias not in graph.constants):
         return False
-    weight = graph.constants[name].astype(np.float64)
-    if maker.op_type == "Gemm":
-        weight = weight * (factor[:, None] if maker.attributes["transB"] else factor)
-    elif maker.op_type == "Conv":
-        weight = weight * factor.reshape(-1, *[1] * (weight.ndim - 1))
-    else:  # (channels in, channels out of a group, ...), one group after the other on axis 0
-        groups = maker.attributes["group"]
-        split = weight.reshape(groups, -1, *weight.shape[1:])
-        split = split * factor.reshape(groups, 1, -1, *[1] * (weight.ndim - 2))
-        weight = split.reshape(weight.shape)
-    graph.constants[name] = weight.astype(np.float32)
+    if (factor != 1).any():
+        graph.constants[name] = _scaled(graph.constants[name], factor, maker)
     old = graph.constants[bias].astype(np.float64) if bias else np.zeros(1)
     value = old * factor + shift
     if bias:
@@ -159,6 +150,19 @@ def _absorb(graph: Graph, maker: Node, affine: Affine, reads: Counter[str]) -> b
         maker.inputs[2:] = [_new(graph, maker, "bias", value)]
         reads[maker.inputs[2]] += 1
     return True
+
+
+def _scaled(weight: np.ndarray, factor: np.ndarray, maker: Node) -> np.ndarray:
+    """The weights with those of each channel of the output multiplied by its factor."""
+    if maker.op_type == "Gemm":
+        return (weight * (factor[:, None] if maker.attributes["transB"] else factor)).astype(np.float32)
+    if maker.op_type == "Conv":
+        return (weight * factor.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.float32)
+    # ConvTranspose: (channels in, channels out of a group, ...), one group after the other on axis 0
+    groups = maker.attributes["group"]
+    split = weight.reshape(groups, -1, *weight.shape[1:])
+    split = split * factor.reshape(groups, 1, -1, *[1] * (weight.ndim - 2))
+    return split.reshape(weight.shape).astype(np.float32)
 
 
 def _new(graph: Graph, maker: Node, name: str, value: np.ndarray) -> str:
