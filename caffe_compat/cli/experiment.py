@@ -226,7 +226,7 @@ def _show(args: argparse.Namespace) -> int:
     if row.like:
         print(f"the run of {row.like}, under another name")
     what = f"prototxt/{of.net}.prototxt, batch {batch_size(net)} on each of {replicas} replica{'s' * (replicas > 1)}"
-    if "lenet" not in of.net:
+    if any(layer.type == "BatchNorm" for layer in net.layer):
         what += f", moving_average_fraction {of.fraction:g}"
     print(f"net: {what}")
     print(f"data: {folder}   ({dataset.command(folder, of.train)})")

@@ -250,10 +250,10 @@ def _end(one: _Active) -> Outcome:
     errors = _ERROR.findall(log[-20000:])
     if code == 0 or code == 130:
         problem = "stopped before its end; run it again and it goes on"
-    elif errors:
-        problem = errors[-1]
     elif code < 0:
         problem = f"ended by signal {-code}; run it again and it goes on from its last snapshot"
+    elif errors:
+        problem = errors[-1]
     else:
         tail = log.rstrip().rsplit("\n", 1)[-1]
         problem = f"ended with exit code {code}: {tail}; see {job.folder / results.LOG}"
