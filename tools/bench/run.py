@@ -43,6 +43,7 @@ class Setup:
     batch: int = 125
     build_depth: int = 110
     records: int = 10_000
+    jpegs: int = 5_000
     repeat: int = 7
     iterations: int = 1
     threads: int = 0
@@ -229,6 +230,11 @@ def peak_memory(setup: Setup, name: str) -> int:
     run = step_of(setup, name)
     for _ in range(MEMORY_STEPS):
         run()
+    return peak_of_this_process()
+
+
+def peak_of_this_process() -> int:
+    """Bytes that this process has had at most."""
     # Linux hands ru_maxrss of the starting process down to the started one; VmHWM is this process's own.
     with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as file:
         return int(next(line for line in file if line.startswith("VmHWM:")).split()[1]) * 1024
@@ -353,6 +359,7 @@ def report(results: Sequence[Row], facts: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    from tools.bench import build_times, data_rates  # noqa: F401  # they add their rows
     from tools.bench.handwritten import VARIANTS
 
     default = Setup()
@@ -373,6 +380,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "batch": "pictures an iteration",
         "build_depth": "of the net that is built",
         "records": "in the data set",
+        "jpegs": "in the data set of pictures",
         "repeat": "samples of each",
         "iterations": "in one sample of the step",
         "threads": "torch's threads (default: torch's choice)",
@@ -408,4 +416,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tools.bench import run  # the module that the other rows know
+
+    sys.exit(run.main())
