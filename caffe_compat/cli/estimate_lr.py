@@ -82,7 +82,7 @@ def _from_snapshots(args: argparse.Namespace) -> list[Any]:
     from caffe_compat.log.write import Log
     from caffe_compat.proto import text
 
-    solver = text.read_solver(common.locate(args.root, args.solver))
+    solver = text.read_solver(common.locate(args.root, args.solver), ignore_unknown=args.ignore_unknown)
     apply_overrides(solver, None, args.set, Log())
     prefix = common.resolve(args.root, args.snapshots)
     rows = list(estimate.from_snapshots(prefix, solver, args.every))
