@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_compat.data.annotated import Annotated, Augment
 from caffe_compat.data.feed import Ahead
+from caffe_compat.data.images import planes
 from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Layer, Shape, where
@@ -79,6 +81,9 @@ class DataLayer(Layer):
         raise DataError(f"{where(self.param)}: {what}")
 
 
+PREPARATIONS = tuple(f"transform_param.{name}" for name in ("resize_param", "distort_param", "expand_param"))
+
+
 class PictureLayer(DataLayer):
     """A data layer whose first top is pictures, cut and scaled by transform_param."""
 
@@ -91,6 +96,41 @@ class PictureLayer(DataLayer):
             self.context.root,
             self.context.dtype,
         )
+
+        self.preparation: Augment | None = None
+
+    def prepare_pictures(self) -> None:
+        """For types that distort, expand and resize pictures before the crop, as SSD's fork does."""
+        param = self.param.transform_param
+        if any(param.HasField(name.partition(".")[2]) for name in PREPARATIONS):
+            self.preparation = Augment(param, (), self.fail)
+
+    def draw(self, count: int) -> Tensor:
+        """The random numbers of `count` pictures: the transformation's, with a seed after the mirror's coin."""
+        draws = self.transform.draw(count)
+        if self.preparation is None:
+            return draws
+        seeds = torch.randint(0, 1 << 32, (count, 1), generator=self.generator)
+        coins = int(self.transform.mirror)
+        return torch.cat((draws[:, :coins], seeds, draws[:, coins:]), 1)
+
+    def top_of(self, picture: np.ndarray, name: Callable[[], str]) -> Shape:
+        """The shape of the top that a picture (C, H, W) becomes."""
+        if self.preparation is not None:
+            record = self.preparation.resized(_record(picture), np.random.default_rng(0))
+            picture = planes(record.picture)
+        return self.transform.top_shape(picture.shape, name)
+
+    def _prepared(self, images: Tensor | Sequence[np.ndarray], draws: Tensor) -> Tensor | list[np.ndarray]:
+        """The pictures distorted, expanded and resized, each by its own seed; one tensor if they are of one size."""
+        assert self.preparation is not None
+        arrays = images.cpu().numpy() if isinstance(images, Tensor) else images
+        seeds = draws[:, int(self.transform.mirror)].tolist()
+        done = [
+            planes(self.preparation(_record(array), np.random.default_rng(seed)).picture)
+            for array, seed in zip(arrays, seeds, strict=True)
+        ]
+        return torch.from_numpy(np.stack(done)) if len({array.shape for array in done}) == 1 else done
 
     def guess(self) -> list[Shape]:
         messages = [value for field, value in self.param.ListFields() if field.name.endswith("_param")]
@@ -124,9 +164,11 @@ class PictureLayer(DataLayer):
 
         Args:
             images: (n, C, H, W), or n arrays (C, H, W).
-            draws: the random numbers of each, from `self.transform.draw`.
+            draws: the random numbers of each, from `self.draw`.
             name: says which picture images[i] is, for messages.
         """
+        if self.preparation is not None:
+            images = self._prepared(images, draws)
         draws = draws.to(device, non_blocking=True)
         if isinstance(images, Tensor):
             self.transform.top_shape(tuple(images.shape[1:]), lambda: name(0))
@@ -141,6 +183,11 @@ class PictureLayer(DataLayer):
                 )
             tops.append(self.transform(torch.from_numpy(image)[None].to(device), draws[i : i + 1]))
         return torch.cat(tops)
+
+
+def _record(picture: np.ndarray) -> Annotated:
+    """A picture (C, H, W) as one with its channels last and no boxes."""
+    return Annotated(np.ascontiguousarray(picture.transpose(1, 2, 0)), np.empty((0, 7), np.float32))
 
 
 class SeededPictureLayer(PictureLayer):

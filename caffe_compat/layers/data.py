@@ -14,7 +14,7 @@ from caffe_compat.data.feed import Batch, Kept, Streamed, memory_budget
 from caffe_compat.data.records import Images, parse
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import PictureLayer
+from caffe_compat.layers.base_data import PREPARATIONS, PictureLayer
 from caffe_compat.proto import DataParameter
 
 
@@ -26,13 +26,15 @@ class Data(PictureLayer):
     Tops: 0 pictures (batch_size, C, H, W), H = W = crop_size if given; 1 (optional) labels (batch_size,).
     A set that fits a quarter of the free memory is decoded once and kept, on the GPU if it fits a quarter of
     the GPU's; a larger one is read and decoded ahead, again and again. `rand_skip` is ignored, as in Caffe.
+    SSD's fork: pictures are distorted, expanded and resized before they are cropped (data/annotated.py).
     """
 
     num_top = (1, 2)
-    fork_fields = ("data_param.cache", "data_param.threads", "data_param.parser_threads")  # only speed
+    fork_fields = PREPARATIONS
 
     def open(self) -> None:
         super().open()
+        self.prepare_pictures()
         p = self.param.data_param
         if p.batch_size == 0:
             self.fail("data_param.batch_size must be set and above 0")
@@ -44,7 +46,7 @@ class Data(PictureLayer):
         except DataError as error:
             self.bad_data(str(error))
         self._first = images[0].copy()
-        self.top_shape = self.transform.top_shape(self._first.shape, lambda: self._name(0))
+        self.top_shape = self.top_of(self._first, lambda: self._name(0))
         self._kept: Kept | None = None
         self._streamed: Streamed | None = None
 
@@ -57,7 +59,7 @@ class Data(PictureLayer):
             images, labels = self._fetch(start, step, device)
         except DataError as error:
             self.bad_data(str(error))
-        draws = self.transform.draw(step)[self.order]
+        draws = self.draw(step)[self.order]
         data = self.transformed(images, draws, device, lambda i: self._name(start + self.order[i]))
         self.position += step
         return (data, labels.to(device, self.context.dtype))[: len(self.param.top)]

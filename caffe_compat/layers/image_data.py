@@ -15,7 +15,7 @@ from caffe_compat.data.feed import Ahead, memory_budget
 from caffe_compat.data.image_list import read_list
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import SeededPictureLayer
+from caffe_compat.layers.base_data import PREPARATIONS, SeededPictureLayer
 
 _AHEAD = 4  # batches
 
@@ -36,6 +36,10 @@ class ListedLayer(SeededPictureLayer):
 
     def open(self) -> None:
         super().open()
+        self.open_list()
+
+    def open_list(self) -> None:
+        """Check the parameters that all lists have, and read the list."""
         p = self.p = getattr(self.param, self.message)
         if p.batch_size == 0:
             self.fail(f"{self.message}.batch_size must be above 0")
@@ -113,15 +117,17 @@ class ImageData(ListedLayer):
 
     num_top = 2
     message = "image_data_param"
+    fork_fields = PREPARATIONS
 
     def open(self) -> None:
         super().open()
+        self.prepare_pictures()
         self._read: dict[int, np.ndarray] = {}
         self._keep = False
         line = int(next(self.batches(0))[0])
         first = self._picture(line)
         self._keep = len(self.lines) * first.nbytes <= memory_budget()
-        self.top_shape = self.transform.top_shape(first.shape, lambda: f"'{self.lines[line][0]}'")
+        self.top_shape = self.top_of(first, lambda: f"'{self.lines[line][0]}'")
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *self.top_shape), (self.batch_size,)]
@@ -130,7 +136,7 @@ class ImageData(ListedLayer):
         if self._ahead is None:
             self._ahead = Ahead(self.batches(self.position), self._batch, _AHEAD)
         pictures, index = self._ahead.next()
-        draws = self.transform.draw(self.batch_size * self.replicas)[self.order]
+        draws = self.draw(self.batch_size * self.replicas)[self.order]
         same = all(picture.shape == pictures[0].shape for picture in pictures)
         batch = torch.from_numpy(np.stack(pictures)) if same else pictures
         data = self.transformed(batch, draws, device, lambda i: f"'{self.lines[index[i]][0]}'")

@@ -127,8 +127,9 @@ def is_repeated(field: Any) -> bool:
 def fork_fields(message: Any) -> list[str]:
     """What `message` sets that only a fork of Caffe knows, such as ["pooling_param.ceil_mode"].
 
-    A fork's value of Caffe's enum counts, as in "loss_param.normalization: PRE_FIXED". Whoever acts on
-    messages compares this with what it supports, so that nothing is ignored in silence.
+    A fork's value of Caffe's enum counts, as in "loss_param.normalization: PRE_FIXED"; a field that is set to
+    its default does not. Whoever acts on messages compares this with what it supports, so that nothing is ignored
+    in silence.
     """
     return _find(message, _SCHEMA.forks)
 
@@ -141,9 +142,11 @@ def hints(message: Any) -> list[str]:
 def _find(message: Any, names: set[str]) -> list[str]:
     found = []
     for field, value in message.ListFields():
-        if f"{message.DESCRIPTOR.name}.{field.name}" in names:
+        if f"{message.DESCRIPTOR.name}.{field.name}" in names and (
+            field.message_type or is_repeated(field) or value != field.default_value
+        ):
             found.append(field.name)
-        elif field.message_type:
+        if field.message_type:
             for item in value if is_repeated(field) else (value,):
                 found += [f"{field.name}.{inner}" for inner in _find(item, names)]
         elif field.enum_type and not is_repeated(field):

@@ -22,7 +22,7 @@ from caffe_compat.solver.solver import Solver
             "type: 'SoftmaxWithLoss' loss_param { normalization: PRE_FIXED }",
             "loss_param.normalization: PRE_FIXED",
         ),
-        ("type: 'ReLU' pooling_param { ceil_mode: true }", "pooling_param.ceil_mode"),
+        ("type: 'ReLU' pooling_param { ceil_mode: false }", "pooling_param.ceil_mode"),
     ],
 )
 def test_refused_by_layers(text, names):
