@@ -152,6 +152,14 @@ class Layerwise:
         self._tape.clear()
         if self._graph is None:
             self._graph = fuse(lower(net, net.blob_names), gradients=False)
+        made = {
+            name
+            for layer, tops in zip(net.layers, net.top_names, strict=True)
+            if not layer.is_data
+            for name in tops
+        }
+        for name in made - self._pinned:
+            self._data.pop(name, None)  # its memory serves for the new values
         with torch.no_grad():
             loss, values = self._graph(*net.laid_out(batch))
         self.store(values)

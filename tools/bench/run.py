@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -306,6 +307,67 @@ def data(setup: Setup) -> Row:
         in_turns(setup.repeat, {OURS: ours, "eager": theirs}),
         more_is_better=True,
     )
+
+
+def forward(setup: Setup, name: str, batch: int) -> Row:
+    """A deploy net's forward pass through pycaffe's interface, every blob in reach."""
+    import numpy as np
+    import torch
+
+    import caffe_compat as caffe
+    from tools.bench import pictures
+
+    write, module = pictures.NETS[name]
+    proto, weights = f"{setup.folder}/{name}_{batch}.prototxt", f"{setup.folder}/{name}.caffemodel"
+    Path(proto).write_text(write(batch))
+    net = caffe.Net(proto, caffe.TEST)
+    torch.manual_seed(0)
+    by_hand = module().eval()
+    layers = [layer for layer in net.core.layers if layer.type in ("Convolution", "InnerProduct")]
+    blobs = [blob for layer in layers for blob in layer.blobs]
+    with torch.no_grad():
+        for blob, value in zip(blobs, pictures.learned(by_hand), strict=True):
+            blob.copy_(value)
+        for layer in net.core.layers:
+            if layer.type == "BatchNorm":  # mean 0 and variance 1, as nn.BatchNorm2d is born
+                layer.blobs[1].fill_(1)
+                layer.blobs[2].fill_(1)
+    net.save(weights)
+    x = np.random.default_rng(0).standard_normal((batch, *net.blobs["data"].shape[1:]), np.float32)
+    net.blobs["data"].data[...] = x
+    innermost = module().eval()
+    innermost.load_state_dict(by_hand.state_dict())
+    innermost = innermost.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tensor = torch.from_numpy(x)
+    picture = tensor.to(memory_format=torch.channels_last)
+
+    def quietly(model: torch.nn.Module, value: torch.Tensor) -> float:
+        with torch.inference_mode():
+            return seconds(lambda: model(value))
+
+    runs: dict[str, Callable[[], float]] = {
+        OURS: lambda: seconds(net.forward),
+        "torch.nn": lambda: quietly(by_hand, tensor),
+        "torch.nn, channels_last": lambda: quietly(innermost, picture),
+    }
+    with contextlib.suppress(ImportError):
+        import cv2
+
+        if hasattr(cv2.dnn, "readNetFromCaffe"):  # until OpenCV 4
+            other = cv2.dnn.readNetFromCaffe(proto, weights)
+
+            def opencv() -> float:
+                other.setInput(x)
+                return seconds(other.forward)
+
+            runs[f"OpenCV {cv2.__version__} dnn"] = opencv
+    what = f"forward pass of {name}, batch {batch}"
+    return Row(f"{name} {batch}", what, "s", in_turns(setup.repeat, runs), base="torch.nn", limit=1)
+
+
+for _name in ("alexnet", "googlenet", "resnet50"):
+    for _batch in (1, 16):
+        ROWS[f"{_name}_{_batch}"] = partial(forward, name=_name, batch=_batch)
 
 
 # -- the report -----------------------------------------------------------------------------------
