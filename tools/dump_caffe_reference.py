@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Write down what a real Caffe computes, for `caffe-compat validate --reference`.
 
     python dump_caffe_reference.py --net train_val.prototxt --phase TRAIN --weights x.caffemodel --out bundle
@@ -26,6 +25,11 @@ solver was given, and bundle.npz with
 """
 
 
+# Python 2 has no f-strings, no strict zip, and classes of two kinds.
+# ruff: noqa: UP004, UP010, UP031, B905
+
+from __future__ import print_function
+
 import argparse
 import io
 import json
@@ -44,7 +48,7 @@ CLASSES = {
 }  # fmt: skip
 
 
-class Writer:
+class Writer(object):
     """An .npz that grows array by array, so that a big net need not fit into memory twice."""
 
     def __init__(self, path, compress):
@@ -60,7 +64,7 @@ class Writer:
         self.zip.close()
 
 
-class Structure:
+class Structure(object):
     """Names, types, bottoms and tops of a net's layers, and who writes over whose blob."""
 
     def __init__(self, net, caffemodel, caffe_pb2):
@@ -178,8 +182,8 @@ def dump_net(net, structure, out, random, backward=True):
 def dump_steps(solver, structure, out, iterations, forwards, weights):
     """Solver iterations: losses, rates, weights, and per forward pass what the data layers served."""
     net, tops = solver.net, structure.data_tops()
-    inputs, gradients = dict((top, []) for top in tops), {}
-    values = dict((key, [blob.data.copy()]) for key, blob in learned(net))
+    inputs, gradients = {top: [] for top in tops}, {}
+    values = {key: [blob.data.copy()] for key, blob in learned(net)}
 
     def served(layer):
         for top in tops:
@@ -201,7 +205,7 @@ def dump_steps(solver, structure, out, iterations, forwards, weights):
         solver.step(1)
         losses.append(total_loss(net, weights))
         if not hooked and forwards == 1:
-            for layer in sorted(set(structure.first[top] for top in tops)):
+            for layer in sorted({structure.first[top] for top in tops}):
                 served(layer)
         for key, blob in learned(net):
             values[key].append(blob.data.copy())
@@ -211,10 +215,10 @@ def dump_steps(solver, structure, out, iterations, forwards, weights):
     for top in tops:
         if len(inputs[top]) == iterations * forwards:
             out.put("in.%s" % top, np.stack(inputs[top]))
-    for key in values:
-        out.put("w.%s" % key, np.stack(values[key]))
-    for key in gradients:
-        out.put("grad_of.%s" % key, np.stack(gradients[key]))
+    for key, arrays in values.items():
+        out.put("w.%s" % key, np.stack(arrays))
+    for key, arrays in gradients.items():
+        out.put("grad_of.%s" % key, np.stack(arrays))
 
 
 def read_rates(path):
@@ -223,7 +227,7 @@ def read_rates(path):
         return [float(x) for x in re.findall(r"Iteration \d+, lr = ([^\s,]+)", log.read())]
 
 
-class Logged:
+class Logged(object):
     """While it lasts, everything written to standard error (by C++, too) goes to a file."""
 
     def __init__(self, path):
@@ -317,7 +321,7 @@ def run_solver(args, caffe, caffe_pb2, out, log):
         fill_inputs(solver.net, structure, args.inputs, random)
 
     # One pass looked at in full, and everything back to where it was but the data's position.
-    before = dict((key, blob.data.copy()) for key, blob in learned(solver.net))
+    before = {key: blob.data.copy() for key, blob in learned(solver.net)}
     weights = loss_weights(solver.net)
     forwards = getattr(param, "iter_size", 1)
     with log:

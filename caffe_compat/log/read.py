@@ -375,12 +375,10 @@ class _Reader:
             if text.startswith("Initializing"):
                 self._begin_echo(self.run)
         elif text.startswith("Initializing net from parameters"):
-            role, index, source = self._next_net
-            self._net = NetLog(role, index, source)
-            self._layers, self._layer = {}, None
-            run.nets.append(self._net)
-            self._begin_echo(self._net)
-            self._next_net = ("", 0, "")
+            self._begin_echo(self._begin_net())
+        elif text.startswith("Creating Layer ") and self._next_net[0]:
+            self._begin_net()  # somebody took the echo out
+            self._structure(text)
         elif match := _TRAIN_NET.match(text):
             self._next_net = ("train", 0, match[1])
         elif match := _TEST_NET.match(text):
@@ -420,6 +418,13 @@ class _Reader:
             return
         if not name.startswith("Batch ") and (value := _number(number)) is not None:
             self.run.scores[name] = value
+
+    def _begin_net(self) -> NetLog:
+        self._net = NetLog(*self._next_net)
+        self._layers, self._layer = {}, None
+        self.run.nets.append(self._net)
+        self._next_net = ("", 0, "")
+        return self._net
 
     def _begin_echo(self, of: RunLog | NetLog) -> None:
         if self._head:  # without prefixes there is no telling where the text ends

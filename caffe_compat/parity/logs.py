@@ -164,9 +164,11 @@ class _Validation:
             ours = _built(param)
         except CaffeError as error:
             return Check(name, DIFFERS, f"Caffe built this net and we do not: {error}")
-        details = _departures(theirs, ours, stubs | unknown.keys())
+        cut = not theirs.initialized and not self.log.train and not self.log.test
+        details = _departures(theirs, ours, stubs | unknown.keys(), cut)
         count = sum(layer.name not in stubs and layer.name not in unknown for layer in theirs.layers)
-        text = f"{count} of {len(theirs.layers)} layers: order, blobs, shapes, memory, backward"
+        total = len(ours.layers) if cut else len(theirs.layers)
+        text = f"{count} of {total} layers: order, blobs, shapes, memory, backward"
         if theirs.memory is not None and not details:
             text += f"; {theirs.memory:,} bytes"
         check = _check(name, details, text)
@@ -182,7 +184,7 @@ class _Validation:
                 )
             else:
                 gaps.append(cut)
-        if not theirs.initialized:
+        if cut:
             gaps.append("the log ends before the net was finished")
         return _with_gaps(check, gaps)
 
@@ -400,7 +402,9 @@ def _short(param: Any, name: str) -> str:
 
 
 def _is_split(layer: LayerLog) -> bool:
-    return layer.name.endswith("_split") and len(layer.bottoms) == 1 and f"{layer.name}_0" in layer.tops
+    """Whether Caffe inserted this layer; a log without lines about blobs shows only the name."""
+    named = layer.name.endswith("_split")
+    return named and (not layer.tops or (len(layer.bottoms) == 1 and f"{layer.name}_0" in layer.tops))
 
 
 def _other(param: Any, theirs: NetLog) -> list[str]:
@@ -444,8 +448,8 @@ def _built(param: Any) -> NetLog:
     return read_log(lines.getvalue().splitlines(keepends=True)).nets[0]
 
 
-def _departures(theirs: NetLog, ours: NetLog, unsure: Iterable[str]) -> list[str]:
-    """In words, where the two logs of building a net differ."""
+def _departures(theirs: NetLog, ours: NetLog, unsure: Iterable[str], cut: bool) -> list[str]:
+    """In words, where the two logs of building a net differ; `cut`: theirs ends in the middle of it."""
     unsure = set(unsure)
     mine = [
         layer for layer in ours.layers if not (theirs.inputs and layer.name == "input" and not layer.bottoms)
@@ -458,6 +462,8 @@ def _departures(theirs: NetLog, ours: NetLog, unsure: Iterable[str]) -> list[str
             found.append(f"layer {number}, '{layer.name}', is missing in ours")
             break
         our = mine[number]
+        if cut and layer is theirs.layers[-1]:
+            break  # some of its own lines may be missing
         if layer.name != our.name:
             found.append(f"layer {number} is '{layer.name}' in the log and '{our.name}' in ours")
             break
@@ -476,12 +482,15 @@ def _departures(theirs: NetLog, ours: NetLog, unsure: Iterable[str]) -> list[str
         if layer.needs_backward is not None and layer.name not in unsure:
             pairs["needs backward"] = (layer.needs_backward, our.needs_backward)
         for what, (a, b) in pairs.items():
-            if a and len(pairs) and a != b and a is not None and what not in seen:
-                if what == "memory so far":
-                    seen.add(what)  # a running sum: all that follow differ, too
-                found.append(f"layer '{layer.name}': {what} {_words(a)} in the log, {_words(b)} in ours")
+            unsaid = a is None or (isinstance(a, list) and not a)  # a log need not have all lines
+            if unsaid or a == b or what in seen:
+                continue
+            if what == "memory so far":
+                seen.add(what)  # a running sum: all that follow differ, too
+            found.append(f"layer '{layer.name}': {what} {_words(a)} in the log, {_words(b)} in ours")
     else:
-        found += [f"layer '{layer.name}' is in ours only" for layer in mine[len(theirs.layers) :]]
+        if not cut:
+            found += [f"layer '{layer.name}' is in ours only" for layer in mine[len(theirs.layers) :]]
     if theirs.initialized and not found and theirs.outputs != ours.outputs:
         found.append(f"outputs are {', '.join(theirs.outputs)} in the log, {', '.join(ours.outputs)} in ours")
     return found

@@ -300,7 +300,8 @@ class Replay:
                 continue
             if i in self.given or self._misshapen(i):
                 continue
-            if all([self._take_diff((i, k)) for k in range(len(self.net.top_names[i]))]):
+            taken = [self._take_diff((i, k)) for k in range(len(self.net.top_names[i]))]
+            if all(taken):
                 self.lw.backward(i, i)
                 rows += self._gradient_rows(i)
                 if not self.shared:

@@ -19,7 +19,6 @@ from caffe_compat.log.write import NULL
 from caffe_compat.proto import PoolingParameter, fork_fields
 
 GIVEN = "Given (stand-in)"
-KEPT_DATA = ("Input", "DummyData")  # data layers that need no source
 
 Shapes = Callable[[Any], "Sequence[Shape] | None"]
 
@@ -43,13 +42,13 @@ def create(param: Any, phase: int, context: Any = None, log: Any = NULL) -> Laye
     return Given(param, phase, context) if param.type == GIVEN else create_layer(param, phase, context, log)
 
 
-def replace(net_param: Any, shapes: Shapes, notes: list[str], keep_data: bool = False) -> dict[str, str]:
+def replace(net_param: Any, shapes: Shapes, notes: list[str]) -> dict[str, str]:
     """Put stand-ins into `net_param`; returns {layer name: why} for those whose absence keeps us from comparing.
 
     `shapes(layer_param)` says the top shapes that Caffe had, or None where nobody knows them: then the layer
-    stays, and building the net will say what is wrong with it. Data layers are replaced, too (unless
-    `keep_data`), but their absence is no fault. `notes` are the reader's warnings: a layer with a field that
-    nobody knows is as strange as one of an unknown type.
+    stays, and building the net will say what is wrong with it. Data layers are replaced, too, but their absence
+    is no fault. `notes` are the reader's warnings: a layer with a field that nobody knows is as strange as one of
+    an unknown type.
     """
     unknown: dict[str, str] = {}
     ignored = _layers_of(net_param, notes)
@@ -63,7 +62,7 @@ def replace(net_param: Any, shapes: Shapes, notes: list[str], keep_data: bool = 
         elif param.name in ignored:
             why = ignored[param.name]
         is_source = not param.bottom and (cls is None or cls.is_data)
-        if not why and (keep_data or not is_source or param.type in KEPT_DATA):
+        if not why and (not is_source or _makes_the_same(param)):
             continue
         tops = shapes(param)
         if tops is None:
@@ -72,6 +71,12 @@ def replace(net_param: Any, shapes: Shapes, notes: list[str], keep_data: bool = 
             unknown[param.name] = why
         _replace(param, "Input" if is_source else GIVEN, tops)
     return unknown
+
+
+def _makes_the_same(param: Any) -> bool:
+    """Whether a data layer needs no source and serves the same in every program."""
+    fillers = param.dummy_data_param.data_filler
+    return param.type == "Input" or (param.type == "DummyData" and all(f.type == "constant" for f in fillers))
 
 
 def _replace(param: Any, kind: str, tops: Sequence[Shape]) -> None:

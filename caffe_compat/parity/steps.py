@@ -286,9 +286,9 @@ class _Diagnosis:
             ]
         k, found = self._first("grad_of.")
         if found:
+            names = ", ".join(found)
             return [
-                f"iteration {k}: the gradient of {', '.join(found)} departs while the loss agrees, so the backward pass "
-                "does"
+                f"iteration {k}: the gradient of {names} departs while the loss agrees, so the backward pass does"
             ]
         k, found = self._first("update.")
         if not found:

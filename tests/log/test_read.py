@@ -374,3 +374,16 @@ def test_what_we_write_we_read():
     assert run.train[0].momentum == 0.95
     assert len(run.train) == 1
     assert run.done
+
+
+def test_nets_whose_echo_was_taken_out():
+    run = read_log(CLI.parent / "adam" / "caffe.log")
+    assert [(net.role, net.index, net.text) for net in run.nets] == [("train", 0, ""), ("test", 0, "")]
+    assert run.nets[0].layers[2].name == "conv1"
+    assert run.nets[0].layers[2].top_shapes == [(8, 6, 6, 6)]
+    assert run.nets[1].memory == 55328
+
+
+def test_weights_that_a_run_started_from():
+    run = read_log(lines("Finetuning from a.caffemodel", "Finetuning from a.caffemodel", "Solving x"))
+    assert run.weights == ["a.caffemodel"]
