@@ -11,9 +11,9 @@ from torch import Tensor
 
 from caffe_compat.data.base import open_source
 from caffe_compat.data.feed import Batch, Kept, Streamed, memory_budget
-from caffe_compat.data.records import Images, parse
+from caffe_compat.data.records import Images, is_encoded, parse
 from caffe_compat.errors import DataError
-from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base import TRAIN, Shape, layer
 from caffe_compat.layers.base_data import PREPARATIONS, PictureLayer
 from caffe_compat.proto import DataParameter
 
@@ -27,10 +27,11 @@ class Data(PictureLayer):
     A set that fits a quarter of the free memory is decoded once and kept, on the GPU if it fits a quarter of
     the GPU's; a larger one is read and decoded ahead, again and again. `rand_skip` is ignored, as in Caffe.
     SSD's fork: pictures are distorted, expanded and resized before they are cropped (data/annotated.py).
+    NVIDIA's fork: in TRAIN, `shuffle` with `cache` gives a set that is kept another order in each pass but the first.
     """
 
     num_top = (1, 2)
-    fork_fields = PREPARATIONS
+    fork_fields = (*PREPARATIONS, "data_param.shuffle")
 
     def open(self) -> None:
         super().open()
@@ -42,11 +43,15 @@ class Data(PictureLayer):
         self.order = self.mine()
         try:
             self.source = open_source(DataParameter.DB.Name(p.backend), p.source, self.context.root)
-            images, _ = self._parse([self.source.read(0)], [0])
+            record = self.source.read(0)
+            images, _ = self._parse([record], [0])
         except DataError as error:
             self.bad_data(str(error))
-        self._first = images[0].copy()
+        self._first, self._encoded = images[0].copy(), is_encoded(record)
         self.top_shape = self.top_of(self._first, lambda: self._name(0))
+        self._shuffles = p.shuffle and p.cache and self.phase == TRAIN
+        self._seed = int(torch.randint(0, 1 << 62, (1,), generator=self.generator)) if self._shuffles else 0
+        self._orders: dict[int, np.ndarray] = {}  # of the passes that the last batch was of
         self._kept: Kept | None = None
         self._streamed: Streamed | None = None
 
@@ -60,12 +65,17 @@ class Data(PictureLayer):
         except DataError as error:
             self.bad_data(str(error))
         draws = self.draw(step)[self.order]
-        data = self.transformed(images, draws, device, lambda i: self._name(start + self.order[i]))
+        data = self.transformed(images, draws, device, lambda i: self._name(self._places(start)[i]))
         self.position += step
         return (data, labels.to(device, self.context.dtype))[: len(self.param.top)]
 
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), **({"seed": self._seed} if self._shuffles else {})}
+
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
+        self._seed = state.get("seed", self._seed)
+        self._orders = {}
         if self._streamed is not None:
             self._streamed.close()
             self._streamed = None
@@ -73,12 +83,13 @@ class Data(PictureLayer):
     def _fetch(self, start: int, step: int, device: torch.device) -> Batch:
         if self._kept is None and self._streamed is None:
             if self.source.estimate() * self._first.nbytes <= memory_budget():
-                self._kept = Kept(self.source, self._parse, self._first, start, device)
+                self._kept = Kept(self.source, self._parse, self._first, self._encoded, start, device)
             else:
                 self._streamed = Streamed(
                     self.source,
                     self._parse,
                     self._first,
+                    self._encoded,
                     start,
                     step,
                     self.order,
@@ -86,9 +97,27 @@ class Data(PictureLayer):
                     pinned=device.type == "cuda",
                 )
         if self._kept is not None:
-            return self._kept.take(start + self.order, device)
+            return self._kept.take(self._places(start), device)
         assert self._streamed is not None
         return self._streamed.next()
+
+    def _places(self, start: int) -> np.ndarray:
+        """Where the records that follow the first `start` served stand in the source."""
+        positions = start + self.order
+        if not self._shuffles or self._kept is None:
+            return positions
+        turns, places = np.divmod(positions, len(self.source))
+        wanted = set(turns.tolist()) - {0}
+        self._orders = {
+            turn: self._orders[turn] if turn in self._orders else self._pass_order(turn) for turn in wanted
+        }
+        for turn, order in self._orders.items():
+            places[turns == turn] = order[places[turns == turn]]
+        return places
+
+    def _pass_order(self, turn: int) -> np.ndarray:
+        generator = torch.Generator().manual_seed((self._seed + turn) % (1 << 62))
+        return torch.randperm(len(self.source), generator=generator).numpy()
 
     def _parse(
         self, values: Sequence[Any], positions: Sequence[int], into: np.ndarray | None = None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from caffe_compat.data import lmdb
+from caffe_compat.data import feed, lmdb
 from caffe_compat.data.images import encode
 from caffe_compat.data.records import serialize
 from caffe_compat.errors import DataError, LayerError
@@ -30,10 +30,12 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["kept", "streamed"])
+@pytest.fixture(params=["kept", "kept, threads", "streamed", "streamed, threads"])
 def memory(request, monkeypatch):
-    """With and without room to keep the set."""
-    monkeypatch.setattr(module, "memory_budget", lambda: 1 << 30 if request.param == "kept" else 0)
+    """With and without room to keep the set; small pictures parsed by threads too."""
+    monkeypatch.setattr(module, "memory_budget", lambda: 1 << 30 if "kept" in request.param else 0)
+    if "threads" in request.param:
+        monkeypatch.setattr(feed, "_QUICK", 0)
 
 
 @pytest.fixture
@@ -66,6 +68,31 @@ def test_records_go_round_in_the_middle_of_a_batch(root, memory):
         np.testing.assert_array_equal(
             pictures, np.broadcast_to(10 * numbers[:, None, None, None], (4, 1, 2, 3))
         )
+
+
+SHUFFLED = 'type: "Data" data_param { source: "x" batch_size: 4 backend: LMDB shuffle: true %s }'
+
+
+def test_nvidias_shuffle_changes_the_order_from_the_second_pass(root):
+    layer = make(SHUFFLED % "cache: true", root=root)
+    served = np.concatenate(labels(load(layer, 11)))
+    passes = served.reshape(4, 11)
+    assert passes[0].tolist() == list(range(11))
+    assert all(sorted(each) == list(range(11)) for each in passes)
+    assert len({tuple(each) for each in passes}) == 4
+    state = layer.get_state()
+    wanted = labels(load(layer, 5))
+    other = make(SHUFFLED % "cache: true", root=root)
+    other.set_state(json.loads(json.dumps(state)))
+    assert labels(load(other, 5)) == wanted
+
+
+def test_shuffle_is_for_kept_sets_in_training(root, monkeypatch):
+    in_order = [[i % 11 for i in range(start, start + 4)] for start in range(0, 24, 4)]
+    assert labels(load(make(SHUFFLED % "", root=root), 6)) == in_order
+    assert labels(load(make(SHUFFLED % "cache: true", root=root, phase=TEST), 6)) == in_order
+    monkeypatch.setattr(module, "memory_budget", lambda: 0)
+    assert labels(load(make(SHUFFLED % "cache: true", root=root), 6)) == in_order
 
 
 def test_a_batch_larger_than_the_source(root, memory):
@@ -148,8 +175,6 @@ def test_pictures_of_several_sizes_need_a_crop(tmp_path, memory):
 
 
 def test_more_encoded_records_than_a_thread_decodes_at_a_time(tmp_path, memory, monkeypatch):
-    from caffe_compat.data import feed
-
     monkeypatch.setattr(feed, "_TASK", 4 * 3 * 6 * 7)
     monkeypatch.setattr(feed, "_KEPT_BLOCK", 7 * 3 * 6 * 7)
     pictures = np.random.default_rng(1).integers(0, 256, (11, 6, 7, 3), np.uint8)

@@ -13,7 +13,7 @@ from caffe_compat.solver.solver import Solver
     "text, names",
     [
         ("type: 'Scale' batch_norm_param { scale_bias: true eps: 1 }", "batch_norm_param.scale_bias"),
-        ("type: 'Data' data_param { shuffle: true cache: true threads: 3 }", "data_param.shuffle"),
+        ("type: 'ImageData' data_param { shuffle: true cache: true threads: 3 }", "data_param.shuffle"),
         (
             "type: 'Data' transform_param { crop_h: 4 crop_w: 3 }",
             "transform_param.crop_h, transform_param.crop_w",
