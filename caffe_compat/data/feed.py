@@ -21,17 +21,19 @@ Parse = Callable[[Sequence[Any], Sequence[int], np.ndarray], tuple[Images, np.nd
 Batch = tuple[Tensor | list[np.ndarray], Tensor]
 T = TypeVar("T")
 _TASK = 1 << 20  # bytes of pictures that a thread makes at a time
+_QUICK = 1 << 14  # bytes of a picture that is copied sooner than a thread is told to
 _KEPT_BLOCK = 4 << 20  # bytes of pictures that are added at a time to those kept
 
 
 class Streamed:
     """Batches of a source's records, endless and in order, parsed by threads ahead of their use.
 
-    OpenCV and large copies release the interpreter lock, so threads are enough and nothing is pickled. At most
+    Small pictures that need no decoding are parsed when they are used: threads would make that slower. OpenCV and large copies release the interpreter lock, so threads are enough and nothing is pickled. At most
     `depth` batches, or as many as keep every core busy, are in memory at a time.
 
     Args:
         first: a picture (C, H, W) whose shape and type all are expected to have.
+        encoded: whether pictures need decoding.
         start: the position of the first record.
         step: records from one batch to the next.
         order: which of a step's records a batch has.
@@ -43,6 +45,7 @@ class Streamed:
         source: Source,
         parse: Parse,
         first: np.ndarray,
+        encoded: bool,
         start: int,
         step: int,
         order: np.ndarray,
@@ -54,7 +57,11 @@ class Streamed:
         self._task = max(1, _TASK // first.nbytes)  # records
         tasks = -(-len(order) // self._task)  # of a batch
         self._depth = max(1, depth, -(-2 * cores() // tasks))
-        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="records")
+        self._pool: ThreadPoolExecutor | None = None
+        if encoded or first.nbytes > _QUICK:
+            self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="records")
+        else:
+            self._depth = 0
         self._queue: deque[tuple[Tensor, list[Future[tuple[Images | None, np.ndarray]]]]] = deque()
 
     def next(self) -> Batch:
@@ -78,7 +85,8 @@ class Streamed:
 
     def close(self) -> None:
         """Stop the threads and forget what was made ahead."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._pool:
+            self._pool.shutdown(wait=True, cancel_futures=True)
         self._queue.clear()
 
     def _begin(self) -> tuple[Tensor, list[Future[tuple[Images | None, np.ndarray]]]]:
@@ -88,9 +96,8 @@ class Streamed:
         batch = torch.empty((len(values), *self._first.shape), dtype=kind, pin_memory=self._pinned)
         rows = batch.numpy()
         parts = [slice(at, at + self._task) for at in range(0, len(values), self._task)]
-        return batch, [
-            self._pool.submit(self._work, values[part], positions[part], rows[part]) for part in parts
-        ]
+        submit = self._pool.submit if self._pool else _done
+        return batch, [submit(self._work, values[part], positions[part], rows[part]) for part in parts]
 
     def _work(
         self, values: Sequence[Any], positions: Sequence[int], rows: np.ndarray
@@ -106,7 +113,15 @@ class Kept:
     Args: as for Streamed; device: where the pictures are kept if a quarter of its memory holds them.
     """
 
-    def __init__(self, source: Source, parse: Parse, first: np.ndarray, start: int, device: torch.device):
+    def __init__(
+        self,
+        source: Source,
+        parse: Parse,
+        first: np.ndarray,
+        encoded: bool,
+        start: int,
+        device: torch.device,
+    ):
         self._count, self._source = len(source), source
         self._start = start % self._count
         self._have = 0  # records in memory, from there on and round the end
@@ -118,7 +133,7 @@ class Kept:
         self._images: Tensor | list[Any] = torch.empty((self._count, *first.shape), dtype=kind, device=place)
         self._labels = torch.empty(self._count, dtype=torch.int32, device=place)
         self._coming: Streamed | None = Streamed(
-            source, parse, first, self._start, self._block, np.arange(self._block), 1, pinned=there
+            source, parse, first, encoded, self._start, self._block, np.arange(self._block), 1, pinned=there
         )
 
     def take(self, positions: np.ndarray, device: torch.device) -> Batch:
@@ -192,6 +207,13 @@ def blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, list
             block += islice(walk, size - len(block))
         yield position, block
         position += size
+
+
+def _done(work: Callable[..., T], *args: Any) -> Future[T]:
+    """Work done now."""
+    future: Future[T] = Future()
+    future.set_result(work(*args))
+    return future
 
 
 def memory_budget() -> int:

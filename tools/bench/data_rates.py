@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +24,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from tools.bench.run import OURS, Row, Setup, in_turns, peak_of_this_process, row, seconds
+from tools.bench.run import OURS, Row, Setup, in_turns, peak_of_this_process, row
 
 CURSOR, LOADER = "lmdb cursor", "DataLoader"
 WORKERS = 2
-AHEAD = 5  # batches that a loader may have ready when its turn begins
+AHEAD = 5  # batches that a source may have ready when its turn begins
+PAUSE = 0.3  # seconds before a turn, in which the others finish what they make ahead
+SECONDS = 0.7  # a sample takes
 JPEG_SIDE, JPEG_BATCH, JPEG_CROP = 256, 64, 227
 CPU = torch.device("cpu")
 
@@ -178,16 +181,19 @@ def uint8(made: Any) -> Callable[[], Any]:
     return take
 
 
-def rates(
-    repeat: int, batch: int, batches: int, sources: dict[str, Callable[[], Any]]
-) -> dict[str, list[float]]:
-    """Pictures a second of each source, without what it had ready before its turn."""
+def rates(repeat: int, batch: int, sources: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
+    """Pictures a second of each source over at least SECONDS, without what it had ready before its turn."""
 
     def timed(take: Callable[[], Any]) -> Callable[[], float]:
         def sample() -> float:
+            time.sleep(PAUSE)
             for _ in range(AHEAD):
                 take()
-            return batches * batch / seconds(lambda: [take() for _ in range(batches)])
+            count, start = 0, time.perf_counter()
+            while time.perf_counter() < start + SECONDS:
+                take()
+                count += batch
+            return count / (time.perf_counter() - start)
 
         return sample
 
@@ -197,8 +203,7 @@ def rates(
 @row
 def data_cifar(setup: Setup) -> Row:
     made = cifar_layer(setup)
-    passes = -(-setup.records // setup.batch)
-    for _ in range(passes):  # until all is in memory
+    for _ in range(-(-setup.records // setup.batch)):  # until all is in memory
         made.load(CPU)
     sources = {
         OURS: lambda: made.load(CPU),
@@ -209,7 +214,7 @@ def data_cifar(setup: Setup) -> Row:
         "data_cifar",
         "float batches of an LMDB like CIFAR's, crop_size 32, mirror, mean",
         "images/s",
-        rates(setup.repeat, setup.batch, passes, sources),
+        rates(setup.repeat, setup.batch, sources),
         base=LOADER,
         limit=1,
         more_is_better=True,
@@ -219,9 +224,8 @@ def data_cifar(setup: Setup) -> Row:
 @row
 def data_cifar_uint8(setup: Setup) -> Row:
     made = cifar_layer(setup)
-    passes = -(-setup.records // setup.batch)
     take = uint8(made)
-    for _ in range(passes):
+    for _ in range(-(-setup.records // setup.batch)):
         take()
     with too_large_to_keep():
         streamed = cifar_layer(setup)
@@ -237,7 +241,7 @@ def data_cifar_uint8(setup: Setup) -> Row:
         "data_cifar_uint8",
         "uint8 batches of an LMDB like CIFAR's; the set is in memory, or too large for it",
         "images/s",
-        rates(setup.repeat, setup.batch, passes, sources),
+        rates(setup.repeat, setup.batch, sources),
         base=CURSOR,
         limit=1,
         more_is_better=True,
@@ -255,7 +259,7 @@ def jpeg_row(setup: Setup, name: str, what: str, crop: int) -> Row:
         name,
         f"{what} batches of {JPEG_BATCH} of {setup.jpegs} JPEGs of {JPEG_SIDE} x {JPEG_SIDE}, decoded every time",
         "images/s",
-        rates(setup.repeat, JPEG_BATCH, 8, sources),
+        rates(setup.repeat, JPEG_BATCH, sources),
         base=LOADER,
         limit=1,
         more_is_better=True,
@@ -285,7 +289,7 @@ def data_memory(setup: Setup) -> Row:
         f"peak memory of a process that makes one pass over {setup.jpegs} JPEGs, streamed or kept decoded",
         "MiB",
         in_turns(
-            min(setup.repeat, 5),
+            min(setup.repeat, 3),
             {OURS: peak("streamed"), "caffe_compat, kept": peak("kept"), "imports alone": peak("none")},
             warm_up=False,
         ),
