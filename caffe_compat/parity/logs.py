@@ -174,16 +174,16 @@ class _Validation:
         check = _check(name, details, text)
         gaps = [f"layer '{layer}': {why}; Caffe's shapes were taken for it" for layer, why in unknown.items()]
         if stubs:
-            cut = (
+            lost = (
                 f"the text of {len(stubs)} layers is cut off: of these only order, splits and memory were compared; "
                 "--net FILE gives the whole net"
             )
             if len(theirs.text) >= _GLOG_CUT:
                 self.report.notes.append(
-                    f"{name}: {cut} (glog keeps 30,000 characters of a message, so all logs of such nets lack it)"
+                    f"{name}: {lost} (glog keeps 30,000 characters of a message, so all logs of such nets lack it)"
                 )
             else:
-                gaps.append(cut)
+                gaps.append(lost)
         if cut:
             gaps.append("the log ends before the net was finished")
         return _with_gaps(check, gaps)
@@ -272,8 +272,8 @@ class _Validation:
             return _check(name, odd, "") if odd else Check(name, "", "no tests")
         first = self.log.train[0].iteration if self.log.train else 0
         resumed = bool(self.log.resumed_from)
-        reached = max((row.iteration for row in [*self.log.train, *rows]), default=0)
-        last = self._last(reached)
+        displayed = max((row.iteration for row in self.log.train), default=-1)
+        last = self._last(max([displayed, *(row.iteration for row in rows)]))
         begin = -(-first // param.test_interval) * param.test_interval if resumed else 0
         if not resumed and not param.test_initialization:
             begin = param.test_interval
@@ -281,8 +281,8 @@ class _Validation:
         for net in range(nets):
             found = [row.iteration for row in rows if row.net == net]
             expected = list(range(begin, last + 1, param.test_interval))
-            if not self.log.done and found and expected and found != expected:
-                expected = [i for i in expected if i <= max(found)]  # the log may end in the middle of one
+            if not self.log.done and displayed < last and last not in found:
+                expected = [i for i in expected if i < last]  # the log ends before this net's turn
             details += _sequence(found, expected, f"tests of net #{net}")
         return _check(name, details, f"{len(rows)} tests, every {param.test_interval}")
 
@@ -491,7 +491,7 @@ def _departures(theirs: NetLog, ours: NetLog, unsure: Iterable[str], cut: bool) 
     else:
         if not cut:
             found += [f"layer '{layer.name}' is in ours only" for layer in mine[len(theirs.layers) :]]
-    if theirs.initialized and not found and theirs.outputs != ours.outputs:
+    if theirs.outputs and not found and theirs.outputs != ours.outputs:
         found.append(f"outputs are {', '.join(theirs.outputs)} in the log, {', '.join(ours.outputs)} in ours")
     return found
 

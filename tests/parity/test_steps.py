@@ -70,7 +70,7 @@ def test_a_wrong_rate_is_named(bundle, monkeypatch):
     report = validate_solver(open_bundle(bundle))
     assert report.guilty[0].startswith("iteration 0: the update of ")
     assert "the rate term (Caffe's factor 0.1, ours 0.02)" in report.guilty[0]
-    assert [row.name for row in report.rows if not row.agrees][0] == "loss"
+    assert report.first.name == "loss"
     assert any(row.what == "rate" and not row.agrees for row in report.rows)
 
 
