@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
+
 from caffe_compat.errors import CaffeError, DataError, UsageError
 from caffe_compat.experiments.catalogue import ROWS, Row, run_of
 from caffe_compat.experiments.prepare import Changes, batch_size, prepare
@@ -176,8 +178,8 @@ def adopt(
 def _require_alike(row: Row, log: Path, run: RunLog, solver: Any, net: Any, theirs: Any) -> None:
     def fields_of(message: Any) -> dict[str, str]:
         """Printed fields by name. Momentum 0 may be written or not, and so may SGD."""
-        given = {f.name: _shown(value) for f, value in message.ListFields()}
-        return {"type": "SGD", "momentum": "0", **{n: v for n, v in given.items() if n not in _FREE}}
+        given = {f.name: _shown(value) for f, value in message.ListFields() if f.name not in _FREE}
+        return {"type": "SGD", "momentum": "0", **given}
 
     mine, other = fields_of(solver), fields_of(theirs)
     for name in {**mine, **other}:
@@ -202,6 +204,8 @@ def _shown(value: Any) -> str:
     """A solver field's value as Caffe prints it."""
     if isinstance(value, str | bool | int):
         return str(value)
+    if isinstance(value, Message):
+        return " ".join(text.to_text(value).split())
     return cpp_float(value) if isinstance(value, float) else ", ".join(map(_shown, value))
 
 

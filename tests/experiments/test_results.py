@@ -124,6 +124,7 @@ def finished(path, id="cpu20-clr", seed=2, changes=None, net=None, **options):
     """The log of a finished run of a row, with solver fields changed or removed (None)."""
     solver, _ = prepare(ROWS[id], Changes(), seed, "data")
     solver.test_interval, solver.snapshot = 50, 0  # cadences may differ
+    solver.train_state.stage.append("")  # the command line adds it
     for name, value in (changes or {}).items():
         solver.ClearField(name) if value is None else setattr(solver, name, value)
     echo = NET_ECHO.format(**{"name": "ResNet-20", "batch": 125, "fraction": 0.95, **(net or {})})
