@@ -180,7 +180,9 @@ def _feeds(
     if preprocess is not None:
         value, name = preprocess.choose(plan)
         feeds[name] = random.integers(0, 256, shapes[value], np.uint8)
-        if kind != "random":
+        if kind == "zero":
+            feeds[name][...] = 0
+        elif kind != "random":
             feeds[name] = np.where(feeds[name] < 128, 0, 255).astype(np.uint8)
         values[name] = preprocess.apply(feeds[name])
     return feeds, values
