@@ -201,6 +201,7 @@ class ImageSegData(_Segmentation):
     message = "image_data_param"
     fork_fields = (
         "image_data_param.label_type",
+        *(f"image_data_param.label_type: {kind}" for kind in ("NONE", "IMAGE", "PIXEL")),
         "image_data_param.ignore_label",
         "transform_param.crop_height",
         "transform_param.crop_width",
