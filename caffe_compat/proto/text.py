@@ -61,14 +61,14 @@ def read_solver(
 
 
 def read(path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = False, root: str = "") -> Any:
-    """`read_net` or `read_solver`, whichever the fields at the top of the file speak for."""
+    """`read_net` or `read_solver`: what the first field at the top of the file that only one of them has speaks for."""
+    net, solver = (set(_fields(cls.DESCRIPTOR)) for cls in (NetParameter, SolverParameter))
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            names = {name for name, _ in top_fields(file.read())}
+            first = next((name for name, _ in top_fields(file.read()) if name in net ^ solver), "")
     except OSError:
-        names = set()  # read_net says what is wrong
-    net, solver = (set(_fields(cls.DESCRIPTOR)) for cls in (NetParameter, SolverParameter))
-    if len(names & solver - net) > len(names & net - solver):
+        first = ""  # read_net says what is wrong
+    if first in solver:
         return read_solver(path, log, ignore_unknown, root)
     return read_net(path, log, ignore_unknown)
 

@@ -24,6 +24,7 @@ def layer_cases():
         yield from (case for case in getattr(module, "CASES", ()) if isinstance(case, Case))
 
 
+@pytest.mark.slow
 def test_every_layer_has_the_same_shapes_without_values():
     """Of all the cases of the layer tests."""
     count = 0

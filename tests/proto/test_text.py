@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from caffe_compat.errors import ParseError
 from caffe_compat.log.write import Log
 from caffe_compat.proto import LayerParameter, NetParameter, SolverParameter, is_repeated
-from caffe_compat.proto.text import messages_equal, parse, parse_file, read_net, read_solver, to_text
+from caffe_compat.proto.text import (
+    messages_equal,
+    parse,
+    parse_file,
+    read,
+    read_net,
+    read_solver,
+    to_text,
+    top_fields,
+)
 
 
 def complaint(text: str, cls=NetParameter, **kwargs) -> str:
@@ -238,7 +247,7 @@ BAD = [
     ("layer { pooling_param { pool: MEAN } }", "n.prototxt:1:31: PoolingParameter.pool cannot be 'MEAN'; use MAX, AVE or STOCHASTIC"),
     ("layer { pooling_param { pool: 7 } }", "PoolingParameter.pool cannot be '7'; use MAX, AVE or STOCHASTIC"),
     ("layer { pooling_param { pool: 'MAX' } }", "'MAX' is in quotes, but PoolingParameter.pool is one of these words; use MAX, AVE or"),
-    ("layers { type: CONVOLUTON }", "did you mean 'CONVOLUTION' or 'DECONVOLUTION'?"),
+    ("layers { type: CONVOLUTON }", "did you mean 'CONVOLUTION' or 'DECONVOLUTION'"),
     ("layer { type: CONVOLUTION }", "1:15: LayerParameter.type must be a string in quotes, found 'CONVOLUTION'"),
     ("layer { name: 'a'\nname: 'b' }", "n.prototxt:2:1: LayerParameter.name is given twice, first in line 1; give it once"),
     ("layer { relu_param { }\n relu_param { } }", "2:2: LayerParameter.relu_param is given twice, first in line 1"),
@@ -399,3 +408,23 @@ def test_a_folder_as_snapshot_prefix_gets_the_solvers_name(tmp_path):
     assert read_solver(path, root=str(tmp_path)).snapshot_prefix == "snaps/s"
     path.write_text("snapshot_prefix: 'other'")
     assert read_solver(path, root=str(tmp_path)).snapshot_prefix == "other"
+
+
+def test_nets_and_solvers_are_told_apart(tmp_path):
+    path = tmp_path / "x.prototxt"
+    for content, kind in (
+        ("debug_info: true\nnet_param { layer { name: 'a' } }", "SolverParameter"),
+        ("name: 'n' layer { name: 'lr_policy' }", "NetParameter"),
+        ("input: 'x' input_dim: [2, 3, 4, 5]", "NetParameter"),
+        ("# net\nbase_lr: -1 solver_mode: GPU", "SolverParameter"),
+        ("", "NetParameter"),
+    ):
+        path.write_text(content)
+        assert read(path).DESCRIPTOR.name == kind, content
+    with pytest.raises(ParseError, match="gone.prototxt: cannot be read"):
+        read(tmp_path / "gone.prototxt")
+
+
+def test_fields_at_the_top_and_their_lines():
+    content = "a: b c: -d\ne { f: 1 }\n\n# g\nh: [1, 2] i < j {} > a: 'k: l'"
+    assert list(top_fields(content)) == [("a", 1), ("c", 1), ("e", 2), ("h", 5), ("i", 5), ("a", 5)]
