@@ -130,12 +130,21 @@ def _schedule(param: Any) -> None:
 
 
 def phases(param: Any) -> list[int]:
-    """The phases that a net's rules name, or that its kind of layers suggests: training if it has a loss."""
+    """The phases that a net has: those with data, if rules say so; both, if some rule names one; else one.
+
+    The last is training for a net with a loss and testing for others.
+    """
     from caffe_compat.proto import TEST, TRAIN
 
-    rules = [rule for layer in param.layer for rule in (*layer.include, *layer.exclude)]
-    named = {rule.phase for rule in rules if rule.HasField("phase")}
-    if named:
+    def named(layers: Iterable[Any]) -> set[int]:
+        layers = list(layers)
+        rules = [(rule, rule.phase) for layer in layers for rule in layer.include]
+        rules += [(rule, 1 - rule.phase) for layer in layers for rule in layer.exclude]
+        return {phase for rule, phase in rules if rule.HasField("phase")}
+
+    if with_data := named(layer for layer in param.layer if not layer.bottom):
+        return sorted(with_data)
+    if named(param.layer):
         return [TRAIN, TEST]
     return [TRAIN if any("Loss" in layer.type for layer in param.layer) else TEST]
 
@@ -291,7 +300,7 @@ def _cause(message: str) -> str:
     ):
         if match := re.search(pattern, message):
             return cause.format(*match.groups())
-    message = re.sub(r"^[^ ]*:\d+(:\d+)?: ", "", message)
+    message = re.sub(r"^[^ ]*: ", "", message)
     message = re.sub(r"^layer '[^']*' \((\w+)\)", r"\1", message)
     message = re.sub(r"'[^']*'", "'...'", message)
     message = re.sub(r"\([\d, ]*\)|\d+", "N", message)
