@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -200,9 +201,9 @@ class Pooling(Layer):
         far = [max(0, (n - 1) * s + k - size - p) for (size, p, _, s, k), n in zip(rows, count, strict=True)]
         return count, far
 
-    def _window(self, near: Sequence[int] = (0, 0), far: Sequence[int] = (0, 0)) -> dict[str, list[int]]:
+    def _window(self, near: Sequence[int] = (0, 0), far: Sequence[int] = (0, 0)) -> dict[str, Any]:
         """The attributes of a pooling node. Pads say which windows there are, so none is rounded."""
-        window = {"kernel_shape": list(self.kernel), "strides": list(self.stride)}
+        window: dict[str, Any] = {"kernel_shape": list(self.kernel), "strides": list(self.stride)}
         return {**window, "pads": [*near, *far]} if any((*near, *far)) else window
 
     def _beyond(
