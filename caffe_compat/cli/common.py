@@ -10,6 +10,29 @@ from collections.abc import Callable, Sequence
 from caffe_compat.errors import UsageError
 
 
+def add_execution(parser: ArgumentParser) -> None:
+    """`--precision`, `--compile` and `--channels_last`; the values are those of net.execution, which needs torch."""
+    group = parser.add_argument_group("speed")
+    group.add_argument(
+        "--precision",
+        choices=("fp32", "tf32", "bf16"),
+        default="fp32",
+        help="of products: float32 (default), rounded to 10 bits on a GPU, or bfloat16; blobs stay float32",
+    )
+    group.add_argument(
+        "--compile",
+        choices=("auto", "off", "on", "graphs"),
+        default="auto",
+        help="run the net through torch.compile (on), as CUDA graphs too (graphs), or not (off, auto)",
+    )
+    group.add_argument(
+        "--channels_last",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="keep the channels of pictures innermost in memory (auto: on a CPU)",
+    )
+
+
 def add_gpu(parser: ArgumentParser) -> None:
     """`--gpu`; read it with `gpu_ids`."""
     parser.add_argument(

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --snapshot: go on at the record where the run stood (default), or at record 0 as Caffe does",
     )
     common.add_gpu(parser)
+    common.add_execution(parser)
     parser.add_argument(
         "--replicas",
         type=int,
@@ -93,6 +94,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     from caffe_compat.cli.devices import choose_device
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.write import NULL, Log
+    from caffe_compat.net.execution import Execution
     from caffe_compat.proto import text
     from caffe_compat.solver.solver import Solver
 
@@ -130,6 +132,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
             group=group,
             resume_data=args.resume_data,
             ignore_unknown=args.ignore_unknown,
+            execution=Execution(args.precision, args.compile, args.channels_last),
             action=signals.take,
         )
         if args.snapshot:

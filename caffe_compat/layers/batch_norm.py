@@ -166,6 +166,7 @@ def _channels_innermost(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and x.dim() == 4
+        and x.dtype in (torch.float32, torch.float64)
         and x.is_contiguous(memory_format=torch.channels_last)
         and not torch.compiler.is_compiling()
     )

@@ -20,6 +20,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.layers.base import Context
 from caffe_compat.log.write import NULL
 from caffe_compat.net import weights
+from caffe_compat.net.execution import Execution
 from caffe_compat.net.net import LearnedBlob, Net
 from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, fork_fields, hints, text
 from caffe_compat.solver import lr_policy, update_rules
@@ -56,6 +57,7 @@ class Solver:
         resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
             "restart" starts at record 0 as Caffe does.
         ignore_unknown: warn of fields of forks that nobody here acts on, instead of failing.
+        execution: precision, memory layout and compilation of the nets.
         action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
 
     Raises:
@@ -80,6 +82,7 @@ class Solver:
         group: Group | None = None,
         resume_data: str = "continue",
         ignore_unknown: bool = False,
+        execution: Execution | None = None,
         action: Callable[[], str] = lambda: NONE,
     ):
         self.param = param
@@ -102,7 +105,9 @@ class Solver:
             log.initializing_solver(text.to_text(param))
         if told := [name for name in hints(param) if "." not in name]:
             names = ", ".join(told)
-            log.warn_once(f"{param.origin or 'the solver'}: {names}: a fork's, about speed or what is printed; ignored")
+            log.warn_once(
+                f"{param.origin or 'the solver'}: {names}: a fork's, about speed or what is printed; ignored"
+            )
         known = lr_policy.FORK_FIELDS + update_rules.FORK_FIELDS
         ignored = [name for name in fork_fields(param) if name not in known and "." not in name]
         if ignored:  # what stands inside a net is its layers' business
@@ -146,6 +151,10 @@ class Solver:
                 group, [blob.tensor for blob in self.net.learned], param.iter_size * turns
             )
         self._snapshot_asked = False
+        if execution:
+            for net in (self.net, *self.test_nets):
+                net.execution = execution
+            log.info(self.net.describe_execution())
         if self.replicas > 1:
             self._say_replicas()
         self._resumed_losses = False

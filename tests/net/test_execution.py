@@ -1,0 +1,105 @@
+"""Precision, memory layout and compilation change how a net runs and not, beyond what they say, what it gives."""
+
+import shutil
+
+import pytest
+import torch
+
+from caffe_compat.cli.common import add_execution
+from caffe_compat.layers.base import Context
+from caffe_compat.net.execution import CHANNELS_LAST, COMPILE, PRECISIONS, Execution
+from caffe_compat.net.net import Net
+from caffe_compat.proto import TRAIN, NetParameter, text
+
+NET = """
+layer { name: "in" type: "DummyData" top: "x" top: "label"
+  dummy_data_param { shape { dim: 6 dim: 3 dim: 9 dim: 8 } shape { dim: 6 }
+    data_filler { type: "gaussian" std: 1 } data_filler { type: "constant" value: 2 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "msra" } } }
+layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" }
+layer { name: "sc" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }
+layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
+layer { name: "ip" type: "InnerProduct" bottom: "c" top: "y" inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
+"""
+
+
+def run(execution=None, replicas=1):
+    param = text.parse(NET, NetParameter)
+    param.state.phase = TRAIN
+    generator = torch.Generator().manual_seed(3)
+    net = Net(param, context=Context(generator, replicas=replicas, rank=None if replicas > 1 else 0))
+    if execution:
+        net.execution = execution
+    loss, _ = net.forward_backward()
+    return net, [loss, *(blob.tensor.grad for blob in net.learned if blob.tensor.grad is not None)]
+
+
+def errors(found, expected):
+    return max(
+        float((a - b).norm() / b.norm()) for a, b in zip(found, expected, strict=True) if b.norm() > 1e-3
+    )
+
+
+@pytest.mark.parametrize("channels_last", ["on", "off"])
+def test_memory_layout(channels_last):
+    net, found = run(Execution(channels_last=channels_last))
+    assert errors(found, run()[1]) < 1e-5
+    innermost = channels_last == "on"
+    assert net.load()[0].is_contiguous(memory_format=torch.channels_last) == innermost
+    assert net.describe_execution() == (
+        f"precision fp32, channels {'innermost' if innermost else 'outermost'} in memory, not compiled"
+    )
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_bf16_is_coarser_and_keeps_blobs_in_float32(replicas):
+    net, found = run(Execution(precision="bf16"), replicas)
+    error = errors(found, run(replicas=replicas)[1])
+    assert 1e-4 < error < 0.1
+    assert all(value.dtype == torch.float32 for value in found)
+    assert all(blob.dtype == torch.float32 for layer in net.layers for blob in layer.owned_blobs())
+
+
+def test_tf32_changes_nothing_on_a_cpu():
+    assert errors(run(Execution(precision="tf32"))[1], run()[1]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler imports its own old parts
+def test_compiled():
+    net, found = run(Execution(compile="on"))
+    assert errors(found, run()[1]) < 1e-5
+    assert net.describe_execution().endswith(", compiled")
+    statistics = net.layer("bn").owned_blobs()[2]
+    assert statistics.item() == 1  # the sums moved on, once
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("compile", ["off", "on", "graphs"])
+def test_on_a_gpu(compile):
+    expected = run()[1]
+    param = text.parse(NET, NetParameter)
+    param.state.phase = TRAIN
+    net = Net(param, context=Context(torch.Generator().manual_seed(3)), device="cuda")
+    net.execution = Execution(compile=compile)
+    loss, _ = net.forward_backward()
+    found = [loss, *(blob.tensor.grad for blob in net.learned if blob.tensor.grad is not None)]
+    assert errors([value.cpu() for value in found], expected) < 1e-4
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_unknown_words():
+    with pytest.raises(ValueError, match="'fp64' is none of fp32, tf32, bf16"):
+        Execution(precision="fp64")
+
+
+def test_the_command_line_knows_the_same_words():
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser()
+    add_execution(parser)
+    choices = {action.dest: tuple(action.choices) for action in parser._actions if action.choices}
+    assert choices == {"precision": PRECISIONS, "compile": COMPILE, "channels_last": CHANNELS_LAST}
