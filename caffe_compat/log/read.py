@@ -123,6 +123,7 @@ class RunLog:
     gpus          names as printed, by id
     weights       the caffemodels that the run was finetuned from
     done          the log goes on to the end of the optimization
+    stopped       a signal ended it before
     """
 
     source: str
@@ -140,6 +141,7 @@ class RunLog:
     net_name: str = ""
     lr_policy: str = ""
     done: bool = False
+    stopped: bool = False
 
     @property
     def empty(self) -> bool:
@@ -396,7 +398,9 @@ class _Reader:
         elif match := _SNAPSHOT.match(text):
             run.snapshots.append(match[1])
         elif text.startswith("Optimization Done"):
-            run.done = True
+            run.done = not run.stopped  # the train command says it of a run stopped early too
+        elif text.startswith("Optimization stopped early"):
+            run.stopped = True
         elif text.startswith("Test loss: "):
             if run.test:
                 run.test[-1].loss = _number(text[11:])

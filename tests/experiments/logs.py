@@ -109,7 +109,7 @@ else:
     say(f"Iteration {at}, Testing net (#0)")
     say("    Test net output #0: accuracy = 0.75")
     say("    Test net output #1: loss = 0.5 (* 1 = 0.5 loss)")
-    say("Optimization Done.")
+say("Optimization Done.")  # the train command's own line, also of a run stopped early
 """
 
 

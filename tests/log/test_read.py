@@ -387,3 +387,15 @@ def test_nets_whose_echo_was_taken_out():
 def test_weights_that_a_run_started_from():
     run = read_log(lines("Finetuning from a.caffemodel", "Finetuning from a.caffemodel", "Solving x"))
     assert run.weights == ["a.caffemodel"]
+
+
+def test_a_run_stopped_early_is_not_done():
+    lines = [
+        "I0817 16:02:51.154722 17550 solver.cpp:279] Solving net",
+        "I0817 16:02:52.154722 17550 solver.cpp:239] Iteration 5 (2 iter/s, 3s/5 iters), loss = 2.5",
+        "I0817 16:02:53.154722 17550 solver.cpp:311] Optimization stopped early.",
+        "I0817 16:02:53.254722 17550 caffe.cpp:250] Optimization Done.",
+    ]
+    run = read_log(lines)
+    assert run.stopped and not run.done
+    assert read_log([line for line in lines if "early" not in line]).done
