@@ -1,4 +1,4 @@
-"""L1Loss: the mean absolute difference of an item."""
+"""L1Loss, ManhattanLoss in another fork: the mean absolute difference of an item."""
 
 import math
 
@@ -6,11 +6,11 @@ from caffe_compat.layers.base import layer
 from caffe_compat.layers.loss import Loss
 
 
-@layer("L1Loss")
+@layer("L1Loss", "ManhattanLoss")
 class L1Loss(Loss):
     """top = sum |bottom0 - bottom1| / N, N the first dimension; both bottoms get a gradient, 0 where they are equal
 
-    Fork: NVIDIA/caffe
+    Fork: NVIDIA/caffe, qxcv/caffe
     """
 
     def allow_force_backward(self, index):

@@ -1,4 +1,4 @@
-"""Layers that draw at random in training, of forks: Insanity, GuidedDropout."""
+"""Layers that draw at random in training, of forks: Insanity (RReLU in another), GuidedDropout."""
 
 import math
 
@@ -8,18 +8,18 @@ from caffe_compat.layers.activations import Elementwise
 from caffe_compat.layers.base import TEST, TRAIN, Layer, layer
 
 
-@layer("Insanity")
+@layer("Insanity", "RReLU")
 class Insanity(Elementwise):
     """top = bottom where it is above 0, else bottom / a: in TRAIN a is drawn for each value between lb and ub
 
-    Fork: happynear/caffe-windows
+    Fork: happynear/caffe-windows, ducha-aiki/caffe
     In TEST a = (ub - lb) / (log |ub| - log |lb|). The gradient at 0 is 1 / a.
     """
 
-    fork_fields = ("insanity_param",)
+    fork_fields = ("insanity_param", "rrelu_param")
 
     def setup(self, bottom):
-        p = self.param.insanity_param
+        p = self.param.rrelu_param if self.type == "RReLU" else self.param.insanity_param
         self.least, self.most = p.lb, p.ub
         if len(bottom) < 2:
             self.fail(f"bottom shape {tuple(bottom)} has {len(bottom)} axes, at least 2 are needed")

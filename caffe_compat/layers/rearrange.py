@@ -1,4 +1,4 @@
-"""Layers that only move values to other places: ShuffleChannel, Reorg."""
+"""Layers that only move values to other places: ShuffleChannel, Reorg, Flip, Reverse, Transpose."""
 
 from caffe_compat.layers.base import Layer, layer
 
@@ -102,3 +102,90 @@ class Reorg(Layer):
         seen = (num, channels // s**2, height * s, width * s)
         value = graph.node("SpaceToDepth", [graph.reshape(bottoms[0], seen)], blocksize=s)
         graph.reshape(value, (num, *self.top), tops, source=(num, channels, height, width))
+
+
+@layer("Flip")
+class Flip(Layer):
+    """top = bottom (N, C, H, W) with its columns in reverse (flip_width), its rows (flip_height), or both
+
+    Fork: happynear/caffe-windows
+    """
+
+    num_bottom = num_top = 1
+    in_place = False
+    fork_fields = ("flip_param",)
+
+    def setup(self, bottom):
+        p = self.param.flip_param
+        self.axes = [axis for axis, flip in ((2, p.flip_height), (3, p.flip_width)) if flip]
+
+    def reshape(self, bottom):
+        if len(bottom) != 4:
+            self.fail(
+                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
+            )
+        return [bottom]
+
+    def per_record(self):
+        return True
+
+    def forward(self, bottom):
+        return bottom.flip(self.axes)
+
+
+@layer("Reverse")
+class Reverse(Layer):
+    """top = bottom with axis `axis` in reverse
+
+    Fork: dlunion/CC4.0
+    """
+
+    num_bottom = num_top = 1
+    in_place = False
+    fork_fields = ("reverse_param",)
+
+    def reshape(self, bottom):
+        axis = self.param.reverse_param.axis
+        if not 0 <= axis < len(bottom):
+            self.fail(
+                f"axis {axis} is out of range for bottom shape {tuple(bottom)}; use 0 to {len(bottom) - 1}"
+            )
+        self.reversed = axis
+        return [bottom]
+
+    def per_record(self):
+        return self.reversed > 0
+
+    def forward(self, bottom):
+        return bottom.flip(self.reversed)
+
+
+@layer("Transpose")
+class Transpose(Layer):
+    """top = bottom with its axes in the order `dim`: axis i of the top is axis dim[i] of the bottom
+
+    Fork: dlunion/CC4.0
+    """
+
+    num_bottom = num_top = 1
+    in_place = False
+    fork_fields = ("transpose_param",)
+
+    def setup(self, bottom):
+        self.order = list(self.param.transpose_param.dim)
+
+    def reshape(self, bottom):
+        if sorted(self.order) != list(range(len(bottom))):
+            self.fail(
+                f"dim {self.order} must name each of the {len(bottom)} axes of bottom shape {tuple(bottom)} once"
+            )
+        return [tuple(bottom[axis] for axis in self.order)]
+
+    def per_record(self):
+        return self.order[0] == 0
+
+    def forward(self, bottom):
+        return bottom.permute(self.order).contiguous()
+
+    def to_onnx(self, graph, bottoms, tops):
+        graph.node("Transpose", bottoms, tops, perm=self.order)

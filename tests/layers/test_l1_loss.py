@@ -18,6 +18,8 @@ CASES = [
     Case("equal", 'type: "L1Loss"', [NEAR, NEAR], loss, diffs=lambda d, a, b: (0 * a, 0 * b)),
 ]
 
+CASES.append(Case("other-name", 'type: "ManhattanLoss"', [SHAPE, SHAPE], loss))
+
 ERRORS = [
     Error('type: "L1Loss"', [SHAPE, (2, 4, 2)], "differ in their first dimension"),
     Error('type: "L1Loss"', [SHAPE, (3, 4)], r"has 8 values an item and bottom 1 of shape \(3, 4\) has 4"),

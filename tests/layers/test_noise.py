@@ -61,6 +61,16 @@ CASES = [
     ),
 ]
 
+CASES.append(
+    Case(
+        "other-name",
+        'type: "RReLU" rrelu_param { lb: 10 ub: 30 }',
+        [SHAPE],
+        lambda x: np.where(x > 0, x, x * math.log(3) / 20),
+        phase=TEST,
+    )
+)
+
 ERRORS = [
     Error(INSANITY, [(3,)], r"bottom shape \(3,\) has 1 axes, at least 2 are needed"),
     Error(INSANITY.replace("8", "1"), [SHAPE], "lb is 2 and ub 1; ub must be above lb"),

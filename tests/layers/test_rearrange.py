@@ -49,10 +49,39 @@ CASES = [
     Case("shuffle-default", 'type: "ShuffleChannel"', [(2, 5)], lambda x: x),
     Case("reorg", reorg_param("stride: 2"), [(3, 8, 4, 6)], reorg(2, False)),
     Case("reorg-three", reorg_param("stride: 3"), [(2, 18, 3, 6)], reorg(3, False)),
+    Case("flip", 'type: "Flip"', [(2, 3, 4, 5)], lambda x: x[..., ::-1]),
+    Case(
+        "flip-height",
+        'type: "Flip" flip_param { flip_width: false flip_height: true }',
+        [(2, 3, 4, 5)],
+        lambda x: x[:, :, ::-1],
+    ),
+    Case(
+        "flip-both",
+        'type: "Flip" flip_param { flip_height: true }',
+        [(2, 3, 4, 5)],
+        lambda x: x[:, :, ::-1, ::-1],
+    ),
+    Case("reverse", 'type: "Reverse"', [(4, 3)], lambda x: x[::-1]),
+    Case("reverse-axis", 'type: "Reverse" reverse_param { axis: 1 }', [(4, 3, 2)], lambda x: x[:, ::-1]),
+    Case(
+        "transpose",
+        'type: "Transpose" transpose_param { dim: [2, 0, 1] }',
+        [(2, 3, 4)],
+        lambda x: x.transpose(2, 0, 1),
+    ),
     Case("reorg-reverse", reorg_param("stride: 2 reverse: true"), [(2, 12, 3, 5)], reorg(2, True)),
 ]
 
 ERRORS = [
+    Error('type: "Flip"', [(2, 3, 4)], r"\(2, 3, 4\) has 3 axes, 4 are needed"),
+    Error('type: "Reverse" reverse_param { axis: 2 }', [(2, 3)], r"axis 2 is out of range .* use 0 to 1"),
+    Error('type: "Reverse" reverse_param { axis: -1 }', [(2, 3)], "axis -1 is out of range"),
+    Error(
+        'type: "Transpose" transpose_param { dim: [1, 1] }',
+        [(2, 3)],
+        r"dim \[1, 1\] must name each of the 2 axes",
+    ),
     Error(shuffle_param(0), [(2, 3)], "group is 0, it must be above 0"),
     Error(shuffle_param(2), [(2, 3, 4)], r"group 2 must divide .* \(2, 3, 4\)"),
     Error(shuffle_param(1), [(4,)], "axis 1 of bottom shape"),
