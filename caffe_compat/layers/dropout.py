@@ -12,17 +12,28 @@ class Dropout(Elementwise):
 
     Caffe: src/caffe/layers/dropout_layer.cpp
     The masks come from torch's own generator of the device the bottom is on, not from Caffe's stream.
+    Fast R-CNN's fork: with `scale_train: false` the factor is none in TRAIN and 1 - dropout_ratio in TEST. SegNet's:
+    with `sample_weights_test` TEST drops as TRAIN does.
     """
+
+    fork_fields = ("dropout_param.scale_train", "dropout_param.sample_weights_test")
 
     def setup(self, bottom):
         self.ratio = self.param.dropout_param.dropout_ratio
         if not 0 <= self.ratio < 1:
             self.fail(f"dropout_ratio is {self.ratio:g}, it must be at least 0 and below 1")
+        self.drops = self.phase == TRAIN or self.param.dropout_param.sample_weights_test
+        self.factor = 1.0 if self.param.dropout_param.scale_train else 1 - self.ratio
 
     def forward(self, bottom):
-        return F.dropout(bottom, self.ratio) if self.phase == TRAIN else bottom
+        top = F.dropout(bottom, self.ratio) if self.drops else bottom
+        return top if self.factor == 1 else top * self.factor
 
     def to_onnx(self, graph, bottoms, tops):
-        if self.phase == TRAIN:
-            self.fail("cannot be exported: in TRAIN it sets values to 0 at random; export the TEST net")
-        graph.node("Identity", bottoms, tops)
+        if self.drops:
+            net = "export the TEST net" if self.phase == TRAIN else "remove sample_weights_test"
+            self.fail(f"cannot be exported: it sets values to 0 at random; {net}")
+        if self.factor == 1:
+            graph.node("Identity", bottoms, tops)
+        else:
+            graph.node("Mul", [*bottoms, graph.constant(self.factor)], tops)

@@ -10,6 +10,13 @@ CASES = [
     Case(
         "test", 'type: "Dropout" dropout_param { dropout_ratio: 0.9 }', [(3, 4, 5)], lambda x: x, phase=TEST
     ),
+    Case(
+        "test-unscaled",
+        'type: "Dropout" dropout_param { dropout_ratio: 0.25 scale_train: false }',
+        [(3, 4, 5)],
+        lambda x: 0.75 * x,
+        phase=TEST,
+    ),
     Case("nothing-dropped", 'type: "Dropout" dropout_param { dropout_ratio: 0 }', [(3, 4, 5)], lambda x: x),
 ]
 
@@ -40,3 +47,16 @@ def test_train(ratio, param):
     torch.manual_seed(1)
     assert torch.equal(layer(bottom), top)
     assert not torch.equal(layer(bottom), top)
+
+
+def test_scale_train_false_leaves_what_is_kept():
+    layer = make('type: "Dropout" dropout_param { dropout_ratio: 0.25 scale_train: false }', (30, 40))
+    top = layer(torch.full((30, 40), 3.0, dtype=torch.float64))
+    np.testing.assert_allclose(top[top != 0], 3)
+    assert 0.15 < (top == 0).double().mean() < 0.35
+
+
+def test_sample_weights_test_drops_in_test():
+    layer = make('type: "Dropout" dropout_param { sample_weights_test: true }', (30, 40), phase=TEST)
+    top = layer(torch.ones(30, 40, dtype=torch.float64))
+    assert set(top.unique().tolist()) == {0, 2}
