@@ -292,11 +292,9 @@ class _Validation:
 
     def _ending(self, check: Check, reached: int) -> Check:
         most = self.solver.max_iter
-        return (
-            check
-            if self.log.done or not most
-            else _with_gaps(check, [f"the log ends at iteration {reached} of {most}"])
-        )
+        if self.log.done or reached >= most:
+            return check
+        return _with_gaps(check, [f"the log ends at iteration {reached} of {most}"])
 
     # -- the first losses ---------------------------------------------------------------------
 
