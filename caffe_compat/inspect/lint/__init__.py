@@ -8,6 +8,7 @@ a layer or "file:line", the text says what is wrong, with the numbers, why, and 
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -251,7 +252,7 @@ def read_subject(
     for phase, index, source in planned:
         net = source
         if isinstance(source, str):
-            file_name = source if subject.solver is None else _below(root, source)
+            file_name = source if subject.solver is None else os.path.join(root, source)
             net = text.parse_file(file_name, NetParameter, ignore_unknown, log)
             upgrade_net(net, file_name, log, skip=("batch_norm",))
         merged = state_of(subject.solver, net, phase, index) if subject.solver else NetState(phase=phase)
@@ -260,12 +261,6 @@ def read_subject(
             merged.phase = phase
         subject.views.append(View(net, merged, index, **options))
     return subject
-
-
-def _below(root: str, path: str) -> str:
-    import os
-
-    return os.path.join(root, path) if root else path
 
 
 def _phases(net: Any) -> list[int]:
