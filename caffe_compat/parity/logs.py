@@ -37,7 +37,7 @@ LOSS_FACTOR = (
 )
 _SHOWN = 5  # departures listed of each check
 _GLOG_CUT = 29_000  # characters of an echoed net from which on its end is lost because glog cut it
-_HEAVY = 3_000_000_000  # bytes of tops from which on a net is not run for its first loss alone
+_HEAVY = 300_000_000  # bytes of tops from which on a net is not run for its first loss alone
 
 # Solver fields that may differ between two runs of the same training.
 _HARMLESS = (
