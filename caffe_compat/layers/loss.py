@@ -28,6 +28,7 @@ class Loss(Layer):
     num_bottom: int | tuple[int, int | None] | None = 2
     num_top: int | tuple[int, int | None] | None = 1
     is_loss = True
+    fixed = 1.0  # loss_param.pre_fixed_normalizer, for those that know it
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         data, label = bottom[:2]
@@ -46,7 +47,7 @@ class Loss(Layer):
                 "a bottom, `propagate_down: false` for these"
             )
 
-    def normalizer(self, mode: int, outer: int, positions: int, keep: Tensor | None) -> Tensor | int:
+    def normalizer(self, mode: int, outer: int, positions: int, keep: Tensor | None) -> Tensor | float:
         """What LossParameter's `mode` divides the sum by: at least 1, so a batch without labels has loss 0.
 
         outer      the batch size: the product of the axes before the class axis
@@ -59,6 +60,7 @@ class Loss(Layer):
             LossParameter.FULL: positions,
             LossParameter.VALID: positions,
             LossParameter.BATCH_SIZE: outer,
+            LossParameter.PRE_FIXED: self.fixed,
         }
         return max(1, count.get(mode, 1))
 

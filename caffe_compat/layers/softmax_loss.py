@@ -24,14 +24,16 @@ class SoftmaxWithLoss(Labelled, Loss):
     The gradient, (p - 1 at the label) / normalizer, knows nothing of the floor. A NaN probability is floored too, as
     on Caffe's GPU path (its CPU path gives NaN). Labels equal to `ignore_label` give
     neither loss nor gradient. The normalizer is, and is at least 1: VALID (the default) the labels that count, FULL
-    all labels, BATCH_SIZE the product of the axes before `axis`, NONE 1; `normalize` is the old form: true is VALID,
-    false BATCH_SIZE. top1 takes no gradient.
+    all labels, BATCH_SIZE the product of the axes before `axis`, NONE 1, PRE_FIXED (R-FCN's) pre_fixed_normalizer;
+    `normalize` is the old form: true is VALID, false BATCH_SIZE. top1 takes no gradient.
     """
 
     num_top = (1, 2)
+    fork_fields = ("loss_param.pre_fixed_normalizer", "loss_param.normalization: PRE_FIXED")
 
     def setup(self, *bottom):
         p = self.param.loss_param
+        self.fixed = p.pre_fixed_normalizer
         self.ignore = p.ignore_label if p.HasField("ignore_label") else None
         self.normalization, self.has_probability = p.normalization, len(self.param.top) > 1
         if p.HasField("normalize") and not p.HasField("normalization"):

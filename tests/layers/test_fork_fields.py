@@ -19,7 +19,7 @@ from caffe_compat.solver.solver import Solver
             "transform_param.crop_h, transform_param.crop_w",
         ),
         (
-            "type: 'SoftmaxWithLoss' loss_param { normalization: PRE_FIXED }",
+            "type: 'HingeLoss' loss_param { normalization: PRE_FIXED }",
             "loss_param.normalization: PRE_FIXED",
         ),
         ("type: 'ReLU' pooling_param { ceil_mode: false }", "pooling_param.ceil_mode"),

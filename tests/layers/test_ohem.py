@@ -53,6 +53,13 @@ CASES = [
     Case(
         "ignored-labels", f"{TOPS} loss_param {{ ignore_label: 3 }}", [(5, 4), LABELS], loss(3), gradient=(0,)
     ),
+    Case(
+        "pre-fixed",
+        f"{TOPS} loss_param {{ normalization: PRE_FIXED pre_fixed_normalizer: 128 }}",
+        [(5, 4), LABELS],
+        lambda scores, labels: (loss()(scores, labels)[0] * 5 / 128, *loss()(scores, labels)[1:]),
+        gradient=(0,),
+    ),
     Case("maps", TOPS, [(2, 5, 3, 4), MAP], loss(), gradient=(0,)),
     Case(
         "two-tops",
