@@ -82,9 +82,7 @@ def test_the_net_is_left_as_it_was(tmp_path):
     net = make_net(SCALED, phase=TRAIN)
     before = [blob.clone() for layer in net.layers for blob in layer.owned_blobs()]
     shapes = dict(net.blob_shapes)
-    with pytest.raises(
-        LayerError, match=r"net.prototxt:6: layer 'drop' \(Dropout\): cannot be exported: in TRAIN"
-    ):
+    with pytest.raises(LayerError, match=r"net.prototxt:6: layer 'drop' \(Dropout\): .* export the TEST net"):
         export_onnx(net, tmp_path / "net.onnx")
     statistics = make_net(data(2, 3, 4, 5) + layer("BatchNorm", "data", "bn"), phase=TRAIN)
     kept = [blob.clone() for blob in statistics.layers[1].owned_blobs()]
