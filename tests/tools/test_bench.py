@@ -115,12 +115,12 @@ def test_an_unknown_row_is_refused(capsys):
 
 
 @pytest.mark.slow
-def test_every_row_is_measured(tmp_path, capfd):
+def test_every_row_of_training_is_measured(tmp_path, capfd):
     words = [
         f"--{name}={getattr(SMALL, name)}" for name in ("depth", "batch", "build_depth", "records", "repeat")
     ]
     file = tmp_path / "bench.json"
-    assert run.main([*words, "--json", str(file)]) == 0
+    assert run.main(["step", "memory", "build", "help", "data", *words, "--json", str(file)]) == 0
     told = json.loads(file.read_text())
     assert {row["name"]: sorted(row["samples"]) for row in told["rows"]} == {
         "step": [run.OURS, "eager"],
