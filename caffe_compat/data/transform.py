@@ -45,7 +45,6 @@ class Transformer:
         self.crop, self.mirror, self.scale = param.crop_size, param.mirror, param.scale
         self.random_crop = phase == TRAIN and self.crop > 0
         self.generator, self.fail, self.dtype = generator, fail, dtype
-        self.seeds = False  # whether `draw` gives each picture a seed for what is done to it before
         self._batches = Recycled()
         self.mean: Tensor | None = None  # (C, H, W)
         self.mean_values: Tensor | None = None  # (1,) or (C,)
@@ -88,16 +87,12 @@ class Transformer:
     def draw(self, count: int) -> Tensor:
         """The random numbers of `count` pictures, in Caffe's order: mirror coin, row and column of the crop.
 
-        int64 (count, 0 to 4): columns that the parameters do not need are left out; a seed stands after the coin.
+        int64 (count, 0 to 3): columns that the parameters do not need are left out.
         """
-        columns = bool(self.mirror) + self.seeds + 2 * self.random_crop
+        columns = bool(self.mirror) + 2 * self.random_crop
         if not columns:
             return torch.empty((count, 0), dtype=torch.int64)
         return torch.randint(0, 1 << 32, (count, columns), generator=self.generator)
-
-    def seeds_of(self, draws: Tensor) -> Tensor:
-        """Each picture's seed, where `seeds` is set."""
-        return draws[:, int(bool(self.mirror))]
 
     def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
         """Transform pictures (n, C, H, W), uint8 or float, with the draws made for each, where `images` is."""
