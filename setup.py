@@ -13,7 +13,7 @@ EXTRAS = {
     "hdf5": ["h5py>=3.10"],
     "plot": ["matplotlib>=3.8"],
     "pycaffe": ["scipy>=1.11"],  # only to resize with interp_order above 1
-    "onnx": ["onnx>=1.16", "onnxruntime>=1.18"],
+    "onnx": ["onnxruntime>=1.18"],  # only to run what is exported
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 EXTRAS["test"] = [
@@ -36,7 +36,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["caffe_compat", "caffe_compat.*"]),
     package_data={"caffe_compat": ["**/*.proto"]},
-    install_requires=["lmdb>=1.4", "numpy>=2,<3", "protobuf>=4.25,<8", "torch>=2.6,<3"],
+    install_requires=["lmdb>=1.4", "numpy>=2,<3", "onnx>=1.16", "protobuf>=4.25,<8", "torch>=2.6,<3"],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["caffe-compat = caffe_compat.cli:main"]},
 )

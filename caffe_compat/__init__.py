@@ -44,8 +44,10 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("caffe_compat.pycaffe"), name)
     if name in ("layers", "log", "proto"):
         return importlib.import_module(f"caffe_compat.{name}")
+    if name == "export_onnx":
+        return importlib.import_module("caffe_compat.export").export_onnx
     raise AttributeError(f"module 'caffe_compat' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PYCAFFE, "layers", "log", "proto"})
+    return sorted({*globals(), *_PYCAFFE, "export_onnx", "layers", "log", "proto"})

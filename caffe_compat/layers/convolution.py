@@ -64,7 +64,8 @@ def read_window(layer: Layer, axes: int) -> Window:
 class _Convolving(Layer, ABC):
     """What Convolution and Deconvolution share: parameters, blobs, folding of the axes before the channels."""
 
-    num_bottom = num_top = (1, None)
+    num_bottom: int | tuple[int, int | None] | None = (1, None)
+    num_top: int | tuple[int, int | None] | None = (1, None)
     equal_num_bottom_top = True
     transposed = False
     operator = "Conv"

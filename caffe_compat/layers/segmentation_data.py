@@ -177,7 +177,8 @@ class DenseImageData(_Segmentation):
             starts = [at % (size - crop + 1) for at, size, crop in zip(corner, sizes, self.crop, strict=True)]
             if self.p.mirror and coin % 2:
                 starts[1] = sizes[1] - self.crop[1] - starts[1]
-            window = tuple(slice(at, at + crop) for at, crop in zip(starts, self.crop, strict=True))
+            rows, columns = (slice(at, at + crop) for at, crop in zip(starts, self.crop, strict=True))
+            window = rows, columns
         return _tensors(pair, window, bool(self.p.mirror and coin % 2))
 
     def finish(self, data: Tensor) -> Tensor:

@@ -189,10 +189,12 @@ class VideoData(ListedLayer):
                     )
                 first = start % (first - span + 1) + 1 if self.phase == TRAIN else 0
             names = [os.path.join(path, f"{first + i * step:06d}.jpg") for i in range(self.length)]
-            frames = [images.read(name, self.p.new_height, self.p.new_width) for name in names]
-            for name, frame in zip(names, frames, strict=True):
+            read = [images.read(name, self.p.new_height, self.p.new_width) for name in names]
+            frames = []
+            for name, frame in zip(names, read, strict=True):
                 if frame is None:
                     self.bad_data(f"line {line + 1} of '{self.p.source}': cannot open or decode '{name}'")
+                frames.append(frame)
         else:
             frames = self._decode(line, path, span, step, None if self.drawn_start else int(begin[0]), start)
         return np.stack([images.planes(frame) for frame in frames], 1)

@@ -205,7 +205,7 @@ class _Pooling(Layer):
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         near, far = self.edges[-2::-2], [max(0, edge) for edge in self.edges[::-2]]
         value = bottoms[0]
-        window = {"kernel_shape": list(self.kernel), "strides": list(self.stride)}
+        window: dict[str, Any] = {"kernel_shape": list(self.kernel), "strides": list(self.stride)}
         if any(near) or any(far):
             outside = graph.constant(LOWEST if self.method == MAX else 0.0)
             value = graph.node("Pad", [value, graph.constant([0, 0, *near, 0, 0, *far]), outside])

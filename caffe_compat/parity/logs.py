@@ -11,13 +11,14 @@ import io
 import math
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers.base import TEST, TRAIN, Context
+from caffe_compat.layers.input import Input
 from caffe_compat.log.read import LayerLog, NetLog, RunLog, read_log, read_runs
 from caffe_compat.log.write import Log
 from caffe_compat.net import weights as weight_files
@@ -567,7 +568,7 @@ def _fill_with_noise(net: Net) -> None:
     for layer, tops in zip(net.layers, net.top_names, strict=True):
         if layer.type != "Input":
             continue
-        layer.tops = [
+        cast(Input, layer).tops = [
             torch.randint(classes[top], net.blob_shapes[top], generator=generator).float()
             if top in classes
             else torch.randn(net.blob_shapes[top], generator=generator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.layers.base import Context
+from caffe_compat.layers.input import Input
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
 from caffe_compat.parity import stand_in
@@ -164,7 +165,7 @@ class _Steps:
         """Put the recorded batch into the Input layers."""
         for layer in net.data_layers():
             if layer.type == "Input":
-                layer.tops = [torch.from_numpy(self.inputs[name][number]) for name in layer.param.top]
+                cast(Input, layer).tops = [torch.from_numpy(self.inputs[name][number]) for name in layer.param.top]
 
     def _blobs(self, net: Net) -> dict[str, Tensor]:
         return {key: _blob(net, key).detach().clone() for key in self.keys}

@@ -152,7 +152,7 @@ class Schedule:
         if self.param.momentum_policy != "opt":
             return self._momentum(iters)
         best = f32((1 - 0.5 * np.sqrt(lr, dtype=f64)) ** 2)
-        return np.minimum(best, f32(self.param.max_momentum)) if self.param.HasField("max_momentum") else best
+        return np.asarray(np.minimum(best, f32(self.param.max_momentum)) if self.param.HasField("max_momentum") else best)
 
     def _weight_decay(self, iters: np.ndarray) -> np.ndarray:
         param = self.param
@@ -320,13 +320,13 @@ def _warm_up(param: Any, iters: np.ndarray) -> np.ndarray:
     iter = iters[iters < max(param.warmup_iter, param.rampup_interval)]
     if param.warmup_iter > 0:
         left = param.warmup_iter - iter
-        return (f32(iter) * base + f32(left) * f32(param.warmup_start_lr)) / f32(param.warmup_iter)
+        return np.asarray((f32(iter) * base + f32(left) * f32(param.warmup_start_lr)) / f32(param.warmup_iter))
     low, share = f32(param.rampup_lr), f32(iter) / f32(param.rampup_interval)
-    return low + (base - low) * share * share
+    return np.asarray(low + (base - low) * share * share)
 
 
 def _share(param: Any, iters: np.ndarray, power: float) -> np.ndarray:
-    return (f32(iters) / f32(param.max_iter)) ** f32(power)
+    return np.asarray((f32(iters) / f32(param.max_iter)) ** f32(power))
 
 
 def _triangle(iter: np.ndarray, stepsize: float) -> tuple[np.ndarray, np.ndarray]:

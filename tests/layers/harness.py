@@ -118,10 +118,15 @@ def layer_param(text: str, bottoms: int = 1) -> Any:
 
 
 def make(
-    text: str, *bottoms: Sequence[int], phase: int = TRAIN, dtype: torch.dtype = torch.float64, seed: int = 1
+    text: str,
+    *bottoms: Sequence[int],
+    phase: int = TRAIN,
+    dtype: torch.dtype = torch.float64,
+    seed: int = 1,
+    replicas: int = 1,
 ) -> Layer:
-    """The layer of `text`, set up and reshaped for bottoms of these shapes."""
-    context = Context(generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    """The layer of `text`, set up and reshaped for bottoms of these shapes, all `replicas` of them in one process."""
+    context = Context(torch.Generator().manual_seed(seed), replicas=replicas, rank=None, dtype=dtype)
     layer = create_layer(layer_param(text, len(bottoms)), phase, context)
     layer.setup(*(tuple(shape) for shape in bottoms))
     layer.reshape(*(tuple(shape) for shape in bottoms))
@@ -183,6 +188,8 @@ def check(case: Case) -> None:
         _check_round_trip(case, shapes, blobs)
     if layer.in_place and len(arrays) == len(tops) == 1 and tops[0].shape == shapes[0]:
         _check_in_place(case, arrays[0], blobs)
+    if layer.per_record():
+        _check_records_apart(case, arrays, blobs)
     if case.onnx and writes(layer) and not judges(layer):
         _check_onnx(case, arrays, blobs, wanted)
 
@@ -281,6 +288,25 @@ def _check_in_place(case: Case, bottom: np.ndarray, blobs: Arrays) -> None:
     (apart, apart_diff), (placed, placed_diff) = results
     assert torch.equal(apart, placed)
     assert torch.equal(apart_diff, placed_diff)
+
+
+def _check_records_apart(case: Case, arrays: Arrays, blobs: Arrays) -> None:
+    """A layer that says `per_record` gives the rows of two replicas at once what it gives each one's alone."""
+    shapes = [array.shape for array in arrays]
+    layers = []
+    for replicas in (1, 2):
+        layers.append(make(case.layer, *shapes, phase=case.phase, replicas=replicas))
+        for blob, value in zip(layers[-1].blobs.parameters(), blobs, strict=True):
+            blob.data.copy_(torch.from_numpy(value))
+    alone, both = layers
+    each = [[torch.from_numpy(array[::step].copy()) for array in arrays] for step in (1, -1)]
+    tops = [run(alone, *bottoms) for bottoms in each]
+    if not all(map(torch.equal, tops[0], run(alone, *each[0]))):
+        return  # it draws random numbers
+    together = run(both, *(torch.stack(rows, 1).flatten(0, 1) for rows in zip(*each, strict=True)))
+    for replica, own in enumerate(tops):
+        for top, whole in zip(own, together, strict=True):
+            torch.testing.assert_close(whole[replica::2], top, equal_nan=True)
 
 
 def _check_onnx(case: Case, arrays: Arrays, blobs: Arrays, wanted: Arrays) -> None:

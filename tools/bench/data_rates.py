@@ -116,9 +116,9 @@ class Records(Dataset[Any]):
         if datum.encoded:
             import cv2
 
-            picture = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_UNCHANGED).transpose(
-                2, 0, 1
-            )
+            decoded = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_UNCHANGED)
+            assert decoded is not None
+            picture = decoded.transpose(2, 0, 1)
         else:
             picture = np.frombuffer(datum.data, np.uint8).reshape(datum.channels, datum.height, datum.width)
         if not self.crop:
