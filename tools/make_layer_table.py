@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write caffe_compat/layers/README.md: every layer type, from the docstrings of the classes.
 
-    python tools/make_layer_table.py            # write it
-    python tools/make_layer_table.py --check    # exit 1 if it is not current
+python tools/make_layer_table.py            # write it
+python tools/make_layer_table.py --check    # exit 1 if it is not current
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def table() -> str:
     """The whole file: one row a registered type, sorted by name without regard to case."""
     from caffe_compat.layers.base import registry
 
-    rows = [_row(name, cls) for name, cls in sorted(registry().items(), key=lambda item: item[0].lower())]
+    ours = [
+        (name, cls) for name, cls in registry().items() if cls.__module__.startswith("caffe_compat.layers.")
+    ]
+    rows = [_row(name, cls) for name, cls in sorted(ours, key=lambda item: item[0].lower())]
     return HEAD + "\n".join(rows) + "\n"
 
 
@@ -58,7 +61,9 @@ def _section(text: str, title: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="only say whether the file is current")
     args = parser.parse_args()
     if not args.check:
@@ -66,7 +71,9 @@ def main() -> int:
         return 0
     if TARGET.read_text(encoding="utf-8") == table():
         return 0
-    print(f"{TARGET.relative_to(ROOT)} is not current; run: python tools/make_layer_table.py", file=sys.stderr)
+    print(
+        f"{TARGET.relative_to(ROOT)} is not current; run: python tools/make_layer_table.py", file=sys.stderr
+    )
     return 1
 
 

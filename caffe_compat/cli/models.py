@@ -50,7 +50,9 @@ def find_net(args: argparse.Namespace, log: Any) -> Any:
     if is_solver(param):
         found = sources(param, phase)
         if not found:
-            raise SolverError(f"{path}: the solver names no net for the phase {Phase.Name(phase)}; give a net")
+            raise SolverError(
+                f"{path}: the solver names no net for the phase {Phase.Name(phase)}; give a net"
+            )
         solver, param = param, found[0]
         if isinstance(param, str):
             param = text.read_net(common.resolve(args.root, param), log, args.ignore_unknown)

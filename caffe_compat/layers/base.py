@@ -257,7 +257,9 @@ class Layer(nn.Module):
         raise LayerError(f"{where(self.param)}: {what}")
 
     def _undefined(self, method: str) -> NoReturn:
-        self.fail(f"its class {type(self).__name__} defines no `{method}`; see 'Adding a layer' in the README")
+        self.fail(
+            f"its class {type(self).__name__} defines no `{method}`; see 'Adding a layer' in the README"
+        )
 
     def axis(self, axis: int, shape: Sequence[int], what: str = "axis") -> int:
         """Caffe's CanonicalAxisIndex: a negative axis counts from the end; out of range fails."""

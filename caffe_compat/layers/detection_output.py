@@ -88,7 +88,9 @@ class DetectionOutput(Layer):
         most = int(alive.sum(2).max()) if alive.numel() else 0
         if self.top_k > -1:
             most = min(most, self.top_k)
-        order = scores.masked_fill(~alive, -torch.inf).argsort(dim=2, descending=True, stable=True)[:, :, :most]
+        order = scores.masked_fill(~alive, -torch.inf).argsort(dim=2, descending=True, stable=True)[
+            :, :, :most
+        ]
         scores, alive = scores.gather(2, order), alive.gather(2, order)
         by_class = (
             boxes.transpose(1, 2) if self.locations == 1 else boxes[:, :, self.foreground].transpose(1, 2)

@@ -39,7 +39,7 @@ class Proposal(Layer):
     num_bottom = 3
     num_top = (1, 2)
     dynamic = True
-    fork_fields = ("proposal_param",)
+    fork_fields = ("proposal_param", "proposal_param.ratio", "proposal_param.scale__list")
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.proposal_param

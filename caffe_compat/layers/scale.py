@@ -41,7 +41,8 @@ class Scale(Layer):
         blob = bottom[1] if len(bottom) > 1 else tuple(self.blobs[0].shape)
         what = "bottom 1" if len(bottom) > 1 else "the scale"
         self.start = check_broadcast(self, bottom[0], p.axis, blob, what)
-        self.apart = keeps_records_apart(self.start, blob, len(bottom) > 1)
+        learned_rows = p.bias_term and len(bottom) > 1 and self.start == 0  # a bias for each record
+        self.apart = keeps_records_apart(self.start, blob, len(bottom) > 1) and not learned_rows
         if p.bias_term:
             check_broadcast(self, bottom[0], p.axis, tuple(self.blobs[-1].shape), "the bias")
         self.per_channel = len(bottom) == 1 and self.start == 1 and len(blob) == 1

@@ -72,10 +72,11 @@ class Upsample(Layer):
             size * scale - cut for size, scale, cut in zip(bottom[0][-2:], self.scale, self.cut, strict=True)
         )
         self.plane = plane
+        self.apart = len(bottom[0]) > 2  # of a matrix the records are rows, which multiply
         return [(*bottom[0][:-2], *plane)]
 
     def per_record(self):
-        return True
+        return self.apart
 
     def forward(self, bottom, mask=None):
         if mask is None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import NetError
+from caffe_compat.layers.base import Layer
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import Lowered, lower, weighted
 from caffe_compat.proto import TRAIN
@@ -136,6 +137,7 @@ class Layerwise:
             or self.after_forward
             or any(net.layer_need_backward)
             or any(layer.dynamic for layer in net.layers)
+            or any(type(layer).leftover_diffs is not Layer.leftover_diffs for layer in net.layers)
             or net.context.virtual_replicas > 1
         )
 

@@ -315,8 +315,12 @@ class _Validation:
             net, certain, how = self._start(index)
             if net is None:
                 return [Check(name, "", how)]
-            with torch.no_grad():
-                total, outputs = net.forward()
+            passes = self.solver.iter_size if self.solver else 1
+            with (
+                torch.no_grad()
+            ):  # the loss shown is the mean over the passes, the outputs are the last one's
+                results = [net.forward() for _ in range(passes)]
+            total, outputs = sum(loss for loss, _ in results) / passes, results[-1][1]
         except CaffeError as error:
             return [Check(name, "", f"not run: {error}")]
         theirs = {key: value for key, value in row.outputs.items() if key in log.losses and key in outputs}

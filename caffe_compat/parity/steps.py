@@ -165,7 +165,9 @@ class _Steps:
         """Put the recorded batch into the Input layers."""
         for layer in net.data_layers():
             if layer.type == "Input":
-                cast(Input, layer).tops = [torch.from_numpy(self.inputs[name][number]) for name in layer.param.top]
+                cast(Input, layer).tops = [
+                    torch.from_numpy(self.inputs[name][number]) for name in layer.param.top
+                ]
 
     def _blobs(self, net: Net) -> dict[str, Tensor]:
         return {key: _blob(net, key).detach().clone() for key in self.keys}

@@ -44,7 +44,7 @@ layer { name: "loss" type: "Reduction" bottom: "a" top: "loss" loss_weight: 1 }
 UNKNOWN = """
 novel: 3
 layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 dim: 3 } data_filler { value: 5 } } }
-layer { name: "r" type: "ReLU" bottom: "x" top: "r" pooling_param { ceil_mode: true } fury: { a: 1 } }
+layer { name: "r" type: "ReLU" bottom: "x" top: "r" pooling_param { ceil_mode: false } fury: { a: 1 } }
 layer { name: "loss" type: "Reduction" bottom: "r" top: "loss" loss_weight: 1 }
 """
 SOLVER = """net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 1 display: 1 snapshot_after_train: false
@@ -140,7 +140,7 @@ def told(capsys):
 
 IGNORED = [
     "unknown.prototxt:2:1: NetParameter has no field 'novel'; ignored",
-    "unknown.prototxt:4:87: LayerParameter has no field 'fury'; ignored",
+    "unknown.prototxt:4:88: LayerParameter has no field 'fury'; ignored",
     (
         "unknown.prototxt:4: layer 'r' (ReLU): pooling_param.ceil_mode: a fork of Caffe's, which this layer does not act "
         "on; ignored"

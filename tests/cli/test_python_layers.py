@@ -44,7 +44,10 @@ def files(tmp_path, monkeypatch):
 def test_code_of_a_net_file_runs_only_if_allowed(command, files, capsys):
     assert main(command) == 1
     error = capsys.readouterr().err
-    assert "net.prototxt:2: layer 'p' (Python): would run Noted of the Python module layer_of_a_stranger" in error
+    assert (
+        "net.prototxt:2: layer 'p' (Python): would run Noted of the Python module layer_of_a_stranger"
+        in error
+    )
     assert "--allow-python-layers" in error
     assert "layer_of_a_stranger" not in sys.modules
     main([*command, "--allow-python-layers"])

@@ -73,7 +73,9 @@ def numbers(log, first=0):
     return kept
 
 
-@pytest.mark.parametrize("extra", [(), ("--set", "snapshot_format=HDF5"), ("--set", "type=Adam", "--set", "momentum2=0.99")])
+@pytest.mark.parametrize(
+    "extra", [(), ("--set", "snapshot_format=HDF5"), ("--set", "type=Adam", "--set", "momentum2=0.99")]
+)
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(folder, capsys, extra):
     suffix = ".h5" if "snapshot_format=HDF5" in extra else ""
     assert train(*extra) == 0
@@ -96,7 +98,12 @@ def test_another_seed_is_another_run(folder, capsys):
 def test_resume_data_restart_begins_at_record_0(folder, capsys):
     train("--set", "layer[data].transform_param.mirror=false")
     whole = capsys.readouterr().err
-    arguments = ("--snapshot", "out/run_iter_6.solverstate", "--set", "layer[data].transform_param.mirror=false")
+    arguments = (
+        "--snapshot",
+        "out/run_iter_6.solverstate",
+        "--set",
+        "layer[data].transform_param.mirror=false",
+    )
     train(*arguments, "--resume-data", "restart")
     assert numbers(capsys.readouterr().err, 7) != numbers(whole, 7)
 
@@ -121,7 +128,10 @@ def test_net_replaces_the_net_and_root_moves_the_start(folder, capsys, monkeypat
     monkeypatch.chdir(folder.parent)
     root = folder.name
     solver = str(Path(root) / "solver.prototxt")
-    assert main(["train", "--solver", solver, "--root", root, "--net", "other.prototxt", "--set", "max_iter=1"]) == 0
+    assert (
+        main(["train", "--solver", solver, "--root", root, "--net", "other.prototxt", "--set", "max_iter=1"])
+        == 0
+    )
     assert "Solving other" in capsys.readouterr().err
     assert (folder / "out/run_iter_1.caffemodel").exists()
 
@@ -129,7 +139,19 @@ def test_net_replaces_the_net_and_root_moves_the_start(folder, capsys, monkeypat
 def test_finetuning_starts_from_the_weights(folder, capsys):
     train("--set", "max_iter=3")
     capsys.readouterr()
-    assert train("--weights", "out/run_iter_3.caffemodel", "--set", "base_lr=0", "--set", "snapshot_prefix=out/two", "--set", "max_iter=1") == 0
+    assert (
+        train(
+            "--weights",
+            "out/run_iter_3.caffemodel",
+            "--set",
+            "base_lr=0",
+            "--set",
+            "snapshot_prefix=out/two",
+            "--set",
+            "max_iter=1",
+        )
+        == 0
+    )
     assert "Finetuning from out/run_iter_3.caffemodel" in capsys.readouterr().err
     _, before = binary.read_caffemodel("out/run_iter_3.caffemodel")
     _, after = binary.read_caffemodel("out/two_iter_1.caffemodel")
@@ -145,7 +167,9 @@ def test_finetuning_starts_from_the_weights(folder, capsys):
 def test_signals_stop_or_snapshot(folder, number, left_over, said):
     """SIGINT: snapshot and stop. SIGHUP: snapshot and go on."""
     long_run = "display: 1 max_iter: 100000 snapshot: 0"
-    (folder / "solver.prototxt").write_text(re.sub(r"display: 1 .*max_iter: 12 snapshot: 6", long_run, SOLVER))
+    (folder / "solver.prototxt").write_text(
+        re.sub(r"display: 1 .*max_iter: 12 snapshot: 6", long_run, SOLVER)
+    )
     command = [sys.executable, "-m", "caffe_compat", "train", "--solver", "solver.prototxt"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
@@ -194,7 +218,9 @@ def test_refusals(folder, capsys, arguments, code, said, monkeypatch):
 
 def test_only_what_writes_a_snapshot_needs_a_place_for_it(folder, capsys):
     """A solver that is merely stepped is no reason to look for the folder; one that would snapshot at its end is."""
-    (folder / "solver.prototxt").write_text(SOLVER.replace("snapshot: 6", "snapshot: 0").replace("out/run", "gone/run"))
+    (folder / "solver.prototxt").write_text(
+        SOLVER.replace("snapshot: 6", "snapshot: 0").replace("out/run", "gone/run")
+    )
     solver = caffe_compat.get_solver("solver.prototxt")
     solver.step(1)
     assert train() == 1
