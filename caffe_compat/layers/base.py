@@ -7,6 +7,7 @@ autograd's. A layer's phase is fixed at birth; `self.training` is never read.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
@@ -340,10 +341,15 @@ def layer(*types: str) -> Callable[[_L], _L]:
 
 def registry() -> dict[str, type[Layer]]:
     """All layer types by name; imports every module of this folder the first time."""
+    _import_layers()
+    return _REGISTRY
+
+
+@functools.cache
+def _import_layers() -> None:
     package = importlib.import_module("caffe_compat.layers")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"caffe_compat.layers.{module.name}")
-    return _REGISTRY
 
 
 def create_layer(param: Any, phase: int, context: Context | None = None, log: Any = NULL) -> Layer:
