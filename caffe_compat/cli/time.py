@@ -10,7 +10,9 @@ HELP = "time a model layer by layer"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_model_options(parser)
-    parser.add_argument("--iterations", type=int, default=50, metavar="N", help="passes to average (default: 50)")
+    parser.add_argument(
+        "--iterations", type=int, default=50, metavar="N", help="passes to average (default: 50)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

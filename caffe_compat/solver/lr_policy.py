@@ -152,7 +152,9 @@ class Schedule:
         if self.param.momentum_policy != "opt":
             return self._momentum(iters)
         best = f32((1 - 0.5 * np.sqrt(lr, dtype=f64)) ** 2)
-        return np.asarray(np.minimum(best, f32(self.param.max_momentum)) if self.param.HasField("max_momentum") else best)
+        return np.asarray(
+            np.minimum(best, f32(self.param.max_momentum)) if self.param.HasField("max_momentum") else best
+        )
 
     def _weight_decay(self, iters: np.ndarray) -> np.ndarray:
         param = self.param
@@ -320,7 +322,9 @@ def _warm_up(param: Any, iters: np.ndarray) -> np.ndarray:
     iter = iters[iters < max(param.warmup_iter, param.rampup_interval)]
     if param.warmup_iter > 0:
         left = param.warmup_iter - iter
-        return np.asarray((f32(iter) * base + f32(left) * f32(param.warmup_start_lr)) / f32(param.warmup_iter))
+        return np.asarray(
+            (f32(iter) * base + f32(left) * f32(param.warmup_start_lr)) / f32(param.warmup_iter)
+        )
     low, share = f32(param.rampup_lr), f32(iter) / f32(param.rampup_interval)
     return np.asarray(low + (base - low) * share * share)
 

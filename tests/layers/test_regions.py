@@ -226,10 +226,7 @@ CANDIDATES = np.array(
     float,
 )
 TOPS = " ".join(f'top: "t{i}"' for i in range(7))
-TARGET = (
-    f'type: "ProposalTarget" {TOPS} proposal_target_param {{ cls_num: 3 img_height: 70 %s }} '
-    + REG
-)
+TARGET = f'type: "ProposalTarget" {TOPS} proposal_target_param {{ cls_num: 3 img_height: 70 %s }} ' + REG
 
 
 def targets(fields, regions=CANDIDATES, truth=GT, reg=REG):

@@ -157,7 +157,10 @@ def test_compiler_reads_the_whole_subset():
         (HEAD + "message M { optional int32 a = 1 [lazy = true]; }", r"unknown option 'lazy' of M\.a"),
         (HEAD + "message M { oneof x { } }", "expected a field or an enum in M, found 'oneof'"),
         (HEAD + "message M { optional int32 a = 1; optional bool b = 1; }", "M.b = 1 is taken by a = 1"),
-        (HEAD + "message M { optional int32 a = 1; } extend M { optional bool a = 2; }", "M.a = 2 is taken by a = 1"),
+        (
+            HEAD + "message M { optional int32 a = 1; } extend M { optional bool a = 2; }",
+            "M.a = 2 is taken by a = 1",
+        ),
         (HEAD + "service S { }", "expected a message, an enum, extend or hint, found 'service'"),
         (HEAD + "message M", "expected '{', found 'the end'"),
     ],

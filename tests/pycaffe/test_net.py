@@ -155,7 +155,9 @@ def test_wrong_inputs_are_named(net):
 def test_module_is_a_module_of_named_parameters(net):
     module = net.module()
     assert isinstance(module, torch.nn.Module)
-    assert {"low.blobs.0", "low.blobs.1", "high.blobs.0", "high.blobs.1"} == {n for n, _ in module.named_parameters()}
+    assert {"low.blobs.0", "low.blobs.1", "high.blobs.0", "high.blobs.1"} == {
+        n for n, _ in module.named_parameters()
+    }
     _, outputs = module(torch.ones(2, 3))
     np.testing.assert_allclose(outputs["y"].detach().numpy(), formula(net, np.ones((2, 3)))[1], rtol=1e-5)
 
