@@ -28,8 +28,9 @@ _KEPT_BLOCK = 4 << 20  # bytes of pictures that are added at a time to those kep
 class Streamed:
     """Batches of a source's records, endless and in order, parsed by threads ahead of their use.
 
-    Small pictures that need no decoding are parsed when they are used: threads would make that slower. OpenCV and large copies release the interpreter lock, so threads are enough and nothing is pickled. At most
-    `depth` batches, or as many as keep every core busy, are in memory at a time.
+    Small pictures that need no decoding are parsed when they are used: threads would make that slower. OpenCV and
+    large copies release the interpreter lock, so threads are enough and nothing is pickled. At most `depth` batches,
+    or as many as keep every core busy, are in memory at a time.
 
     Args:
         first: a picture (C, H, W) whose shape and type all are expected to have.

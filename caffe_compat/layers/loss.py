@@ -82,12 +82,8 @@ def rows(bottom: Tensor) -> Tensor:
     return bottom.reshape(bottom.shape[0], math.prod(bottom.shape[1:]))
 
 
-@layer("EuclideanLoss")
-class EuclideanLoss(Loss):
-    """top = sum (bottom0 - bottom1)^2 / (2 N), N the first dimension; both bottoms get a gradient.
-
-    Caffe: src/caffe/layers/euclidean_loss_layer.cpp
-    """
+class DifferenceLoss(Loss):
+    """A loss of the difference of two bottoms, which have as many values an item and both get a gradient."""
 
     def allow_force_backward(self, index: int) -> bool:
         return True
@@ -101,6 +97,14 @@ class EuclideanLoss(Loss):
                 "make them the same"
             )
         return top
+
+
+@layer("EuclideanLoss")
+class EuclideanLoss(DifferenceLoss):
+    """top = sum (bottom0 - bottom1)^2 / (2 N), N the first dimension; both bottoms get a gradient.
+
+    Caffe: src/caffe/layers/euclidean_loss_layer.cpp
+    """
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         difference = prediction - target.reshape(prediction.shape)

@@ -128,15 +128,10 @@ def in_place(module: Lowered) -> None:
 
 PASSES: dict[str, Callable[[Lowered], None]] = {
     "normalisation": normalisation,
-    "in_place": in_place,
-}
-
-
-FORWARD_PASSES = {
-    "normalisation": normalisation,
     "packed_convolution": packed_convolution,
     "in_place": in_place,
 }
+_WITHOUT_GRADIENTS = frozenset({"packed_convolution"})
 
 
 def fuse(module: Lowered, off: Collection[str] = (), gradients: bool = True) -> Lowered:
@@ -144,8 +139,8 @@ def fuse(module: Lowered, off: Collection[str] = (), gradients: bool = True) -> 
 
     Without `gradients` the graph may only run under torch.no_grad.
     """
-    for name, apply in (PASSES if gradients else FORWARD_PASSES).items():
-        if name not in off:
+    for name, apply in PASSES.items():
+        if name not in off and not (gradients and name in _WITHOUT_GRADIENTS):
             apply(module)
     module.graph.lint()
     module.recompile()

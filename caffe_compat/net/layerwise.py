@@ -42,7 +42,7 @@ class Layerwise:
         self._tape: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._shaped_for: dict[int, list[tuple[int, ...]]] = {}
         self._graph: Lowered | None = None
-        self._graph_shapes: list[tuple[int, ...]] = []
+        self._graph_shapes: dict[str, tuple[int, ...]] = {}
         self.before_forward: list[Hook] = []
         self.after_forward: list[Hook] = []
         self.before_backward: list[Hook] = []
@@ -143,27 +143,25 @@ class Layerwise:
 
     def _forward_graph(self) -> Tensor:
         net = self.net
-        batch = [top for i, layer in enumerate(net.layers) if layer.is_data for top in self._load(i)]
-        shapes = [tuple(top.shape) for top in batch]
+        batch = {
+            name: top
+            for i, layer in enumerate(net.layers)
+            if layer.is_data
+            for name, top in zip(net.top_names[i], self._load(i), strict=True)
+        }
+        shapes = {name: tuple(top.shape) for name, top in batch.items()}
         if shapes != self._graph_shapes or self._shaped_for:
-            names = [name for i, layer in enumerate(net.layers) if layer.is_data for name in net.top_names[i]]
-            net.blob_shapes.update(zip(names, shapes, strict=True))
+            net.blob_shapes.update(shapes)
             net.reshape()
             self._graph_shapes = shapes
             self._shaped_for.clear()
         self._tape.clear()
         if self._graph is None:
             self._graph = fuse(lower(net, net.blob_names), gradients=False)
-        made = {
-            name
-            for layer, tops in zip(net.layers, net.top_names, strict=True)
-            if not layer.is_data
-            for name in tops
-        }
-        for name in made - self._pinned:
-            self._data.pop(name, None)  # its memory serves for the new values
+        for name in self._data.keys() - batch.keys() - self._pinned:
+            del self._data[name]  # its memory serves for the new values
         with torch.no_grad():
-            loss, values = self._graph(*net.laid_out(batch))
+            loss, values = self._graph(*net.laid_out(list(batch.values())))
         self.store(values)
         return loss  # type: ignore[no-any-return]
 
