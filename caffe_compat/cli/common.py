@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from caffe_compat.errors import UsageError
@@ -86,15 +86,26 @@ def add_model_options(parser: ArgumentParser) -> None:
     add_model(parser)
     add_gpu(parser)
     add_state(parser)
+    add_building(parser)
+    add_set(parser)
+
+
+def add_building(parser: ArgumentParser) -> None:
+    """What every command that builds a net takes: `--root`, and what its files may bring; see `allow_code`."""
     add_root(parser)
     add_python_layers(parser)
     add_extensions(parser)
     add_ignore_unknown(parser)
-    add_set(parser)
+
+
+def allow_code(args: Namespace) -> None:
+    """Let Python layers run if `--allow-python-layers` says so, and run the modules of `--import`; before a net is built."""
+    set_python_layers(args.allow_python_layers)
+    import_modules(args.imports)
 
 
 def add_extensions(parser: ArgumentParser) -> None:
-    """`--import`, for commands that build a net; give `args.imports` to `import_modules` first of all."""
+    """`--import`, for commands that build a net; `allow_code` runs the modules."""
     parser.add_argument(
         "--import",
         dest="imports",
@@ -166,10 +177,7 @@ def add_look_options(parser: ArgumentParser, required: bool = True) -> None:
         help="the shape of a blob that data makes, such as data=1,3,224,224; may be repeated",
     )
     add_state(parser)
-    add_root(parser)
-    add_python_layers(parser)
-    add_extensions(parser)
-    add_ignore_unknown(parser)
+    add_building(parser)
 
 
 def shapes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,15 +198,20 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
+def _pairs(words: Sequence[str], option: str, form: str, example: str) -> Iterator[tuple[str, str]]:
+    """The two sides of each NAME=VALUE; UsageError for what is none."""
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"{option} '{word}' is not {form}; write, say, {example}")
+        yield name, value
+
+
 def _changes(args: argparse.Namespace) -> Changes:
     from caffe_compat.experiments.prepare import Changes
 
-    setting = {}
-    for text in args.set:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set '{text}' is not FIELD=VALUE; write, say, test_iter=80")
-        setting[name.strip()] = value.strip()
+    given = _pairs(args.set, "--set", "FIELD=VALUE", "test_iter=80")
+    setting = {name.strip(): value.strip() for name, value in given}
     return Changes(args.scale, args.replicas, setting)
 
 
@@ -322,12 +327,7 @@ def _report(args: argparse.Namespace) -> int:
 def _figure(args: argparse.Namespace) -> int:
     from caffe_compat.experiments import figures
 
-    logs = {}
-    for text in args.logs:
-        id, equals, path = text.partition("=")
-        if not equals:
-            raise UsageError(f"--logs '{text}' is not ID=FILE; write, say, fig1a-clr=train.log")
-        logs[id] = Path(path)
+    logs = {id: Path(path) for id, path in _pairs(args.logs, "--logs", "ID=FILE", "fig1a-clr=train.log")}
     published = Path(args.published) if args.published else None
     for line in figures.draw(args.figure, args.out, Path(args.runs), published, logs):
         print(line, file=sys.stderr)

@@ -65,10 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", type=int, default=1000, metavar="N", help="how many of these (default: 1000)")
     common.add_state(parser)
-    common.add_root(parser)
-    common.add_python_layers(parser)
-    common.add_extensions(parser)
-    common.add_ignore_unknown(parser)
+    common.add_building(parser)
     common.add_set(parser)
 
 
@@ -87,8 +84,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"-n {args.n} is below 1")
     if args.mean_file and args.mean_value:
         raise UsageError("--mean-file and --mean-value are both given; keep one")
-    common.set_python_layers(args.allow_python_layers)
-    common.import_modules(args.imports)
+    common.allow_code(args)
     log = Log(progress=False, level=WARNING)
     args.net = args.model or args.solver
     args.phase = args.phase or "TEST"

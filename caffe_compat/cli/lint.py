@@ -34,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.net is None:
         raise UsageError("give a net or a solver to look at; --list prints the rules")
-    common.set_python_layers(args.allow_python_layers)
-    common.import_modules(args.imports)
+    common.allow_code(args)
     subject = lint.read_subject(
         common.locate(args.root, args.net),
         root=args.root,

@@ -47,10 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replicas", type=int, metavar="N", help="as of caffe-compat train")
     common.add_gpu(parser)
     common.add_net(parser)
-    common.add_root(parser)
-    common.add_python_layers(parser)
-    common.add_extensions(parser)
-    common.add_ignore_unknown(parser)
+    common.add_building(parser)
     common.add_set(parser)
 
 

@@ -15,8 +15,7 @@ from caffe_compat.proto import TRAIN, Phase, text
 
 def build_net(args: argparse.Namespace, command: str, phase: int, log: Any) -> Net:
     """The net that `common.add_model_options` describe, in `--phase` or else `phase`, on the device they choose."""
-    common.set_python_layers(args.allow_python_layers)
-    common.import_modules(args.imports)
+    common.allow_code(args)
     common.keep_freed_memory()
     device = choose_device(args.gpu, None, log, command)
     param = text.read_net(common.locate(args.root, args.model), log, args.ignore_unknown)
@@ -30,8 +29,7 @@ def build_net(args: argparse.Namespace, command: str, phase: int, log: Any) -> N
 
 def outline_net(args: argparse.Namespace, log: Any) -> Outline:
     """The shapes of the net that `common.add_look_options` describe, in `--phase` or else TRAIN."""
-    common.set_python_layers(args.allow_python_layers)
-    common.import_modules(args.imports)
+    common.allow_code(args)
     param = find_net(args, log)
     return Outline(
         param,

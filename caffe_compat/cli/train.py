@@ -54,10 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     common.add_state(parser)
     common.add_net(parser)
-    common.add_root(parser)
-    common.add_python_layers(parser)
-    common.add_extensions(parser)
-    common.add_ignore_unknown(parser)
+    common.add_building(parser)
     common.add_set(parser)
 
 
@@ -98,8 +95,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     from caffe_compat.proto import text
     from caffe_compat.solver.solver import Solver
 
-    common.set_python_layers(args.allow_python_layers)
-    common.import_modules(args.imports)
+    common.allow_code(args)
     common.keep_freed_memory()
     log = Log() if group is None or group.rank == 0 else NULL
     param = text.read_solver(common.locate(args.root, args.solver), log, args.ignore_unknown, args.root)
