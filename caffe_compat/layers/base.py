@@ -271,6 +271,13 @@ class Layer(nn.Module):
             )
         return axis % len(shape)
 
+    def check_pictures(self, shape: Sequence[int]) -> None:
+        """Fail for a bottom that has not the four axes of pictures."""
+        if len(shape) != 4:
+            self.fail(
+                f"bottom shape {tuple(shape)} has {len(shape)} axes, 4 are needed: num, channels, height, width"
+            )
+
     def add_blob(self, shape: Sequence[int], filler: Any = None, learned: bool = True) -> nn.Parameter:
         """Append a blob of `shape`, filled by `filler` (a FillerParameter; None leaves zeros).
 

@@ -27,10 +27,7 @@ class ConvolutionDepthwise(Convolution):
 
     def setup(self, *bottom):
         p, (shape,) = self.param.convolution_param, bottom
-        if len(shape) != 4:
-            self.fail(
-                f"bottom shape {tuple(shape)} has {len(shape)} axes, 4 are needed: num, channels, height, width"
-            )
+        self.check_pictures(shape)
         self.start, self.spatial = 1, 2
         self.window = read_window(self, self.spatial)
         self.channels = self.outputs = self.group = shape[1]

@@ -37,10 +37,7 @@ class Interp(Layer):
             self.fail("no size is given; set zoom_factor, shrink_factor, or both height and width")
 
     def reshape(self, bottom):
-        if len(bottom) != 4:
-            self.fail(
-                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
-            )
+        self.check_pictures(bottom)
         kept = tuple(size + self.begin + self.end for size in bottom[2:])
         if min(kept) < 1:
             self.fail(

@@ -26,10 +26,7 @@ class LRN(Elementwise):
         self.register_buffer("neighbours", torch.empty(0, 0), persistent=False)
 
     def reshape(self, bottom):
-        if len(bottom) != 4:
-            self.fail(
-                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
-            )
+        self.check_pictures(bottom)
         if not self.within and len(self.neighbours) != bottom[1]:
             channel = torch.arange(bottom[1], device=self.neighbours.device)
             near = (channel - channel.unsqueeze(1)).abs() <= self.size // 2

@@ -35,7 +35,7 @@ class Pooling(Layer):
     def setup(self, bottom):
         p = self.param.pooling_param
         self.method, self.is_global, self.has_mask = p.pool, p.global_pooling, len(self.param.top) > 1
-        self._check_axes(bottom)
+        self.check_pictures(bottom)
         if self.is_global:
             if p.HasField("kernel_size") or p.HasField("kernel_h") or p.HasField("kernel_w"):
                 self.fail(
@@ -76,14 +76,8 @@ class Pooling(Layer):
                 self.fail(f"round_mode and ceil_mode: {given} contradict each other; keep round_mode")
             self.ceil = p.ceil_mode
 
-    def _check_axes(self, bottom):
-        if len(bottom) != 4:
-            self.fail(
-                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
-            )
-
     def reshape(self, bottom):
-        self._check_axes(bottom)
+        self.check_pictures(bottom)
         if self.is_global:
             self.kernel = bottom[2:]
         steps = [

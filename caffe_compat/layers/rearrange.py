@@ -63,10 +63,7 @@ class Reorg(Layer):
             self.fail(f"reorg_param.stride is {self.stride}, it must be set and above 0")
 
     def reshape(self, bottom):
-        if len(bottom) != 4:
-            self.fail(
-                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
-            )
+        self.check_pictures(bottom)
         num, channels, height, width = bottom
         s = self.stride
         if channels % s**2:
@@ -120,10 +117,7 @@ class Flip(Layer):
         self.axes = [axis for axis, flip in ((2, p.flip_height), (3, p.flip_width)) if flip]
 
     def reshape(self, bottom):
-        if len(bottom) != 4:
-            self.fail(
-                f"bottom shape {tuple(bottom)} has {len(bottom)} axes, 4 are needed: num, channels, height, width"
-            )
+        self.check_pictures(bottom)
         return [bottom]
 
     def per_record(self):
