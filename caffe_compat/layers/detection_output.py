@@ -1,8 +1,9 @@
-"""DetectionOutput: SSD's detections, out of offsets from priors and confidences."""
+"""DetectionOutput, DetectionOutputExtended: SSD's detections, out of offsets from priors and confidences."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ class DetectionOutput(Layer):
     which are opened at the first forward. `visualize`, which draws on a screen, is refused.
     """
 
-    num_bottom = (3, 4)
+    num_bottom: int | tuple[int, int | None] | None = (3, 4)
     num_top = 1
     dynamic = True
     fork_fields = ("detection_output_param",)
+    columns = 7
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.detection_output_param
@@ -71,7 +73,11 @@ class DetectionOutput(Layer):
                 f"{confidences[0]}; make them the same"
             )
         check_predictions(self, bottom, priors[2] // 4, self.locations, self.classes)
-        return [(1, 1, 1, 7)]
+        return [(1, 1, 1, self.columns)]
+
+    def cell(self, prior: Tensor) -> Tensor:
+        """What a row says of the priors of these numbers beside: (D, columns - 7)."""
+        return prior.new_zeros((len(prior), 0))
 
     def forward(self, *bottom: Tensor) -> Tensor:
         offsets, confidences, priors = (b.detach() for b in bottom[:3])
@@ -106,17 +112,55 @@ class DetectionOutput(Layer):
         )
         record, label, place = kept.view(order.shape).nonzero(as_tuple=True)
         score, box = scores[record, label, place], boxes[record, label, place]
+        which = order[record, label, place]
         if self.keep_top_k > -1:
             top = rank(score, record) < self.keep_top_k
-            record, label, score, box = record[top], label[top], score[top], box[top]
+            record, label, score, box, which = record[top], label[top], score[top], box[top], which[top]
         label = label.new_tensor(self.foreground)[label]
-        rows = torch.cat((torch.stack((record.to(score), label.to(score), score), 1), box), 1)
+        head = torch.stack((record.to(score), label.to(score), score), 1)
+        rows = torch.cat((head, box, self.cell(which).to(score)), 1)
         if self.results is not None:
             self.results.add(rows, records)
         if not len(rows):
-            rows = torch.full((records, 7), -1.0, dtype=score.dtype, device=score.device)
+            rows = torch.full((records, self.columns), -1.0, dtype=score.dtype, device=score.device)
             rows[:, 0] = torch.arange(records, device=score.device)
         return rows[None, None]
+
+
+@layer("DetectionOutputExtended")
+class DetectionOutputExtended(DetectionOutput):
+    """top = (1, 1, D, 10): as DetectionOutput's, then the anchor, column and row that found the box
+
+    Fork: openvinotoolkit/training_toolbox_caffe, src/caffe/layers/detection_output_extended_layer.cpp
+    Bottom 0 is (N, H, W, A 4), the offsets of the A anchors of each position; the background is class 0 of two.
+    """
+
+    num_bottom = 3
+    columns = 10
+
+    def setup(self, *bottom: Shape) -> None:
+        super().setup(*bottom)
+        if self.classes != 2:
+            self.fail(
+                f"detection_output_param.num_classes is {self.classes} and must be 2: background and object"
+            )
+        if self.results is not None:
+            self.fail("writes no files; remove detection_output_param.save_output_param")
+        self.foreground = [1]
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        if len(bottom[0]) != 4 or bottom[0][3] % (4 * self.locations):
+            self.fail(
+                f"bottom 0 of shape {bottom[0]} must be N x H x W x {4 * self.locations} A: the offsets of A anchors at "
+                "each position; remove the Flatten below"
+            )
+        self.grid = bottom[0][2], bottom[0][3] // (4 * self.locations)
+        return super().reshape(*((shape[0], math.prod(shape[1:])) for shape in bottom[:2]), bottom[2])
+
+    def cell(self, prior: Tensor) -> Tensor:
+        columns, anchors = self.grid
+        position = prior // anchors
+        return torch.stack((prior % anchors, position % columns, position // columns), 1)
 
 
 def check_predictions(

@@ -1,4 +1,4 @@
-"""PriorBox: the boxes that SSD's detectors start from."""
+"""PriorBox, PriorBoxClustered: the boxes that SSD's detectors start from."""
 
 from __future__ import annotations
 
@@ -36,15 +36,6 @@ class PriorBox(Layer):
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.prior_box_param
-        if not p.min_size or min(p.min_size) <= 0:
-            self.fail(f"prior_box_param.min_size is {list(p.min_size)}; give at least one, each above 0")
-        if p.max_size and len(p.max_size) != len(p.min_size):
-            self.fail(
-                f"prior_box_param has {len(p.max_size)} max_size for {len(p.min_size)} min_size; give one each, or none"
-            )
-        for least, most in zip(p.min_size, p.max_size, strict=False):
-            if most <= least:
-                self.fail(f"prior_box_param.max_size {most:g} must be above its min_size {least:g}")
         self.variance = list(p.variance) or [float(np.float32(0.1))]
         if len(self.variance) not in (1, 4) or min(self.variance) <= 0:
             self.fail(f"prior_box_param.variance is {self.variance}; give one or four, each above 0")
@@ -76,6 +67,15 @@ class PriorBox(Layer):
     def _sizes(self) -> np.ndarray:
         """Width and height in pixels of the boxes of a position (B, 2)."""
         p = self.param.prior_box_param
+        if not p.min_size or min(p.min_size) <= 0:
+            self.fail(f"prior_box_param.min_size is {list(p.min_size)}; give at least one, each above 0")
+        if p.max_size and len(p.max_size) != len(p.min_size):
+            self.fail(
+                f"prior_box_param has {len(p.max_size)} max_size for {len(p.min_size)} min_size; give one each, or none"
+            )
+        for least, most in zip(p.min_size, p.max_size, strict=False):
+            if most <= least:
+                self.fail(f"prior_box_param.max_size {most:g} must be above its min_size {least:g}")
         ratios = [np.float32(1)]
         for ratio in map(np.float32, p.aspect_ratio):
             if all(abs(ratio - known) >= 1e-6 for known in ratios):
@@ -118,3 +118,25 @@ class PriorBox(Layer):
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Identity", [graph.constant(self.priors.cpu().numpy(), "float32")], tops)
+
+
+@layer("PriorBoxClustered")
+class PriorBoxClustered(PriorBox):
+    """top = boxes of set sizes around the centre of each position of bottom0, then their variances: (1, 2, H W B 4)
+
+    Fork: openvinotoolkit/training_toolbox_caffe, src/caffe/layers/prior_box_clustered_layer.cpp
+    As PriorBox, but the B boxes of a position are width[i] x height[i] pixels.
+    """
+
+    fork_fields = ("prior_box_param", "prior_box_param.width", "prior_box_param.height")
+
+    def _sizes(self) -> np.ndarray:
+        p = self.param.prior_box_param
+        if not p.width or len(p.width) != len(p.height):
+            self.fail(
+                f"prior_box_param has {len(p.width)} width and {len(p.height)} height; give one of each a box"
+            )
+        sizes = np.array([list(p.width), list(p.height)], np.float32).T
+        if sizes.min() <= 0:
+            self.fail(f"prior_box_param has a width or height of {sizes.min():g}; each must be above 0")
+        return sizes

@@ -1,4 +1,4 @@
-"""DetectionOutput, and the boxes' arithmetic under it."""
+"""DetectionOutput, DetectionOutputExtended, and the boxes' arithmetic under it."""
 
 import json
 import math
@@ -152,7 +152,46 @@ ERRORS = [
     ),
 ]
 
+EXTENDED = 'type: "DetectionOutputExtended" detection_output_param { num_classes: 2 %s }'
+GRID = [(2, 2, 3, 20), (2, 60), (1, 2, 120)]  # 2 rows, 3 columns, 5 anchors
+
+ERRORS += [
+    Error(EXTENDED.replace("2", "3") % "", GRID, "num_classes is 3 and must be 2: background and object"),
+    Error(
+        EXTENDED % "share_location: false",
+        GRID,
+        r"\(2, 2, 3, 20\) must be N x H x W x 8 A: the offsets of A anchors",
+    ),
+    Error(EXTENDED % "", [(2, 120), *GRID[1:]], r"bottom 0 of shape \(2, 120\) must be N x H x W x 4 A"),
+    Error(
+        EXTENDED % 'save_output_param { output_directory: "a" label_map_file: "b" name_size_file: "c" }',
+        GRID,
+        "writes no files; remove detection_output_param.save_output_param",
+    ),
+]
+
 test_error = errors(ERRORS)
+
+
+def test_extended_rows_name_the_anchor_and_the_position():
+    plain = text("background_label_id: 0 keep_top_k: 9").replace(str(CLASSES), "2", 1)
+    centre, size = draws((30, 2), 3) / 8 + 0.5, np.abs(draws((30, 2), 4)) / 4 + 0.1
+    priors = np.stack((np.concatenate((centre - size / 2, centre + size / 2), 1), np.full((30, 4), 0.1)))
+    bottoms = [draws(GRID[0], 6), draws(GRID[1], 7), priors.reshape(1, 2, 120)]
+    rows = output(make(EXTENDED % "background_label_id: -1 keep_top_k: 9", *GRID), *bottoms)[0, 0]
+    flat = [bottoms[0].reshape(2, 120), *bottoms[1:]]
+    wanted = output(make(plain, *(b.shape for b in flat)), *flat)[0, 0]
+    np.testing.assert_array_equal(rows[:, :7], wanted)
+    for record, _, score, *_, anchor, x, y in rows:
+        prior = int((y * 3 + x) * 5 + anchor)
+        assert bottoms[1].reshape(2, 30, 2)[int(record), prior, 1] == score
+    assert len(rows) == 18 and rows[:, 7:].max(0).tolist() == [4, 2, 1]
+    assert make(EXTENDED % "", *GRID).reshape(*GRID) == [(1, 1, 1, 10)]
+
+
+def test_extended_without_detections():
+    layer = make(EXTENDED % "confidence_threshold: 9", *GRID)
+    assert output(layer, *map(np.ones, GRID)).tolist() == [[[[0, *[-1] * 9], [1, *[-1] * 9]]]]
 
 
 @pytest.fixture

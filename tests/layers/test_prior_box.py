@@ -1,4 +1,4 @@
-"""PriorBox."""
+"""PriorBox, PriorBoxClustered."""
 
 import math
 
@@ -42,7 +42,30 @@ def priors(ratios, mins, maxs=(), picture=None, step=None, offset=0.5, clip=Fals
     return formula
 
 
+def clustered(sizes, step=None):
+    """One box at a time, of set sizes."""
+
+    def formula(features, data):
+        (rows, columns), (height, width) = features.shape[2:], data.shape[2:]
+        dy, dx = step or (height / rows, width / columns)
+        boxes = [
+            ((j + 0.5) * dx + sx * w / 2, (i + 0.5) * dy + sy * h / 2)
+            for i in range(rows)
+            for j in range(columns)
+            for w, h in sizes
+            for sx, sy in ((-1, -1), (1, 1))
+        ]
+        boxes = (np.array(boxes) / (width, height)).ravel()
+        return np.stack((boxes, np.resize(np.array([0.1, 0.1, 0.2, 0.2], F32), boxes.shape)))[None]
+
+    return formula
+
+
 PRIOR = 'type: "PriorBox" prior_box_param'
+CLUSTERED = (
+    'type: "PriorBoxClustered" prior_box_param { width: 30 width: 41.5 height: 67 height: 90.25 variance: 0.1 '
+    "variance: 0.1 variance: 0.2 variance: 0.2"
+)
 SHAPES = [(2, 5, 3, 4), (2, 1, 60, 90)]
 
 CASES = [
@@ -77,6 +100,14 @@ CASES = [
         priors([], [20], picture=(50, 70), step=(11, 13), offset=0.25),
         gradient=(),
     ),
+    Case("clusters", f"{CLUSTERED} }}", SHAPES, clustered([(30, 67), (41.5, 90.25)]), gradient=()),
+    Case(
+        "clusters-with-a-step",
+        f"{CLUSTERED} step: 16 }}",
+        SHAPES,
+        clustered([(30, 67), (41.5, 90.25)], (16, 16)),
+        gradient=(),
+    ),
 ]
 
 ERRORS = [
@@ -92,6 +123,8 @@ ERRORS = [
     Error(f"{PRIOR} {{ min_size: 20 img_size: 9 img_h: 3 }}", SHAPES, "has both img_size and img_h or img_w"),
     Error(f"{PRIOR} {{ min_size: 20 step_h: 9 }}", SHAPES, "step_h x step_w is 9 x 0; both must be above 0"),
     Error(f"{PRIOR} {{ min_size: 20 }}", SHAPES[:1], "has one bottom and no img_size"),
+    Error(f"{CLUSTERED} width: 3 }}", SHAPES, "has 3 width and 2 height; give one of each a box"),
+    Error(f"{CLUSTERED} width: 0 height: 3 }}", SHAPES, "a width or height of 0; each must be above 0"),
 ]
 
 test_case = cases(CASES)
