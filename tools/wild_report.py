@@ -20,13 +20,14 @@ import os
 import re
 import signal
 import sys
-import types
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # this file is a script; tools is not installed
+
+from tools import wild_layers
 
 SUFFIXES = (".prototxt", ".pt")
 _SKIP = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
@@ -83,8 +84,8 @@ def _alarm(*_: Any) -> None:
     raise _TooLong
 
 
-def judge(path: str, limit: int = 60) -> Result:
-    """Parse a file and build or schedule it, in at most `limit` seconds."""
+def judge(path: str, limit: int = 60, repository: str = "") -> Result:
+    """Parse a file of this repository and build or schedule it, in at most `limit` seconds."""
     from caffe_compat.errors import CaffeError
 
     text = Path(path).read_bytes().decode(errors="surrogateescape")
@@ -100,7 +101,7 @@ def judge(path: str, limit: int = 60) -> Result:
         if kind == "solver":
             _schedule(param)
         else:
-            _build(param)
+            _build(param, repository)
     except CaffeError as error:
         message = str(error)
         cause = _cause(message)
@@ -129,34 +130,44 @@ def _schedule(param: Any) -> None:
     schedule.table(min(max(param.max_iter, 1), 1000))
 
 
-def phases(param: Any) -> list[int]:
+def states(param: Any) -> list[tuple[int, tuple[str, ...]]]:
     """The phases that a net has: those with data, if rules say so; both, if some rule names one; else one.
 
-    The last is training for a net with a loss and testing for others.
+    The last is training for a net with a loss and testing for others. With each phase the stages that its data
+    need: none, if some of its data layers need none.
     """
     from caffe_compat.proto import TEST, TRAIN
 
-    def named(layers: Iterable[Any]) -> set[int]:
-        layers = list(layers)
-        rules = [(rule, rule.phase) for layer in layers for rule in layer.include]
-        rules += [(rule, 1 - rule.phase) for layer in layers for rule in layer.exclude]
-        return {phase for rule, phase in rules if rule.HasField("phase")}
+    def named(layers: Iterable[Any]) -> dict[int, dict[tuple[str, ...], None]]:
+        found: dict[int, dict[tuple[str, ...], None]] = {}
+        for layer in layers:
+            rules = [(rule, rule.phase) for rule in layer.include]
+            rules += [(rule, 1 - rule.phase) for rule in layer.exclude]
+            for rule, phase in rules:
+                if rule.HasField("phase"):
+                    found.setdefault(phase, {})[tuple(rule.stage)] = None
+        return found
 
     if with_data := named(layer for layer in param.layer if not layer.bottom):
-        return sorted(with_data)
+        return [
+            (phase, stages)
+            for phase in sorted(with_data)
+            for stages in ([()] if () in with_data[phase] else with_data[phase])
+        ]
     if named(param.layer):
-        return [TRAIN, TEST]
-    return [TRAIN if any("Loss" in layer.type for layer in param.layer) else TEST]
+        return [(TRAIN, ()), (TEST, ())]
+    return [(TRAIN if any("Loss" in layer.type for layer in param.layer) else TEST, ())]
 
 
-def _build(param: Any) -> None:
+def _build(param: Any, repository: str) -> None:
     """Build the net in each of its phases. Raises CaffeError."""
-    from caffe_compat.errors import DataError
+    from caffe_compat.errors import DataError, LayerError
     from caffe_compat.inspect.outline import Outline
 
-    _provide_python_layers()
-    for phase in phases(param):
+    wild_layers.provide(repository)
+    for phase, stages in states(param):
         param.state.phase = phase
+        param.state.stage[:] = stages
         inputs: dict[str, tuple[int, ...]] = {}
         while True:
             try:
@@ -166,88 +177,12 @@ def _build(param: Any) -> None:
                 match = re.search(r"give the shape: --input ([^=]+)=", str(error))
                 if match is None or match[1] in inputs:
                     raise
-                inputs[match[1]] = (1, 3, *PICTURE)
-
-
-def _provide_python_layers() -> None:
-    """Modules with the shapes of the Python layers that come with py-faster-rcnn and fcn.berkeleyvision.org.
-
-    They stand for code that is no prototxt and so not in the collection; other Python layers fail to import.
-    """
-    from caffe_compat.layers.python import PythonLayer
-
-    for module, classes in PYTHON_LAYERS.items():
-        parent, _, name = module.rpartition(".")
-        made = types.ModuleType(module)
-        for cls in classes:
-            setattr(made, cls.__name__, type(cls.__name__, (cls, PythonLayer), {}))
-        sys.modules.setdefault(module, made)
-        if parent:
-            package = sys.modules.setdefault(parent, types.ModuleType(parent))
-            package.__path__ = []  # type: ignore[attr-defined]
-            setattr(package, name, made)
-
-
-class _Shapes:
-    """A Python layer that has shapes only."""
-
-    param_str = ""
-
-    def setup(self, bottom: Any, top: Any) -> None:
-        pass
-
-    def reshape(self, bottom: Any, top: Any) -> None:
-        for blob, shape in zip(top, self.shapes(bottom, len(top)), strict=False):
-            blob.reshape(*shape)
-
-    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
-        return []
-
-    def classes(self) -> int:
-        match = re.search(r"num_classes\D*(\d+)", self.param_str)
-        return int(match[1]) if match else 21
-
-
-class RoIDataLayer(_Shapes):
-    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
-        if tops <= 3:
-            return [(1, 3, 600, 1000), (1, 3), (1, 5)]
-        return [(2, 3, 600, 1000), (128, 5), (128,), *[(128, 4 * self.classes())] * 3]
-
-
-class ProposalLayer(_Shapes):
-    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
-        return [(1, 5), (1, 1)]
-
-
-class AnchorTargetLayer(_Shapes):
-    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
-        _, scores, height, width = bottom[0].shape
-        boxes = (1, 2 * scores, height, width)
-        return [(1, 1, scores // 2 * height, width), boxes, boxes, boxes]
-
-
-class ProposalTargetLayer(_Shapes):
-    def shapes(self, bottom: Any, tops: int) -> list[tuple[int, ...]]:
-        return [(1, 5), (1, 1), *[(1, 4 * self.classes())] * 3]
-
-
-def _segmentation(name: str) -> type:
-    shapes = [(1, 3, 500, 500), (1, 1, 500, 500)]
-    return type(name, (_Shapes,), {"shapes": lambda self, bottom, tops: shapes})
-
-
-PICTURE = (224, 224)
-PYTHON_LAYERS: dict[str, list[type]] = {
-    "roi_data_layer.layer": [RoIDataLayer],
-    "rpn.proposal_layer": [ProposalLayer],
-    "rpn.anchor_target_layer": [AnchorTargetLayer],
-    "rpn.proposal_target_layer": [ProposalTargetLayer],
-    "voc_layers": [_segmentation("VOCSegDataLayer"), _segmentation("SBDDSegDataLayer")],
-    "siftflow_layers": [_segmentation("SIFTFlowSegDataLayer")],
-    "nyud_layers": [_segmentation("NYUDSegDataLayer")],
-    "pascalcontext_layers": [_segmentation("PASCALContextSegDataLayer")],
-}
+                inputs[match[1]] = wild_layers.input_shape(param, match[1])
+            except LayerError as error:
+                fitting = wild_layers.fit(param, str(error), inputs)
+                if fitting is None:
+                    raise
+                inputs.update(fitting)
 
 
 class _Listener:
@@ -351,9 +286,12 @@ def needed(results: list[Result], folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _judge_all(paths: Iterable[Path], jobs: int, limit: int) -> list[Result]:
+def _judge_all(folder: Path, jobs: int, limit: int) -> list[Result]:
     with multiprocessing.Pool(jobs, maxtasksperchild=200) as pool:
-        work = [pool.apply_async(judge, (str(path), limit)) for path in paths]
+        paths = distinct_files(folder)
+        work = [
+            pool.apply_async(judge, (str(path), limit, path.relative_to(folder).parts[0])) for path in paths
+        ]
         return [item.get() for item in work]
 
 
@@ -369,7 +307,7 @@ def main() -> int:
     parser.add_argument("--details", type=Path, help="write a line a file here")
     parser.add_argument("--needed", type=Path, help="write what is unknown, by how many files have it, here")
     args = parser.parse_args()
-    results = _judge_all(distinct_files(args.folder), args.jobs, args.limit)
+    results = _judge_all(args.folder, args.jobs, args.limit)
     if args.details:
         with open(args.details, "w", encoding="utf-8", errors="surrogateescape") as file:
             for r in results:

@@ -144,6 +144,8 @@ class PictureLayer(DataLayer):
             )
         ]
         channels = 1 if given.get("force_gray") or given.get("is_color") is False else 3
+        if len(given.get("mean_value", ())) > 1:
+            channels = len(given["mean_value"])
         mean = os.path.join(self.context.root, given.get("mean_file", ""))
         if os.path.isfile(mean):
             channels, *size = read_binaryproto(mean).shape[-3:]

@@ -301,3 +301,13 @@ def test_hue_and_saturation():
     turned = parse("hue_prob: 1 hue_delta: 60", DistortionParameter)
     results = [annotated.distorted(red, turned, np.random.default_rng(i)) for i in range(6)]
     assert all(r.max() == 200 for r in results) and any((r[..., 1] > 0).all() for r in results)
+
+
+def test_the_means_tell_how_many_channels_there_are():
+    text = 'name: "d" type: "AnnotatedData" data_param { batch_size: 4 } transform_param { crop_size: 9 %s }'
+
+    def channels(means):
+        param = parse(text % "".join(f"mean_value: {mean} " for mean in range(means)), LayerParameter)
+        return create_layer(param, TEST, Context()).guess()[0][1]
+
+    assert [channels(means) for means in (0, 1, 2, 6)] == [3, 3, 2, 6]

@@ -51,7 +51,8 @@ def results(tool, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     found = [tool.judge(str(path)) for path in tool.distinct_files(tmp_path)]
-    for name in set(sys.modules) & {*tool.PYTHON_LAYERS, "rpn", "roi_data_layer"} - before:
+    made = {name for module in tool.wild_layers.modules() for name in tool.wild_layers.parents(module)}
+    for name in set(sys.modules) & made - before:
         del sys.modules[name]
     return {Path(r.path).relative_to(tmp_path).as_posix(): r for r in found}
 
@@ -88,6 +89,74 @@ def test_all_that_is_unknown_is_listed(results):
         "LayerParameter.frob",
     )
     assert results["two/type.prototxt"].unknown_types == ("Frobnicate",)
+
+
+H5 = 'layer { name: "d" type: "Data" top: "x" data_param { source: "%s" batch_size: 4 } %s }\n'
+HDF5 = 'layer { name: "d" type: "HDF5Data" top: "x" top: "l" hdf5_data_param { source: "gone" batch_size: 4 } }\n'
+CONV = 'layer { name: "c" type: "Convolution" bottom: "%s" top: "%s" convolution_param { %s } }\n'
+MAP = CONV % ("x", "y", "num_output: 5 kernel_size: 3")
+PYTHON = 'layer { name: "p" type: "Python" %s python_param { module: "%s" layer: "%s" param_str: "%s" } }\n'
+
+
+def built(tool, tmp_path, text, repository=""):
+    path = tmp_path / repository / "net.prototxt"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return tool.judge(str(path), repository=repository)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        H5 % ("camvid/train", "") + CONV % ("x", "y", "num_output: 5 kernel_h: 360 kernel_w: 480"),
+        H5 % ("mnist_train_lmdb", "") + CONV % ("x", "y", "num_output: 5 kernel_h: 28 kernel_w: 28"),
+        # labels of pixels, and targets like what they are compared with
+        HDF5 + MAP + LOSS % "",
+        HDF5 + MAP + (LOSS % "").replace("SoftmaxWith", "Euclidean"),
+        # labels in columns, and pictures in slices
+        HDF5 + DENSE + 'layer { name: "s" type: "Slice" bottom: "l" top: "m" top: "n" }'
+        'layer { name: "q" type: "EuclideanLoss" bottom: "m" bottom: "m" }',
+        HDF5 + 'layer { name: "s" type: "Slice" bottom: "x" top: "m" top: "n" slice_param { slice_point: 6 } }'
+        + CONV % ("m", "q", "num_output: 5 kernel_size: 7"),
+        # what is added to a picture
+        HDF5 + CONV % ("x", "y", "num_output: 1 kernel_size: 3 pad: 1")
+        + 'layer { name: "e" type: "Eltwise" bottom: "y" bottom: "x" top: "z" }',
+        # the data need a stage
+        (CROPPED + DENSE).replace('"Data"', '"Data" include { phase: TEST stage: "val" }'),
+    ],
+)  # fmt: skip
+def test_shapes_that_only_the_net_tells(tool, tmp_path, text):
+    assert built(tool, tmp_path, text).message == ""
+
+
+def test_what_is_no_data_is_not_fitted(tool, tmp_path):
+    text = CROPPED + DENSE + LOSS.replace('"l"', '"y"') % ""
+    assert built(tool, tmp_path, text).cause.startswith(
+        "SoftmaxWithLoss: bottom N of shape N has N predictions"
+    )
+
+
+def test_a_repository_has_its_own_python_layers(tool, tmp_path):
+    text = (
+        PYTHON
+        % (
+            'top: "data" top: "rois" top: "labels" top: "t" top: "i" top: "o"',
+            "roi_data_layer.layer",
+            "RoIDataLayer",
+            "'num_classes': 3",
+        )
+        + 'layer { name: "a" type: "Eltwise" bottom: "labels" bottom: "%s" top: "z" }'
+    )
+    four = 'input: "b" input_shape { dim: 128 dim: 1 dim: 1 dim: 1 } ' + text % "b"
+    one = 'input: "b" input_shape { dim: 128 } ' + text % "b"
+    assert built(tool, tmp_path, four, "YuwenXiong+py-R-FCN").passes
+    assert not built(tool, tmp_path, one, "YuwenXiong+py-R-FCN").passes
+    assert built(tool, tmp_path, one, "rbgirshick+py-faster-rcnn").passes
+
+
+def test_param_str_of_all_kinds(tool):
+    use = tool.wild_layers.Use("", [], [], "{'crop_w': 32, 'shape': [225, 224]}")
+    assert (use.number("crop_w"), use.numbers("shape"), use.number("gone", 7)) == (32, [225, 224], 7)
 
 
 def test_report(tool, results, tmp_path):
