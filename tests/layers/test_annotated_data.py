@@ -307,7 +307,8 @@ def test_the_means_tell_how_many_channels_there_are():
     text = 'name: "d" type: "AnnotatedData" data_param { batch_size: 4 } transform_param { crop_size: 9 %s }'
 
     def channels(means):
-        param = parse(text % "".join(f"mean_value: {mean} " for mean in range(means)), LayerParameter)
+        layers = text % "".join(f"mean_value: {mean} " for mean in range(means))
+        (param,) = parse(f"layer {{ {layers} }}", NetParameter).layer
         return create_layer(param, TEST, Context()).guess()[0][1]
 
     assert [channels(means) for means in (0, 1, 2, 6)] == [3, 3, 2, 6]
