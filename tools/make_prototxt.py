@@ -312,10 +312,12 @@ def bottleneck_resnet(name: str, batch: int, width: int, group: int = 1) -> Mess
     return net.classify(net.relu("post", net.batch_norm("post", blob, stored_in_test=False)))
 
 
-def wide_resnet(depth: int, width: int, batch: int = 125, **options: float) -> Message:
+def wide_resnet(
+    depth: int, width: int, batch: int = 125, paths: dict[str, str] | None = None, **options: float
+) -> Message:
     """WRN-`depth`-`width`: three stages of (depth - 2) / 6 pre-activation blocks, `width` times as wide."""
     net = Builder(f"WRN-{depth}-{width}", batch, **options)
-    blob = net.conv("pre", net.data(**cifar()), outputs=16, kernel=3, bias=False)
+    blob = net.conv("pre", net.data(**(paths or cifar())), outputs=16, kernel=3, bias=False)
     for stage in (1, 2, 3):
         for block in range(1, (depth - 2) // 6 + 1):
             stride = 2 if stage > 1 and block == 1 else 1
@@ -324,10 +326,12 @@ def wide_resnet(depth: int, width: int, batch: int = 125, **options: float) -> M
     return net.classify(net.bn_scale_relu("post", blob))
 
 
-def densenet(depth: int, growth: int, batch: int = 125, **options: float) -> Message:
+def densenet(
+    depth: int, growth: int, batch: int = 125, paths: dict[str, str] | None = None, **options: float
+) -> Message:
     """DenseNet-`depth`: three stages of (depth - 4) / 3 layers that add `growth` channels each."""
     net = Builder(f"DenseNet-{depth}", batch, **options)
-    blob, channels = net.conv("pre", net.data(**cifar()), outputs=16, kernel=3, bias=False), 16
+    blob, channels = net.conv("pre", net.data(**(paths or cifar())), outputs=16, kernel=3, bias=False), 16
     for stage in (1, 2, 3):
         if stage > 1:
             name = f"T{stage - 1}"

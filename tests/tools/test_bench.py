@@ -1,14 +1,15 @@
 """tools/bench: the hand-written loop trains the same net, and the report says what was measured."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from tools import make_prototxt
-from tools.bench import run
+from tools.bench import handwritten, run, training
 
-SMALL = run.Setup(depth=8, batch=6, build_depth=14, records=40, repeat=2)
+SMALL = run.Setup(net="resnet8", batch=6, build_depth=14, records=40, repeat=2)
 
 
 @pytest.fixture
@@ -18,26 +19,38 @@ def setup(tmp_path):
     return setup
 
 
-@pytest.fixture
-def unmirrored(monkeypatch):
-    """Nothing random in the pictures: no `mirror` in our net, and every coin of the hand-written loop says no."""
-    whole = make_prototxt.resnet
-
-    def resnet(*args):
-        net = whole(*args)
+def without_mirror(write):
+    def changed(*args):
+        net = write(*args)
         del net["layer"][0]["transform_param"]["mirror"]
         return net
 
-    monkeypatch.setattr(make_prototxt, "resnet", resnet)
+    return changed
+
+
+@pytest.fixture
+def unmirrored(monkeypatch):
+    """Nothing random in the pictures: no `mirror` in our net, and every coin of the hand-written loop says no."""
+    for family in handwritten.FAMILIES:
+        monkeypatch.setattr(make_prototxt, family, without_mirror(getattr(make_prototxt, family)))
     monkeypatch.setattr(torch, "rand", torch.ones)
 
 
-@pytest.mark.parametrize("variant", ["eager", "channels_last"])
-def test_the_hand_written_loop_trains_the_same_net(setup, unmirrored, variant):
-    solver = run.our_solver(setup, setup.depth)
-    training = run.hand_written(setup, variant)
+@pytest.mark.parametrize(
+    "net, variant",
+    [
+        ("resnet8", "eager"),
+        ("resnet8", "channels_last"),
+        ("wide_resnet14_2", "eager"),
+        ("densenet10_5", "eager"),
+    ],
+)
+def test_the_hand_written_loop_trains_the_same_net(setup, unmirrored, net, variant):
+    setup = replace(setup, net=net)
+    solver = training.our_solver(setup)
+    by_hand = training.hand_written(setup, variant)
     ours = [blob.tensor for blob in solver.net.learned if blob.lr_mult]  # BatchNorm's stored sums have 0
-    theirs = list(training.model.parameters())
+    theirs = list(by_hand.model.parameters())
     assert [blob.shape for blob in ours] == [blob.shape for blob in theirs]
     with torch.no_grad():
         for source, target in zip(ours, theirs, strict=True):
@@ -46,15 +59,15 @@ def test_the_hand_written_loop_trains_the_same_net(setup, unmirrored, variant):
         solver.net.clear_param_diffs()
         loss, _ = solver.net.forward_backward()
         solver.apply_update()
-        assert training.step().item() == pytest.approx(loss.item(), rel=2e-3)
+        assert by_hand.step().item() == pytest.approx(loss.item(), rel=2e-3)
 
 
 def test_learning_rates_and_decay_of_the_hand_written_loop(setup):
-    training = run.hand_written(setup, "eager")
+    by_hand = training.hand_written(setup, "eager")
     groups = {
-        id(parameter): group for group in training.optimizer.param_groups for parameter in group["params"]
+        id(parameter): group for group in by_hand.optimizer.param_groups for parameter in group["params"]
     }
-    of = {name: groups[id(parameter)] for name, parameter in training.model.named_parameters()}
+    of = {name: groups[id(parameter)] for name, parameter in by_hand.model.named_parameters()}
     assert {of[n]["scale"] for n in ("conv.weight", "bn.bias", "fc.weight", "blocks.0.bn1.weight")} == {1}
     assert [
         (of[n]["scale"], of[n]["weight_decay"]) for n in ("conv.bias", "blocks.1.conv2.bias", "fc.bias")
@@ -111,20 +124,20 @@ def test_an_unknown_row_is_refused(capsys):
     with pytest.raises(SystemExit) as stop:
         run.main(["stpe"])
     assert stop.value.code == 2
-    assert "no row stpe; there are step, memory, build, help, data" in capsys.readouterr().err
+    assert "no row stpe; there are " in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_every_row_of_training_is_measured(tmp_path, capfd):
     words = [
-        f"--{name}={getattr(SMALL, name)}" for name in ("depth", "batch", "build_depth", "records", "repeat")
+        f"--{name}={getattr(SMALL, name)}" for name in ("net", "batch", "build_depth", "records", "repeat")
     ]
     file = tmp_path / "bench.json"
     assert run.main(["step", "memory", "build", "help", "data", *words, "--json", str(file)]) == 0
     told = json.loads(file.read_text())
     assert {row["name"]: sorted(row["samples"]) for row in told["rows"]} == {
-        "step": [run.OURS, "eager"],
-        "memory": [run.OURS, "eager"],
+        "step": [run.OURS, "channels_last", "eager"],
+        "memory": [run.OURS, "channels_last", "eager"],
         "build": [run.OURS],
         "help": [run.OURS, "python -c pass"],
         "data": [run.OURS, "eager"],

@@ -1,19 +1,57 @@
-"""Rows of the benchmark about what happens around training: imports, snapshots and reading weights."""
+"""Rows of the benchmark about what happens around training: building, starting, snapshots and reading weights."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from tools.bench.run import OURS, Row, Setup, in_turns, our_solver, row, seconds
+from tools.bench.run import OURS, Row, Setup, in_turns, row, seconds
+from tools.bench.training import our_solver
 
 WEIGHTS = 60_000_000  # as many floats as AlexNet has: a file of 240 MB
+
+
+@row
+def build(setup: Setup) -> Row:
+    net = replace(setup, net=f"resnet{setup.build_depth}")
+    return Row(
+        "build",
+        f"solver with training and test net of ResNet-{setup.build_depth}",
+        "s",
+        in_turns(
+            setup.repeat,
+            {OURS: lambda: seconds(lambda: our_solver(net, test=True))},
+            warm_up=False,
+        ),
+        limit=2,
+        notes=["the first sample includes the imports"],
+    )
+
+
+@row
+def help(setup: Setup) -> Row:
+    def python(*words: str) -> Callable[[], float]:
+        return lambda: seconds(
+            lambda: subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+        )
+
+    return Row(
+        "help",
+        "caffe-compat --help in a new process",
+        "s",
+        in_turns(
+            setup.repeat,
+            {OURS: python("-m", "caffe_compat", "--help"), "python -c pass": python("-c", "pass")},
+        ),
+        limit=0.5,
+    )
 
 
 def start(code: str) -> Callable[[], float]:
@@ -42,7 +80,7 @@ def imports(setup: Setup) -> Row:
 
 
 def solver_that_saves(setup: Setup) -> Any:
-    solver = our_solver(setup, setup.build_depth)
+    solver = our_solver(replace(setup, net=f"resnet{setup.build_depth}"))
     solver.param.snapshot_prefix = f"{setup.folder}/saved"
     return solver
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,7 +25,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from tools.bench.run import OURS, Row, Setup, in_turns, peak_of_this_process, row
+from tools.bench import real_caffe
+from tools.bench.run import OURS, Row, Setup, in_turns, peak_of_this_process, row, seconds
+from tools.bench.training import hand_written, our_solver
 
 CURSOR, LOADER = "lmdb cursor", "DataLoader"
 WORKERS = 2
@@ -65,16 +68,19 @@ def make_jpegs(setup: Setup) -> None:
     binary.write_binaryproto(f"{setup.folder}/jpeg_mean.binaryproto", mean)
 
 
+def layer_text(source: str, mean: str, batch: int, crop: int) -> str:
+    return f"""layer {{ name: "data" type: "Data" top: "data" top: "label"
+        data_param {{ source: "{source}" batch_size: {batch} backend: LMDB }}
+        transform_param {{ mirror: true crop_size: {crop} mean_file: "{mean}" }} }}"""
+
+
 def layer(folder: str, source: str, mean: str, batch: int, crop: int) -> Any:
     """The Data layer of a training net."""
     from caffe_compat.layers.base import TRAIN, Context, create_layer
     from caffe_compat.proto import NetParameter
     from caffe_compat.proto.text import parse
 
-    text = f"""layer {{ name: "data" type: "Data" top: "data" top: "label"
-        data_param {{ source: "{source}" batch_size: {batch} backend: LMDB }}
-        transform_param {{ mirror: true crop_size: {crop} mean_file: "{mean}" }} }}"""
-    (param,) = parse(text, NetParameter).layer
+    (param,) = parse(layer_text(source, mean, batch, crop), NetParameter).layer
     made = create_layer(param, TRAIN, Context(generator=torch.Generator().manual_seed(1), root=folder))
     made.setup()
     return made
@@ -181,8 +187,14 @@ def uint8(made: Any) -> Callable[[], Any]:
     return take
 
 
-def rates(repeat: int, batch: int, sources: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """Pictures a second of each source over at least SECONDS, without what it had ready before its turn."""
+def rates(
+    repeat: int,
+    batch: int,
+    sources: dict[str, Callable[[], Any]],
+    others: dict[str, Callable[[], float]] | None = None,
+) -> dict[str, list[float]]:
+    """Pictures a second of each source over at least SECONDS, without what it had ready before its turn; `others`
+    tell their rate themselves."""
 
     def timed(take: Callable[[], Any]) -> Callable[[], float]:
         def sample() -> float:
@@ -197,7 +209,34 @@ def rates(repeat: int, batch: int, sources: dict[str, Callable[[], Any]]) -> dic
 
         return sample
 
-    return in_turns(repeat, {name: timed(take) for name, take in sources.items()})
+    return in_turns(repeat, {**{name: timed(take) for name, take in sources.items()}, **(others or {})})
+
+
+@row
+def data(setup: Setup) -> Row:
+    solver = our_solver(replace(setup, net="resnet8"))
+    layer = solver.net.layers[0]
+    training = hand_written(replace(setup, net="resnet8"), "eager")
+    batches = max(1, 2000 // setup.batch)
+
+    def ours() -> float:
+        return batches * setup.batch / seconds(lambda: [layer.load(CPU) for _ in range(batches)])
+
+    def theirs() -> float:
+        def run() -> None:
+            for _ in range(batches):
+                training.next_batch()
+                training.iter += 1
+
+        return batches * setup.batch / seconds(run)
+
+    return Row(
+        "data",
+        "batches from an LMDB that fits in memory, mean and mirror applied",
+        "images/s",
+        in_turns(setup.repeat, {OURS: ours, "eager": theirs}),
+        more_is_better=True,
+    )
 
 
 @row
@@ -210,15 +249,27 @@ def data_cifar(setup: Setup) -> Row:
         CURSOR: cursor(setup.folder, "test_lmdb", setup.batch),
         LOADER: loader(setup, "train_lmdb", setup.batch, 32),
     }
+    by_caffe = caffe_batches(setup, "train_lmdb", "mean.binaryproto", setup.batch, 32, batches=2000)
     return Row(
         "data_cifar",
         "float batches of an LMDB like CIFAR's, crop_size 32, mirror, mean",
         "images/s",
-        rates(setup.repeat, setup.batch, sources),
-        base=LOADER,
-        limit=1,
+        rates(setup.repeat, setup.batch, sources, by_caffe),
+        base=real_caffe.NAME if by_caffe else LOADER,
+        limit=2 if by_caffe else 1,
         more_is_better=True,
     )
+
+
+def caffe_batches(
+    setup: Setup, source: str, mean: str, batch: int, crop: int, batches: int
+) -> dict[str, Callable[[], float]]:
+    """A real Caffe's rate out of the same layer, where there is one."""
+    if not setup.caffe:
+        return {}
+    net = Path(setup.folder, f"{source}_{crop}.prototxt")
+    net.write_text(layer_text(f"{setup.folder}/{source}", f"{setup.folder}/{mean}", batch, crop))
+    return {real_caffe.NAME: real_caffe.batches(setup.caffe, str(net), batch, batches)}
 
 
 @row
@@ -255,11 +306,16 @@ def jpeg_row(setup: Setup, name: str, what: str, crop: int) -> Row:
         take = uint8(made) if not crop else lambda: made.load(CPU)
         take()
     sources = {OURS: take, LOADER: loader(setup, "jpeg_lmdb", min(JPEG_BATCH, setup.jpegs), crop)}
+    by_caffe = (
+        caffe_batches(setup, "jpeg_lmdb", "jpeg_mean.binaryproto", JPEG_BATCH, crop, batches=20)
+        if crop
+        else {}
+    )
     return Row(
         name,
         f"{what} batches of {JPEG_BATCH} of {setup.jpegs} JPEGs of {JPEG_SIDE} x {JPEG_SIDE}, decoded every time",
         "images/s",
-        rates(setup.repeat, JPEG_BATCH, sources),
+        rates(setup.repeat, JPEG_BATCH, sources, by_caffe),
         base=LOADER,
         limit=1,
         more_is_better=True,

@@ -1,10 +1,13 @@
-"""What this package is compared with: the same ResNet and the same training, written by hand in PyTorch.
+"""What this package is compared with: the same nets and the same training, written by hand in PyTorch.
 
 Eager nn.Conv2d, nn.BatchNorm2d and torch.optim.SGD; in-place ReLU; the data held as one uint8 tensor.
 `channels_last` and `compile` are the two switches that a careful engineer would try next.
 """
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -51,30 +54,139 @@ class ResNet(nn.Module):
             stages += [(channels, True)] + [(2 * channels, False)] * (blocks - 1)
         self.blocks = nn.Sequential(*(Block(channels, halve, momentum) for channels, halve in stages))
         self.fc = nn.Linear(64, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.blocks(self.relu(self.bn(self.conv(x))))
         return self.fc(x.mean((2, 3)))
 
 
+def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+
+
+class WideBlock(nn.Module):
+    """Pre-activation: BatchNorm, ReLU, convolution, twice, plus the input or a projection of what conv1 reads."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, project: bool, momentum: float):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs, momentum=momentum)
+        self.conv1 = convolution(inputs, outputs, stride=stride)
+        self.bn2 = nn.BatchNorm2d(outputs, momentum=momentum)
+        self.conv2 = convolution(outputs, outputs)
+        self.shortcut = convolution(inputs, outputs, 1, stride) if project else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = F.relu_(self.bn1(x))
+        y = self.conv2(F.relu_(self.bn2(self.conv1(first))))
+        return y + (x if self.shortcut is None else self.shortcut(first))
+
+
+class WideResNet(nn.Module):
+    """WRN-`depth`-`width` for 3 x 32 x 32 pictures."""
+
+    def __init__(self, depth: int, width: int, fraction: float = 0.95, classes: int = 10):
+        super().__init__()
+        momentum, inputs, blocks = 1 - fraction, 16, []
+        for stage in (1, 2, 3):
+            outputs = (8 << stage) * width
+            for block in range((depth - 2) // 6):
+                stride = 2 if stage > 1 and block == 0 else 1
+                blocks.append(WideBlock(inputs, outputs, stride, block == 0, momentum))
+                inputs = outputs
+        self.conv = convolution(3, 16)
+        self.blocks = nn.Sequential(*blocks)
+        self.bn = nn.BatchNorm2d(inputs, momentum=momentum)
+        self.fc = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(F.relu_(self.bn(self.blocks(self.conv(x)))).mean((2, 3)))
+
+
+class DenseLayer(nn.Module):
+    """The input with `growth` channels more."""
+
+    def __init__(self, inputs: int, growth: int, momentum: float):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(inputs, momentum=momentum)
+        self.conv = convolution(inputs, growth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.conv(F.relu_(self.bn(x)))], 1)
+
+
+class DenseNet(nn.Module):
+    """DenseNet-`depth` for 3 x 32 x 32 pictures: no bottlenecks, no compression."""
+
+    def __init__(self, depth: int, growth: int, fraction: float = 0.95, classes: int = 10):
+        super().__init__()
+        momentum, channels = 1 - fraction, 16
+        parts: list[nn.Module] = [convolution(3, channels)]
+        for stage in (1, 2, 3):
+            if stage > 1:
+                parts += [
+                    nn.BatchNorm2d(channels, momentum=momentum),
+                    nn.ReLU(inplace=True),
+                    convolution(channels, channels, 1),
+                    nn.AvgPool2d(2),
+                ]
+            for _ in range((depth - 4) // 3):
+                parts.append(DenseLayer(channels, growth, momentum))
+                channels += growth
+        parts += [nn.BatchNorm2d(channels, momentum=momentum), nn.ReLU(inplace=True)]
+        self.features = nn.Sequential(*parts)
+        self.fc = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.features(x).mean((2, 3)))
+
+
+FAMILIES: dict[str, type[nn.Module]] = {"resnet": ResNet, "wide_resnet": WideResNet, "densenet": DenseNet}
+
+
+def sizes(name: str) -> tuple[str, list[int]]:
+    """Family and sizes of a net's name: resnet56, wide_resnet32_4 (depth, width), densenet40_12 (depth, growth)."""
+    match = re.fullmatch(r"([a-z_]+?)(\d+(?:_\d+)*)", name)
+    if not match or match[1] not in FAMILIES:
+        raise ValueError(
+            f"no net {name!r}; a name is one of {', '.join(FAMILIES)} and its sizes, as resnet56"
+        )
+    return match[1], [int(size) for size in match[2].split("_")]
+
+
+def module(name: str) -> nn.Module:
+    """The net of this name, its convolutions filled as in the prototxt."""
+    family, numbers = sizes(name)
+    made = FAMILIES[family](*numbers)
+    for part in made.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+    return made
+
+
 class Training:
     """A training run: `step` does one iteration and returns its loss, still a tensor.
 
     Args:
-        images: uint8 (records, 3, 32, 32), labels: integers (records,), mean: float32 (3, 32, 32).
+        images: uint8 (records, 3, H, W), labels: integers (records,), mean: float32 (3, H, W).
         variant: one of VARIANTS.
+        device: where the net and all the pictures lie.
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor, mean: Tensor, depth: int, batch: int, variant: str = "eager"
+        self,
+        images: Tensor,
+        labels: Tensor,
+        mean: Tensor,
+        model: nn.Module,
+        batch: int,
+        variant: str = "eager",
+        device: Any = "cpu",
     ):
-        self.images, self.labels, self.mean, self.batch = images, labels.long(), mean, batch
-        self.model: nn.Module = ResNet(depth)
+        self.device, self.batch = torch.device(device), batch
+        self.images, self.labels, self.mean = images.to(device), labels.long().to(device), mean.to(device)
+        self.model = model.to(device)
         self.format = torch.contiguous_format
         if variant == "channels_last":
             self.format = torch.channels_last
@@ -104,9 +216,10 @@ class Training:
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """The next pictures, mean subtracted, half of them mirrored; sequential, wrapping."""
-        index = torch.arange(self.iter * self.batch, (self.iter + 1) * self.batch) % len(self.images)
+        first = self.iter * self.batch
+        index = torch.arange(first, first + self.batch, device=self.device) % len(self.images)
         x = self.images[index].float() - self.mean
-        coin = torch.rand(self.batch, 1, 1, 1) < 0.5
+        coin = torch.rand(self.batch, 1, 1, 1, device=self.device) < 0.5
         x = torch.where(coin, x.flip(3), x).contiguous(memory_format=self.format)
         return x, self.labels[index]
 

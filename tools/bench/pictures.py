@@ -1,7 +1,7 @@
-"""AlexNet, GoogLeNet and ResNet-50, each twice: as a Caffe net and written by hand in PyTorch.
+"""AlexNet, GoogLeNet, ResNet-50 and ResNet-56, each twice: as a Caffe net and written by hand in PyTorch.
 
 The shapes are those of the published nets (bvlc_alexnet, bvlc_googlenet without its side losses, ResNet-50 with
-BatchNorm and Scale); the weights are random and equal in both.
+BatchNorm and Scale, the super-convergence paper's ResNet-56); the weights are random and equal in both.
 """
 
 from __future__ import annotations
@@ -12,17 +12,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SIZES = {"alexnet": 227, "googlenet": 224, "resnet50": 224}
+from tools.bench.handwritten import ResNet
+
+SIZES = {"alexnet": 227, "googlenet": 224, "resnet50": 224, "resnet56": 32}
 
 
 class Prototxt:
-    """Writes the layers of a deploy net, one after the other; each method returns the name of its top."""
+    """Writes the layers of a net, one after the other; each method returns the name of its top.
 
-    def __init__(self, batch: int, size: int):
-        self.text = (
-            'layer { name: "data" type: "Input" top: "data" input_param { shape { '
-            f"dim: {batch} dim: 3 dim: {size} dim: {size} }} }} }}\n"
-        )
+    With `folder`, a bench's data set of pictures of this size, the net trains on it; without, it is a deploy net.
+    """
+
+    def __init__(self, batch: int, size: int, folder: str = ""):
+        self.folder, self.batch, self.size = folder, batch, size
+        if folder:
+            self.text = (
+                'layer { name: "data" type: "Data" top: "data" top: "label" '
+                f'transform_param {{ mirror: true mean_file: "{folder}/mean{size}.binaryproto" }} data_param {{ '
+                f'source: "{folder}/train{size}_lmdb" batch_size: {batch} backend: LMDB }} }}\n'
+            )
+        else:
+            self.text = (
+                'layer { name: "data" type: "Input" top: "data" input_param { shape { '
+                f"dim: {batch} dim: 3 dim: {size} dim: {size} }} }} }}\n"
+            )
         self.count = 0
 
     def add(self, kind: str, bottoms: str | list[str], param: str = "", in_place: bool = False) -> str:
@@ -71,9 +84,23 @@ class Prototxt:
             f'inner_product_param {{ num_output: {outputs} weight_filler {{ type: "xavier" }} }}',
         )
 
+    def normalised(
+        self, x: str, outputs: int, kernel: int, stride: int = 1, pad: int = 0, bias: bool = False
+    ) -> str:
+        x = self.add("BatchNorm", self.conv(x, outputs, kernel, stride, pad, bias=bias), in_place=True)
+        return self.add("Scale", x, "scale_param { bias_term: true }", in_place=True)
 
-def alexnet_prototxt(batch: int) -> str:
-    net = Prototxt(batch, SIZES["alexnet"])
+    def classified(self, scores: str) -> str:
+        """The text of the net, which ends with a loss or with probabilities."""
+        if self.folder:
+            self.add("SoftmaxWithLoss", [scores, "label"])
+        else:
+            self.add("Softmax", scores)
+        return self.text
+
+
+def alexnet_prototxt(batch: int, folder: str = "") -> str:
+    net = Prototxt(batch, SIZES["alexnet"], folder)
     x = net.pool(net.lrn(net.relu(net.conv("data", 96, 11, 4))), 3, 2)
     x = net.pool(net.lrn(net.relu(net.conv(x, 256, 5, 1, 2, group=2))), 3, 2)
     x = net.relu(net.conv(x, 384, 3, 1, 1))
@@ -81,8 +108,7 @@ def alexnet_prototxt(batch: int) -> str:
     x = net.pool(net.relu(net.conv(x, 256, 3, 1, 1, group=2)), 3, 2)
     for _ in range(2):
         x = net.add("Dropout", net.relu(net.full(x, 4096)), in_place=True)
-    net.add("Softmax", net.full(x, 1000))
-    return net.text
+    return net.classified(net.full(x, 1000))
 
 
 INCEPTIONS = (
@@ -94,8 +120,8 @@ INCEPTIONS = (
 """Outputs of the six convolutions of each inception block; () is a pooling that halves the picture."""
 
 
-def googlenet_prototxt(batch: int) -> str:
-    net = Prototxt(batch, SIZES["googlenet"])
+def googlenet_prototxt(batch: int, folder: str = "") -> str:
+    net = Prototxt(batch, SIZES["googlenet"], folder)
     x = net.lrn(net.pool(net.relu(net.conv("data", 64, 7, 2, 3)), 3, 2))
     x = net.relu(net.conv(net.relu(net.conv(x, 64, 1)), 192, 3, 1, 1))
     x = net.pool(net.lrn(x), 3, 2)
@@ -114,21 +140,16 @@ def googlenet_prototxt(batch: int) -> str:
             ],
         )
     x = net.add("Dropout", net.pool(x, 7, 1, method="AVE"), in_place=True)
-    net.add("Softmax", net.full(x, 1000))
-    return net.text
+    return net.classified(net.full(x, 1000))
 
 
 STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 """ResNet-50: inner width, blocks and stride of each stage."""
 
 
-def resnet50_prototxt(batch: int) -> str:
-    net = Prototxt(batch, SIZES["resnet50"])
-
-    def normalised(x: str, outputs: int, kernel: int, stride: int = 1, pad: int = 0) -> str:
-        x = net.add("BatchNorm", net.conv(x, outputs, kernel, stride, pad, bias=False), in_place=True)
-        return net.add("Scale", x, "scale_param { bias_term: true }", in_place=True)
-
+def resnet50_prototxt(batch: int, folder: str = "") -> str:
+    net = Prototxt(batch, SIZES["resnet50"], folder)
+    normalised = net.normalised
     x = net.pool(net.relu(normalised("data", 64, 7, 2, 3)), 3, 2)
     for width, blocks, stride in STAGES:
         for block in range(blocks):
@@ -137,8 +158,32 @@ def resnet50_prototxt(batch: int) -> str:
             y = net.relu(normalised(x, width, 1, step))
             y = normalised(net.relu(normalised(y, width, 3, 1, 1)), 4 * width, 1)
             x = net.relu(net.add("Eltwise", [shortcut, y]))
-    net.add("Softmax", net.full(net.pool(x, 7, 1, method="AVE"), 1000))
-    return net.text
+    return net.classified(net.full(net.pool(x, 7, 1, method="AVE"), 1000))
+
+
+def resnet56_prototxt(batch: int, folder: str = "") -> str:
+    net = Prototxt(batch, SIZES["resnet56"], folder)
+    x, channels, size = net.relu(net.normalised("data", 16, 3, 1, 1, bias=True)), 16, 32
+    for stage in (1, 2, 3):
+        for block in range(9):
+            stride = 2 if stage > 1 and block == 0 else 1
+            y = net.relu(net.normalised(x, channels, 3, stride, 1, bias=True))
+            y = net.normalised(y, channels, 3, 1, 1, bias=True)
+            x = net.relu(net.add("Eltwise", [y, net.pool(x, 3, 2, method="AVE") if stride == 2 else x]))
+            if stride == 2:
+                size //= 2
+                zeros = net.add(
+                    "DummyData",
+                    [],
+                    f"dummy_data_param {{ shape {{ dim: {batch} dim: {channels} dim: {size} dim: {size} }} }}",
+                )
+                x, channels = net.add("Concat", [x, zeros]), 2 * channels
+    return net.classified(net.full(net.pool(x, 8, 1, method="AVE"), 10))
+
+
+def probabilities(module: nn.Module, scores: Tensor) -> Tensor:
+    """What a net ends with: while it trains, the loss makes the probabilities."""
+    return scores if module.training else scores.softmax(1)
 
 
 class AlexNet(nn.Module):
@@ -163,7 +208,7 @@ class AlexNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.features(x).flatten(1)).softmax(1)  # type: ignore[no-any-return]
+        return probabilities(self, self.classifier(self.features(x).flatten(1)))
 
 
 class Inception(nn.Module):
@@ -199,7 +244,7 @@ class GoogLeNet(nn.Module):
         self.classifier = nn.Linear(1024, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.features(x).flatten(1)).softmax(1)  # type: ignore[no-any-return]
+        return probabilities(self, self.classifier(self.features(x).flatten(1)))
 
 
 class Bottleneck(nn.Module):
@@ -236,13 +281,22 @@ class ResNet50(nn.Module):
         self.classifier = nn.Linear(2048, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.features(x).flatten(1)).softmax(1)  # type: ignore[no-any-return]
+        return probabilities(self, self.classifier(self.features(x).flatten(1)))
 
 
-NETS: dict[str, tuple[Callable[[int], str], Callable[[], nn.Module]]] = {
+class ResNet56(ResNet):
+    def __init__(self) -> None:
+        super().__init__(56)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return probabilities(self, super().forward(x))
+
+
+NETS: dict[str, tuple[Callable[..., str], Callable[[], nn.Module]]] = {
     "alexnet": (alexnet_prototxt, AlexNet),
     "googlenet": (googlenet_prototxt, GoogLeNet),
     "resnet50": (resnet50_prototxt, ResNet50),
+    "resnet56": (resnet56_prototxt, ResNet56),
 }
 
 

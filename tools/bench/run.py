@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import platform
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,9 +36,9 @@ MEMORY_STEPS = 3  # iterations until a training run has had all its buffers
 
 @dataclass(frozen=True)
 class Setup:
-    """What to measure: the net, how often, and the folder the data set is made in."""
+    """What to measure: the net, how often, against what, where, and the folder the data set is made in."""
 
-    depth: int = 56
+    net: str = "resnet56"
     batch: int = 125
     build_depth: int = 110
     records: int = 10_000
@@ -48,15 +46,30 @@ class Setup:
     repeat: int = 7
     iterations: int = 1
     threads: int = 0
-    against: tuple[str, ...] = ("eager",)
+    against: tuple[str, ...] = ("eager", "channels_last")
+    device: str = "cpu"
+    compile: str = "auto"
+    precision: str = "fp32"
+    caffe: str = ""
     folder: str = ""
+
+    def options(self) -> list[str]:
+        """The command line that makes this again in another process."""
+        words = []
+        for key, value in asdict(self).items():
+            if key == "against":
+                words += ["--against", *value]
+            elif value != "":
+                words.append(f"--{key}={value}")
+        return words
 
 
 @dataclass
 class Row:
     """The samples of one comparison.
 
-    `limit` bounds the ratio to the series `base`, or our value itself where there is no base.
+    `limit` bounds the ratio to the series `base`, or our value itself where there is no base. `ours` is the
+    series that the others are compared with.
     """
 
     name: str
@@ -67,15 +80,16 @@ class Row:
     limit: float | None = None
     more_is_better: bool = False
     notes: list[str] = field(default_factory=list)
+    ours: str = OURS
 
     def ratio(self, to: str) -> list[float]:
         """Ours by the other, for each pair of samples taken side by side."""
-        return [ours / other for ours, other in zip(self.samples[OURS], self.samples[to], strict=True)]
+        return [ours / other for ours, other in zip(self.samples[self.ours], self.samples[to], strict=True)]
 
     def verdict(self) -> str:
         if self.limit is None:
             return ""
-        value = median(self.ratio(self.base) if self.base else self.samples[OURS])
+        value = median(self.ratio(self.base) if self.base else self.samples[self.ours])
         within = value >= self.limit if self.more_is_better else value <= self.limit
         sign = ">=" if self.more_is_better else "<="
         return (
@@ -131,243 +145,24 @@ def make_data(setup: Setup) -> None:
     np.savez(f"{setup.folder}/arrays.npz", images=images, labels=labels)
 
 
-class Nowhere(io.StringIO):
-    """A text stream that forgets what is written to it: lines are made as in a real run, and not kept."""
+def peak_of_process(pid: int | str) -> int:
+    """Bytes that a running process has had at most, as Linux tells.
 
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-def our_solver(setup: Setup, depth: int, test: bool = False) -> Any:
-    """A Solver of clr_solver.prototxt on a generated net; `test`: with its test net too."""
-    from caffe_compat.log.write import Log
-    from caffe_compat.proto import NetParameter, text
-    from caffe_compat.solver.solver import Solver
-    from tools import make_prototxt
-
-    param = text.read_solver(str(ROOT / "prototxt" / "clr_solver.prototxt"))
-    net = make_prototxt.resnet(depth, setup.batch, make_prototxt.cifar(setup.folder, prefix=""))
-    param.ClearField("net")
-    param.net_param.CopyFrom(text.parse(make_prototxt.document("benchmark", net), NetParameter))
-    param.ClearField("snapshot")
-    param.snapshot_after_train = False
-    if not test:
-        param.ClearField("test_iter")
-        param.ClearField("test_interval")
-    return Solver(param, log=Log(Nowhere(), progress=False))
-
-
-def our_step(setup: Setup) -> Callable[[], Any]:
-    solver = our_solver(setup, setup.depth)
-    return lambda: solver.step(setup.iterations)
-
-
-def hand_written(setup: Setup, variant: str) -> Any:
-    import numpy as np
-    import torch
-
-    from caffe_compat.proto import binary
-    from tools.bench.handwritten import Training
-
-    arrays = np.load(f"{setup.folder}/arrays.npz")
-    images, labels = (torch.from_numpy(arrays[name]) for name in ("images", "labels"))
-    mean = torch.from_numpy(
-        binary.read_binaryproto(Path(setup.folder, "mean.binaryproto")).reshape(3, 32, 32).copy()
-    )
-    return Training(images, labels, mean, setup.depth, setup.batch, variant)
-
-
-def their_step(setup: Setup, variant: str) -> Callable[[], Any]:
-    training = hand_written(setup, variant)
-
-    def run() -> None:
-        for _ in range(setup.iterations):
-            training.step()
-
-    return run
-
-
-def step_of(setup: Setup, name: str) -> Callable[[], Any]:
-    return our_step(setup) if name == OURS else their_step(setup, name)
-
-
-@row
-def step(setup: Setup) -> Row:
-    def timed(name: str) -> Callable[[], float]:
-        run = step_of(setup, name)
-        return lambda: seconds(run) / setup.iterations
-
-    return Row(
-        "step",
-        f"training iteration, ResNet-{setup.depth}, batch {setup.batch}",
-        "s",
-        in_turns(setup.repeat, {name: timed(name) for name in (OURS, *setup.against)}),
-        base=setup.against[0],
-        limit=1.05,
-    )
-
-
-@row
-def memory(setup: Setup) -> Row:
-    def peak(name: str) -> Callable[[], float]:
-        options = [
-            f"--{key}={value}" for key, value in asdict(setup).items() if isinstance(value, int) and value
-        ]
-        command = [sys.executable, __file__, "--child", name, "--folder", setup.folder, *options]
-        return lambda: float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout) / 2**20
-
-    return Row(
-        "memory",
-        f"peak memory of a process that trains ResNet-{setup.depth}, batch {setup.batch}",
-        "MiB",
-        in_turns(min(setup.repeat, 5), {n: peak(n) for n in (OURS, *setup.against)}, warm_up=False),
-        base=setup.against[0],
-        limit=1.1,
-    )
-
-
-def peak_memory(setup: Setup, name: str) -> int:
-    """Bytes that this process has had at most, after a few iterations."""
-    run = step_of(setup, name)
-    for _ in range(MEMORY_STEPS):
-        run()
-    return peak_of_this_process()
+    Raises:
+        OSError: no such process, or not on Linux. StopIteration: it has just ended.
+    """
+    # ru_maxrss of the starting process is handed down to the started one; VmHWM is the process's own.
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(next(line for line in file if line.startswith("VmHWM:")).split()[1]) * 1024
 
 
 def peak_of_this_process() -> int:
     """Bytes that this process has had at most."""
-    # Linux hands ru_maxrss of the starting process down to the started one; VmHWM is this process's own.
-    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as file:
-        return int(next(line for line in file if line.startswith("VmHWM:")).split()[1]) * 1024
+    with contextlib.suppress(OSError):
+        return peak_of_process("self")
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts bytes
-
-
-@row
-def build(setup: Setup) -> Row:
-    return Row(
-        "build",
-        f"solver with training and test net of ResNet-{setup.build_depth}",
-        "s",
-        in_turns(
-            setup.repeat,
-            {OURS: lambda: seconds(lambda: our_solver(setup, setup.build_depth, test=True))},
-            warm_up=False,
-        ),
-        limit=2,
-        notes=["the first sample includes the imports"],
-    )
-
-
-@row
-def help(setup: Setup) -> Row:
-    def start(*words: str) -> Callable[[], float]:
-        return lambda: seconds(
-            lambda: subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
-        )
-
-    return Row(
-        "help",
-        "caffe-compat --help in a new process",
-        "s",
-        in_turns(
-            setup.repeat, {OURS: start("-m", "caffe_compat", "--help"), "python -c pass": start("-c", "pass")}
-        ),
-        limit=0.5,
-    )
-
-
-@row
-def data(setup: Setup) -> Row:
-    import torch
-
-    solver = our_solver(setup, 8)
-    layer = solver.net.layers[0]
-    training = hand_written(setup, "eager")
-    batches = max(1, 2000 // setup.batch)
-
-    def ours() -> float:
-        return (
-            batches * setup.batch / seconds(lambda: [layer.load(torch.device("cpu")) for _ in range(batches)])
-        )
-
-    def theirs() -> float:
-        def run() -> None:
-            for _ in range(batches):
-                training.next_batch()
-                training.iter += 1
-
-        return batches * setup.batch / seconds(run)
-
-    return Row(
-        "data",
-        "batches from an LMDB that fits in memory, mean and mirror applied",
-        "images/s",
-        in_turns(setup.repeat, {OURS: ours, "eager": theirs}),
-        more_is_better=True,
-    )
-
-
-def forward(setup: Setup, name: str, batch: int) -> Row:
-    """A deploy net's forward pass through pycaffe's interface, every blob in reach."""
-    import numpy as np
-    import torch
-
-    import caffe_compat as caffe
-    from tools.bench import pictures
-
-    write, module = pictures.NETS[name]
-    proto, weights = f"{setup.folder}/{name}_{batch}.prototxt", f"{setup.folder}/{name}.caffemodel"
-    Path(proto).write_text(write(batch))
-    net = caffe.Net(proto, caffe.TEST)
-    torch.manual_seed(0)
-    by_hand = module().eval()
-    layers = [layer for layer in net.core.layers if layer.type in ("Convolution", "InnerProduct")]
-    blobs = [blob for layer in layers for blob in layer.blobs]
-    with torch.no_grad():
-        for blob, value in zip(blobs, pictures.learned(by_hand), strict=True):
-            blob.copy_(value)
-        for layer in net.core.layers:
-            if layer.type == "BatchNorm":  # mean 0 and variance 1, as nn.BatchNorm2d is born
-                layer.blobs[1].fill_(1)
-                layer.blobs[2].fill_(1)
-    net.save(weights)
-    x = np.random.default_rng(0).standard_normal((batch, *net.blobs["data"].shape[1:]), np.float32)
-    net.blobs["data"].data[...] = x
-    innermost = module().eval()
-    innermost.load_state_dict(by_hand.state_dict())
-    innermost = innermost.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    tensor = torch.from_numpy(x)
-    picture = tensor.to(memory_format=torch.channels_last)
-
-    def quietly(model: torch.nn.Module, value: torch.Tensor) -> float:
-        with torch.inference_mode():
-            return seconds(lambda: model(value))
-
-    runs: dict[str, Callable[[], float]] = {
-        OURS: lambda: seconds(net.forward),
-        "torch.nn": lambda: quietly(by_hand, tensor),
-        "torch.nn, channels_last": lambda: quietly(innermost, picture),
-    }
-    with contextlib.suppress(ImportError):
-        import cv2
-
-        if hasattr(cv2.dnn, "readNetFromCaffe"):  # until OpenCV 4
-            other = cv2.dnn.readNetFromCaffe(proto, weights)
-
-            def opencv() -> float:
-                other.setInput(x)
-                return seconds(other.forward)
-
-            runs[f"OpenCV {cv2.__version__} dnn"] = opencv
-    what = f"forward pass of {name}, batch {batch}"
-    return Row(f"{name} {batch}", what, "s", in_turns(setup.repeat, runs), base="torch.nn", limit=1)
-
-
-for _name in ("alexnet", "googlenet", "resnet50"):
-    for _batch in (1, 16):
-        ROWS[f"{_name}_{_batch}"] = partial(forward, name=_name, batch=_batch)
 
 
 # -- the report -----------------------------------------------------------------------------------
@@ -400,11 +195,11 @@ def cells(result: Row) -> list[tuple[str, ...]]:
     table = []
     for name, samples in result.samples.items():
         ratio = ""
-        if name != OURS:
+        if name != result.ours:
             ratios = result.ratio(name)
             ratio = f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
         numbers = [f"{value:.4g}" for value in (median(samples), min(samples), max(samples))]
-        verdict = result.verdict() if name == (result.base or OURS) else ""
+        verdict = result.verdict() if name == (result.base or result.ours) else ""
         table.append((result.name, name, str(len(samples)), *numbers, result.unit, ratio, verdict))
     return table
 
@@ -421,7 +216,7 @@ def report(results: Sequence[Row], facts: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    from tools.bench import build_times, data_rates  # noqa: F401  # they add their rows
+    from tools.bench import build_times, data_rates, forward_passes, training  # noqa: F401  # they add their rows
     from tools.bench.handwritten import VARIANTS
 
     default = Setup()
@@ -434,11 +229,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--against", nargs="+", choices=VARIANTS, default=default.against, help="hand-written variants"
     )
+    parser.add_argument(
+        "--net", default=default.net, metavar="NAME", help="that is trained: resnet56, densenet40_12 ..."
+    )
+    parser.add_argument("--device", default=default.device, help="where training runs: cpu or cuda")
+    parser.add_argument("--compile", default=default.compile, help="how ours runs, as for caffe-compat train")
+    parser.add_argument("--precision", default=default.precision, help="likewise")
+    parser.add_argument(
+        "--caffe",
+        default=shutil.which("caffe") or "",
+        metavar="FILE",
+        help="a real Caffe's program (default: on PATH)",
+    )
     parser.add_argument("--json", metavar="FILE", help="write all samples and the machine's facts there")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", default="", help=argparse.SUPPRESS)
     for name, what in {
-        "depth": "of the net that is trained",
         "batch": "pictures an iteration",
         "build_depth": "of the net that is built",
         "records": "in the data set",
@@ -459,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if setup.threads:
         torch.set_num_threads(setup.threads)
     if child:
-        print(peak_memory(setup, child))
+        training.serve(setup, child)
         return 0
     with tempfile.TemporaryDirectory() as folder:
         setup = Setup(**{**asdict(setup), "folder": folder})
