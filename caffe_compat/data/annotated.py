@@ -76,12 +76,23 @@ class Augment:
         param: the TransformationParameter.
         samplers: the BatchSamplers of which one sample is cut out.
         fail: is called with what is wrong, and must raise.
+        resizing: a ResizeParameter in place of param's.
+        jitter: the share of each side by which a part is cut out where there are no samplers (MobileNet-YOLO).
     """
 
-    def __init__(self, param: Any, samplers: Sequence[Any], fail: Callable[[str], NoReturn]):
+    def __init__(
+        self,
+        param: Any,
+        samplers: Sequence[Any],
+        fail: Callable[[str], NoReturn],
+        resizing: Any = None,
+        jitter: float = 0,
+    ):
         self.distortion = param.distort_param if param.HasField("distort_param") else None
         self.expansion = param.expand_param if param.HasField("expand_param") else None
-        self.resizing = param.resize_param if param.HasField("resize_param") else None
+        if resizing is None and param.HasField("resize_param"):
+            resizing = param.resize_param
+        self.resizing, self.jitter = resizing, jitter
         self.emit = param.emit_constraint if param.HasField("emit_constraint") else None
         self.samplers, self.fill = list(samplers), list(param.mean_value) or [0.0]
         self._check(fail)
@@ -97,15 +108,7 @@ class Augment:
                 f"{self.resizing.width_scale}, whose boxes are not known here; remove them"
             )
         if self.distortion is not None:
-            for what in ("contrast", "saturation"):
-                low, high = (getattr(self.distortion, f"{what}_{end}") for end in ("lower", "upper"))
-                if not 0 <= low <= high:
-                    fail(
-                        f"distort_param has {what}_lower {low:g} and {what}_upper {high:g}; use 0 <= lower <= upper"
-                    )
-            for what in ("brightness_delta", "hue_delta"):
-                if getattr(self.distortion, what) < 0:
-                    fail(f"distort_param.{what} is {getattr(self.distortion, what):g} and must be at least 0")
+            check_distortion(self.distortion, fail)
         for sampler in (batch.sampler for batch in self.samplers):
             if not 0 < sampler.min_scale <= sampler.max_scale <= 1:
                 fail(
@@ -125,6 +128,12 @@ class Augment:
         if self.expansion is not None:
             record = self._expanded(record, random)
         samples = [box for batch in self.samplers for box in sampled(batch, record.boxes[:, CORNERS], random)]
+        if self.jitter and not self.samplers:
+            keeps = (
+                self.resizing is not None
+                and self.resizing.resize_mode == ResizeParameter.FIT_LARGE_SIZE_AND_PAD
+            )
+            samples = [jittered(self.jitter, keeps, random)]
         if samples:
             record = self._cut(record, samples[random.integers(len(samples))])
         return self.resized(record, random)
@@ -153,6 +162,10 @@ class Augment:
         wide, tall = int(box[2] * width - box[0] * width), int(box[3] * height - box[1] * height)
         picture = record.picture[top : top + max(1, tall), left : left + max(1, wide)]
         return Annotated(picture, project(record.boxes, box, self.emit), record.label)
+
+    def first_size(self, record: Annotated, random: np.random.Generator) -> Annotated:
+        """The record with all that tells the size of pictures that are not cropped."""
+        return self.resized(record, random)
 
     def resized(self, record: Annotated, random: np.random.Generator) -> Annotated:
         """The picture and its boxes as resize_param has them."""
@@ -217,6 +230,20 @@ def _sample(sampler: Any, random: np.random.Generator) -> np.ndarray:
     ratio = min(max(ratio, scale**2), 1 / scale**2)
     width, height = scale * math.sqrt(ratio), scale / math.sqrt(ratio)
     left, top = random.uniform(0, max(0.0, 1 - width)), random.uniform(0, max(0.0, 1 - height))
+    return np.array([left, top, left + width, top + height], np.float32)
+
+
+def jittered(jitter: float, keep_aspect: bool, random: np.random.Generator) -> np.ndarray:
+    """A part of a picture, as corners, that lacks up to `jitter` of each side.
+
+    Fork: eric612/MobileNet-YOLO, src/caffe/util/sampler.cpp: one in five is the whole picture, one in five lacks up to
+    half as much.
+    """
+    most = jitter * random.choice([0, 0.5, 1], p=[0.2, 0.2, 0.6])
+    width, height = random.uniform(1 - most, 1, 2)
+    if keep_aspect:
+        height = width
+    left, top = random.uniform(0, 1 - width), random.uniform(0, 1 - height)
     return np.array([left, top, left + width, top + height], np.float32)
 
 
@@ -290,6 +317,17 @@ def boxes_in_resized(corners: np.ndarray, param: Any, height: int, width: int) -
     pad, size = np.array([pad_x, pad_y] * 2), np.array([1 - 2 * pad_x, 1 - 2 * pad_y] * 2)
     moved = pad + (corners * size).clip(0, None)
     return np.minimum(moved, 1).astype(np.float32)
+
+
+def check_distortion(param: Any, fail: Callable[[str], NoReturn]) -> None:
+    """Call `fail`, which must raise, for a DistortionParameter that `distorted` cannot follow."""
+    for what in ("contrast", "saturation"):
+        low, high = (getattr(param, f"{what}_{end}") for end in ("lower", "upper"))
+        if not 0 <= low <= high:
+            fail(f"distort_param has {what}_lower {low:g} and {what}_upper {high:g}; use 0 <= lower <= upper")
+    for what in ("brightness_delta", "hue_delta"):
+        if getattr(param, what) < 0:
+            fail(f"distort_param.{what} is {getattr(param, what):g} and must be at least 0")
 
 
 def distorted(picture: np.ndarray, param: Any, random: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_compat.data import random_size
 from caffe_compat.data.annotated import Annotated, Augment
 from caffe_compat.data.feed import Ahead
 from caffe_compat.data.images import planes
@@ -81,7 +82,8 @@ class DataLayer(Layer):
         raise DataError(f"{where(self.param)}: {what}")
 
 
-PREPARATIONS = tuple(f"transform_param.{name}" for name in ("resize_param", "distort_param", "expand_param"))
+_AUGMENTED = ("resize_param", "distort_param", "expand_param")
+PREPARATIONS = tuple(f"transform_param.{name}" for name in (*_AUGMENTED, *random_size.FIELDS))
 
 
 class PictureLayer(DataLayer):
@@ -100,9 +102,11 @@ class PictureLayer(DataLayer):
         self.preparation: Augment | None = None
 
     def prepare_pictures(self) -> None:
-        """For types that distort, expand and resize pictures before the crop, as SSD's fork does."""
+        """For types that distort, expand and resize pictures before the crop, as SSD's fork and others do."""
         param = self.param.transform_param
-        if any(param.HasField(name.partition(".")[2]) for name in PREPARATIONS):
+        if any(param.HasField(name) for name in random_size.FIELDS):
+            self.preparation = random_size.RandomSize(param, self.fail)
+        elif any(param.HasField(name) for name in _AUGMENTED):
             self.preparation = Augment(param, (), self.fail)
 
     def draw(self, count: int) -> Tensor:
@@ -117,7 +121,7 @@ class PictureLayer(DataLayer):
     def top_of(self, picture: np.ndarray, name: Callable[[], str]) -> Shape:
         """The shape of the top that a picture (C, H, W) becomes."""
         if self.preparation is not None:
-            record = self.preparation.resized(_record(picture), np.random.default_rng(0))
+            record = self.preparation.first_size(_record(picture), np.random.default_rng(0))
             picture = planes(record.picture)
         return self.transform.top_shape(picture.shape, name)
 
@@ -134,7 +138,8 @@ class PictureLayer(DataLayer):
 
     def guess(self) -> list[Shape]:
         messages = [value for field, value in self.param.ListFields() if field.name.endswith("_param")]
-        messages += [m.resize_param for m in messages if "resize_param" in m.DESCRIPTOR.fields_by_name]
+        sizes = [m.resize_param for m in messages if "resize_param" in m.DESCRIPTOR.fields_by_name]
+        messages += [*self.param.transform_param.resize_param__list[:1], *sizes]
         given = {field.name: value for message in messages for field, value in message.ListFields()}
         sides = [
             next((given[name] for name in names if given.get(name)), 0)

@@ -235,6 +235,110 @@ def test_bad_records(tmp_path, value, match):
         layer.load(CPU)
 
 
+# -- MobileNet-YOLO's ------------------------------------------------------------------------------
+
+YOLO = "annotated_data_param { yolo_data_type: 1 %s } "
+SIZES = (
+    "transform_param { resize_param { prob: 0.5 height: 100 width: 120 } resize_param { prob: 0.25 height: 90 width: 200 "
+    "resize_mode: FIT_LARGE_SIZE_AND_PAD } resize_param { prob: 0.25 height: 80 width: 70 } }"
+)
+
+
+def as_corners(label):
+    """The boxes of one record of yolo_data_type 1, as corners."""
+    return [[x - w / 2, y - h / 2, x + w / 2, y + h / 2] for _, x, y, w, h in label[0] if w]
+
+
+def test_yolo_labels(root):
+    layer = make(SOURCE % 4 + YOLO % "yolo_data_jitter: 0", root=root)
+    assert layer.reshape() == [(4, 3, HEIGHT, WIDTH), (4, 1, 300, 5)]
+    ((pictures, labels),) = load(layer)
+    assert labels.shape == (4, 1, 300, 5)
+    assert labels[:, 0, :3, 0].tolist() == [[0, 0, 0], [1, 1, 0], [2, 2, 0], [0, 0, 0]]
+    for i, boxes in enumerate(map(as_corners, labels)):
+        assert len(boxes) == (0 if i == 3 else 2)
+        for box in boxes:
+            np.testing.assert_allclose(box, drawn(pictures[i]), atol=1e-6)
+    ((_, labels),) = load(make(SOURCE % 4 + YOLO % "yolo_data_jitter: 0 train_diffcult: false", root=root))
+    assert [len(as_corners(label)) for label in labels] == [2, 0, 2, 0]
+
+
+def test_jitter(root):
+    layer = make(
+        SOURCE % 4 + "transform_param { mirror: true resize_param { height: 200 width: 200 } }" + YOLO % "",
+        root=root,
+    )
+    shapes = []
+    for pictures, labels in load(layer, 12):
+        for picture, boxes in zip(pictures, map(as_corners, labels), strict=True):
+            for box in boxes[::2]:
+                np.testing.assert_allclose(box, drawn(picture), atol=0.06)
+                shapes.append((box[2] - box[0], box[3] - box[1]))
+    assert len(shapes) > 20 and len(set(np.round(shapes, 4)[:, 0])) > 10
+
+
+def test_jitters_sides():
+    parts = np.array([annotated.jittered(0.4, i % 2 == 0, np.random.default_rng(i)) for i in range(400)])
+    assert parts.min() >= 0 and parts.max() <= 1 + 1e-6
+    size = parts[:, 2:] - parts[:, :2]
+    assert 0.1 < (size.min(1) > 0.9999).mean() < 0.3 and size.min() > 0.5999
+    np.testing.assert_allclose(size[::2, 0], size[::2, 1], atol=1e-6)
+    assert np.abs(size[1::2, 0] - size[1::2, 1]).max() > 0.2
+
+
+def test_sizes_are_drawn_every_ten_batches(root):
+    layer = make(SOURCE % 2 + SIZES, root=root)
+    assert layer.reshape()[0] == (2, 3, 100, 120)
+    batches = load(layer, 200)
+    sizes = [pictures.shape[2:] for pictures, _ in batches]
+    for i in range(0, 200, 10):
+        assert len(set(sizes[i : i + 10])) == 1
+    assert set(sizes) == {(100, 120), (90, 200), (80, 70)}
+    for pictures, boxes in batches[::10]:
+        for row in rows(boxes):
+            if row[0] >= 0:
+                np.testing.assert_allclose(row[3:7], drawn(pictures[int(row[0])]), atol=0.03)
+    assert_resumes(lambda seed: make(SOURCE % 2 + SIZES, root=root, seed=seed), batches=15)
+
+
+def test_yolo_labels_are_dealt_to_replicas(root):
+    text = SOURCE % 2 + YOLO % "yolo_data_jitter: 0"
+    both = load(make(text, root=root, replicas=2, rank=None))[0]
+    for rank in range(2):
+        part = load(make(text, root=root, replicas=2, rank=rank))[0]
+        for ours, whole in zip(part, both, strict=True):
+            np.testing.assert_array_equal(ours, whole[rank::2])
+
+
+def test_yolo_shapes_without_the_source():
+    text = SOURCE % 4 + SIZES + YOLO % ""
+    (param,) = parse(f'layer {{ name: "d" top: "a" top: "b" {text} }}', NetParameter).layer
+    assert create_layer(param, TEST, Context()).guess() == [(4, 3, 100, 120), (4, 1, 300, 5)]
+
+
+@pytest.mark.parametrize(
+    "fields, match",
+    [
+        ("annotated_data_param { yolo_data_type: 2 }", "yolo_data_type is 2; use 0 or 1"),
+        ("annotated_data_param { yolo_data_jitter: 1 }", "yolo_data_jitter is 1 and must be at least 0"),
+        (
+            SIZES.replace("0.5", "0.4"),
+            "the 3 resize_param have prob 0.4, 0.25, 0.25, which sum to 0.9; make them 1",
+        ),
+        ("annotated_data_param { seg_scales: 4 }", "annotated_data_param.seg_scales: a fork of Caffe's"),
+    ],
+)
+def test_yolo_refused(root, fields, match):
+    with pytest.raises(LayerError, match=match):
+        make(SOURCE % 2 + fields, root=root)
+
+
+def test_yolo_needs_boxes(tmp_path):
+    lmdb.write(str(tmp_path / "x"), ((b"%02d" % i, record(i, typed=False)) for i in range(COUNT)))
+    with pytest.raises(LayerError, match="yolo_data_type is 1, but the first record has no type"):
+        make(SOURCE % 2 + YOLO % "", root=str(tmp_path))
+
+
 # -- the arithmetic, one step at a time -----------------------------------------------------------
 
 
@@ -304,7 +408,7 @@ def test_hue_and_saturation():
 
 
 def test_the_means_tell_how_many_channels_there_are():
-    text = 'name: "d" type: "AnnotatedData" data_param { batch_size: 4 } transform_param { crop_size: 9 %s }'
+    text = 'name: "d" top: "a" type: "AnnotatedData" data_param { batch_size: 4 } transform_param { crop_size: 9 %s }'
 
     def channels(means):
         layers = text % "".join(f"mean_value: {mean} " for mean in range(means))
