@@ -48,6 +48,19 @@ def test_golden_batches(name, memory):
     assert_golden(name)
 
 
+def test_random_sizes_before_the_crop(root, memory):
+    text = TEXT % (3, 'is_color: false root_folder: "p/"') + " transform_param { crop_size: 7 %s }"
+    sizes = "random_resize_param { min_size: 7 max_size: 9 }"
+    for name in (sizes, "img_rand_resize_lower: 7 img_rand_resize_upper: 9 allow_upscale: true"):
+        layer = make(text % name, root=root)
+        assert layer.reshape() == [(3, 1, 7, 7), (3,)]
+        pictures, labels = layer.load(torch.device("cpu"))
+        assert pictures.shape == (3, 1, 7, 7)
+        np.testing.assert_array_equal(pictures[:, 0, 0, 0], 20 * labels)
+    with pytest.raises(LayerError, match="crop_size 7 is larger than '0.png', which is 5 x 4"):
+        make(text % "", root=root)
+
+
 def test_lines_go_round_in_the_middle_of_a_batch(root, memory):
     layer = make(TEXT % (3, 'root_folder: "p/"'), root=root)
     assert layer.reshape() == [(3, 3, 5, 4), (3,)]
