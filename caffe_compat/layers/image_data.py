@@ -43,10 +43,7 @@ class ListedLayer(SeededPictureLayer):
         p = self.p = getattr(self.param, self.message)
         if p.batch_size == 0:
             self.fail(f"{self.message}.batch_size must be above 0")
-        if bool(p.new_height) != bool(p.new_width):
-            self.fail(
-                f"new_height is {p.new_height} and new_width {p.new_width}; set both to resize, or none"
-            )
+        self.check_size()
         self.batch_size = p.batch_size
         self.order = self.mine()
         try:
@@ -55,6 +52,13 @@ class ListedLayer(SeededPictureLayer):
             self.bad_data(str(error))
         self.draw_seed()
 
+    def check_size(self) -> None:
+        """Fail for parameters that do not say the size of the pictures."""
+        if bool(self.p.new_height) != bool(self.p.new_width):
+            self.fail(
+                f"new_height is {self.p.new_height} and new_width {self.p.new_width}; set both to resize, or none"
+            )
+
     def read_lines(self, path: str) -> Sequence[Any]:
         """One record a line; raises DataError for a list that is missing or empty."""
         return read_list(path)
@@ -62,7 +66,7 @@ class ListedLayer(SeededPictureLayer):
     def batches(self, position: int) -> Iterator[np.ndarray]:
         """Endless: the lines of each batch served here, from where all replicas have served `position` of them."""
         orders: dict[tuple[int, int], np.ndarray] = {}  # of a replica's pass over the list
-        starts = [self._skip(replica) for replica in range(self.replicas)]
+        starts = [self.first_line(replica) for replica in range(self.replicas)]
         done = position // self.replicas
         while True:
             batch = []
@@ -71,28 +75,29 @@ class ListedLayer(SeededPictureLayer):
                 turn, place = divmod(starts[replica] + done + offset, len(self.lines))
                 if (replica, turn) not in orders:
                     orders = {key: order for key, order in orders.items() if key[1] >= turn - 1}
-                    orders[replica, turn] = self._line_order(replica, turn)
+                    orders[replica, turn] = self.line_order(replica, turn)
                 batch.append(orders[replica, turn][place])
             yield np.array(batch)
             done += self.batch_size
 
-    def _line_order(self, replica: int, turn: int) -> np.ndarray:
+    def line_order(self, replica: int, turn: int) -> np.ndarray:
         """The order in which a replica reads the list the `turn`-th time."""
         if not self.p.shuffle:
             return np.arange(len(self.lines))
-        return torch.randperm(len(self.lines), generator=self._random(turn * self.replicas + replica)).numpy()
+        return torch.randperm(len(self.lines), generator=self.random(turn * self.replicas + replica)).numpy()
 
-    def _skip(self, replica: int) -> int:
-        """How many lines a replica leaves out at the start."""
+    def first_line(self, replica: int) -> int:
+        """At which line a replica starts."""
         most = self.p.rand_skip
         if most == 0:
             return 0
-        skip = int(torch.randint(0, most, (1,), generator=self._random(-1 - replica)))
+        skip = int(torch.randint(0, most, (1,), generator=self.random(-1 - replica)))
         if skip >= len(self.lines):
             self.fail(f"rand_skip {most} skips {skip} lines and the list has {len(self.lines)}; lower it")
         return skip
 
-    def _random(self, number: int) -> torch.Generator:
+    def random(self, number: int) -> torch.Generator:
+        """Random numbers that follow from the layer's seed and a number."""
         return torch.Generator().manual_seed((self._seed + number) % (1 << 62))
 
     def read_picture(self, line: int, name: str, colour: bool) -> np.ndarray:

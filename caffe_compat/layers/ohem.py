@@ -1,4 +1,4 @@
-"""Online hard example mining as R-FCN does it: SoftmaxWithLossOHEM, BoxAnnotatorOHEM."""
+"""BoxAnnotatorOHEM: online hard example mining as R-FCN does it."""
 
 from __future__ import annotations
 
@@ -8,39 +8,6 @@ from torch import Tensor
 from caffe_compat.layers.base import Layer, Shape, layer
 from caffe_compat.layers.boxes import rank
 from caffe_compat.layers.legacy import legacy_shape
-from caffe_compat.layers.softmax_loss import FLT_MIN, SoftmaxWithLoss
-
-
-@layer("SoftmaxWithLossOHEM")
-class SoftmaxWithLossOHEM(SoftmaxWithLoss):
-    """top0, top1 = as SoftmaxWithLoss; top2 = -log max(p[label], FLT_MIN) of each label, 0 for an ignored one
-
-    Fork: daijifeng001/caffe-rfcn (R-FCN), the SoftmaxWithLoss of its GPU path; intel/caffe has it by this name
-    Intel's CPU path sums other positions where labels are ignored; here all labels that count are summed.
-    top1 and top2 take no gradient.
-    """
-
-    num_top = (1, 3)
-
-    def setup(self, *bottom: Shape) -> None:
-        super().setup(*bottom)
-        self.tops = len(self.param.top)
-
-    def reshape(self, *bottom: Shape) -> list[Shape]:
-        return [*super().reshape(*bottom), bottom[1]][: self.tops]
-
-    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
-        tops = super().forward(*bottom)
-        if self.tops < 3:
-            return tops
-        loss, probability = tops
-        label = bottom[1]
-        index, counted, _ = self.read_labels(label, self.ignore)
-        chosen = probability.detach().reshape(self.outer, self.classes, self.inner).gather(1, index)
-        each = -torch.where(chosen > FLT_MIN, chosen, FLT_MIN).log()
-        if counted is not None:
-            each = each.where(counted, 0)
-        return loss, probability, each.reshape(label.shape)
 
 
 @layer("BoxAnnotatorOHEM")

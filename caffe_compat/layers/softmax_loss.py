@@ -16,9 +16,9 @@ from caffe_compat.proto import LossParameter
 FLT_MIN = 1.1754943508222875e-38  # the least probability whose logarithm Caffe takes: at most 87.3365 an item
 
 
-@layer("SoftmaxWithLoss")
+@layer("SoftmaxWithLoss", "SoftmaxWithLossOHEM")
 class SoftmaxWithLoss(Labelled, Loss):
-    """top0 = -sum log max(p[label], FLT_MIN) / normalizer, p = softmax(bottom0) along `axis`; top1 = p
+    """top0 = -sum log max(p[label], FLT_MIN) / normalizer, p = softmax(bottom0) along `axis`; top1 = p; top2 = the terms
 
     Caffe: src/caffe/layers/softmax_loss_layer.cpp
     The gradient, (p - 1 at the label) / normalizer, knows nothing of the floor. A NaN probability is floored too, as
@@ -26,16 +26,18 @@ class SoftmaxWithLoss(Labelled, Loss):
     neither loss nor gradient. The normalizer is, and is at least 1: VALID (the default) the labels that count, FULL
     all labels, BATCH_SIZE the product of the axes before `axis`, NONE 1, PRE_FIXED (R-FCN's) pre_fixed_normalizer;
     `normalize` is the old form: true is VALID, false BATCH_SIZE. top1 takes no gradient.
+    top2 is R-FCN's: each label's term, 0 for an ignored one, without a gradient. intel/caffe has that layer as
+    SoftmaxWithLossOHEM; its CPU path sums other positions where labels are ignored, here all that count are summed.
     """
 
-    num_top = (1, 2)
+    num_top = (1, 3)
     fork_fields = ("loss_param.pre_fixed_normalizer", "loss_param.normalization: PRE_FIXED")
 
     def setup(self, *bottom):
         p = self.param.loss_param
         self.fixed = p.pre_fixed_normalizer
         self.ignore = p.ignore_label if p.HasField("ignore_label") else None
-        self.normalization, self.has_probability = p.normalization, len(self.param.top) > 1
+        self.normalization, self.tops = p.normalization, len(self.param.top)
         if p.HasField("normalize") and not p.HasField("normalization"):
             self.normalization = LossParameter.VALID if p.normalize else LossParameter.BATCH_SIZE
         if self.phase == TRAIN and list(self.param.propagate_down[1:]) == [True]:
@@ -46,7 +48,7 @@ class SoftmaxWithLoss(Labelled, Loss):
     def reshape(self, *bottom):
         tops = super().reshape(*bottom)
         self.fold(*bottom, self.axis(self.param.softmax_param.axis, bottom[0]))
-        return [*tops, bottom[0]] if self.has_probability else tops
+        return [*tops, *bottom][: self.tops]
 
     def forward(self, scores, label):
         self.refuse_gradient(label, "label inputs")
@@ -58,7 +60,10 @@ class SoftmaxWithLoss(Labelled, Loss):
         folded = folded.to(torch.promote_types(folded.dtype, torch.float32))
         loss, probability = _CrossEntropy.apply(folded, index, counted, divisor)
         loss = loss if nan is None else loss + nan
-        return (loss, probability.view(scores.shape)) if self.has_probability else loss
+        if self.tops == 1:
+            return loss
+        tops = loss, probability.view(scores.shape)
+        return tops if self.tops == 2 else (*tops, _terms(probability, index, counted).view(label.shape))
 
     def prediction(self, bottom):
         return torch.softmax(bottom, self.axis(self.param.softmax_param.axis, bottom.shape))
@@ -74,11 +79,7 @@ class _CrossEntropy(Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, index: Tensor, counted: Tensor | None, divisor: Any):
         probability = torch.softmax(scores, 1)
-        chosen = probability.gather(1, index)
-        # Not clamp, which would keep a NaN: Caffe on a GPU floors it too, hence the 87.3365 of a diverged net.
-        loss = -torch.where(chosen > FLT_MIN, chosen, FLT_MIN).log()
-        if counted is not None:
-            loss = loss.where(counted, 0)
+        loss = _terms(probability, index, counted)
         ctx.save_for_backward(probability, index, counted)
         ctx.divisor = divisor
         ctx.mark_non_differentiable(probability)
@@ -93,3 +94,11 @@ class _CrossEntropy(Function):
         if counted is not None:
             gradient = gradient.where(counted, 0)
         return gradient, None, None, None
+
+
+def _terms(probability: Tensor, index: Tensor, counted: Tensor | None) -> Tensor:
+    """-log of the label's probability, floored, at each position that counts; 0 at others."""
+    chosen = probability.gather(1, index)
+    # Not clamp, which would keep a NaN: Caffe on a GPU floors it too, hence the 87.3365 of a diverged net.
+    terms = -torch.where(chosen > FLT_MIN, chosen, FLT_MIN).log()
+    return terms if counted is None else terms.where(counted, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 
@@ -10,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.data.feed import Ahead, memory_budget
-from caffe_compat.data.images import opencv, read
-from caffe_compat.data.windows import Box, read_windows
+from caffe_compat.data.feed import Ahead
+from caffe_compat.data.images import opencv
+from caffe_compat.data.windows import Box, Pictures, read_windows, rounded
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.base_data import SeededPictureLayer
@@ -56,8 +55,7 @@ class WindowData(SeededPictureLayer):
         except DataError as error:
             self.bad_data(str(error))
         self._check_mean()
-        self._kept: dict[int, np.ndarray] = {}
-        self._budget = memory_budget()
+        self._pictures = Pictures(p.cache_images)
         self.draw_seed()
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
@@ -141,18 +139,13 @@ class WindowData(SeededPictureLayer):
 
     def _picture(self, index: int) -> np.ndarray:
         """The picture of this index, (H, W, 3)."""
-        if index in self._kept:
-            return self._kept[index]
         p = self.param.window_data_param
         path = os.path.join(self.context.root, p.root_folder + self.windows.images[index])
-        picture = read(path)
+        picture = self._pictures.read(path)
         if picture is None:
             self.bad_data(
                 f"cannot open or decode '{path}', picture {index} of '{p.source}'; correct it or root_folder"
             )
-        if p.cache_images and picture.nbytes <= self._budget:
-            self._budget -= picture.nbytes
-            self._kept[index] = picture
         return picture
 
     def _mean_window(self) -> Tensor:
@@ -179,14 +172,9 @@ _Side = tuple[int, int, int, int, int]
 
 def _clip(start: np.float32, end: np.float32, size: int, crop: int) -> _Side:
     """One axis of a widened box: first and last pixel in the picture; warped: what is missing on both sides, length."""
-    first, last = _round(start), _round(end)
+    first, last = rounded(start), rounded(end)
     scale = np.float32(crop) / np.float32(last - first + 1)
     before, after = max(0, -first), max(0, last - size + 1)
     first, last = first + before, last - after
-    left, right, length = (_round(np.float32(n) * scale) for n in (before, after, last - first + 1))
+    left, right, length = (rounded(np.float32(n) * scale) for n in (before, after, last - first + 1))
     return first, last, left, right, length
-
-
-def _round(value: np.float32) -> int:
-    """To the nearest integer, halves away from zero."""
-    return int(math.copysign(math.floor(abs(float(value)) + 0.5), value))
