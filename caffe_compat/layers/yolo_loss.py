@@ -114,6 +114,36 @@ def similarity_slope(box: Tensor, truth: Tensor, kind: int) -> Tensor:
     return torch.where((side > 0).all(-1, keepdim=True), torch.cat((centre, extent), -1) + added, added)
 
 
+Truth = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def listed_boxes(label: Tensor) -> Truth:
+    """Boxes (N, T, 4), their classes (N, T), which are looked at as such, and which are assigned to anchors.
+
+    Labels are rows of class, x, y, w, h; a list ends where x is 0 for the one, and where w is 0 for the other.
+    """
+    rows = label.detach().reshape(len(label), -1, 5)
+    seen, assigned = ((rows[..., column] != 0).cumprod(1).bool() for column in (1, 3))
+    most = max(1, int((seen | assigned).sum(1).max()))
+    rows = rows[:, :most]
+    return rows[..., 1:], rows[..., 0].long(), seen[:, :most], assigned[:, :most]
+
+
+def tabled_boxes(label: Tensor, records: int) -> Truth:
+    """What `listed_boxes` returns, of AnnotatedData's rows: record, label from 1 on, instance, corners, difficult."""
+    rows = label.detach().reshape(-1, 8)
+    rows = rows[rows[:, 0] != -1]
+    record = rows[:, 0].long()
+    place = rank(-torch.arange(len(rows), device=rows.device), record)
+    boxes = rows.new_zeros(records, int(place.max()) + 1 if len(rows) else 1, 4)
+    classes, used = torch.zeros_like(boxes[..., 0]).long(), torch.zeros_like(boxes[..., 0]).bool()
+    low, high = rows[:, 3:5], rows[:, 5:7]
+    boxes[record, place] = torch.cat(((low + high) / 2, high - low), 1)
+    classes[record, place] = rows[:, 1].long() - 1
+    used[record, place] = True
+    return boxes, classes, used, used
+
+
 class YoloLoss(Loss):
     """A loss of maps (N, A len, H, W): A anchors at each position, with x, y, w, h, objectness and class scores each.
 
@@ -131,17 +161,6 @@ class YoloLoss(Loss):
                 f"bottom 0 of shape {shape} must be N x {self.count * length} x H x W: {length} channels for each of "
                 f"{self.count} anchors; correct num_class, num or the layer below"
             )
-
-    def listed(self, label: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Boxes (N, T, 4), their classes (N, T), which are looked at as such, and which are assigned to anchors.
-
-        Labels are rows of class, x, y, w, h; a list ends where x is 0 for the one, and where w is 0 for the other.
-        """
-        rows = label.detach().reshape(len(label), -1, 5)
-        seen, assigned = ((rows[..., column] != 0).cumprod(1).bool() for column in (1, 3))
-        most = max(1, int((seen | assigned).sum(1).max()))
-        rows = rows[:, :most]
-        return rows[..., 1:], rows[..., 0].long(), seen[:, :most], assigned[:, :most]
 
     def check_classes(self, classes: Tensor, used: Tensor, count: int) -> None:
         """Fail unless the classes that are used are 0 to count - 1."""
@@ -244,26 +263,11 @@ class RegionLoss(YoloLoss):
         self.first = not self.rows and values == 150
         return [()]
 
-    def _truth(self, label: Tensor, records: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        if not self.rows:
-            return self.listed(label)
-        rows = label.detach().reshape(-1, 8)
-        rows = rows[rows[:, 0] != -1]
-        record = rows[:, 0].long()
-        place = rank(-torch.arange(len(rows), device=rows.device), record)
-        boxes = rows.new_zeros(records, max(1, int(place.max()) + 1 if len(rows) else 1), 4)
-        classes, used = torch.zeros_like(boxes[..., 0]).long(), torch.zeros_like(boxes[..., 0]).bool()
-        low, high = rows[:, 3:5], rows[:, 5:7]
-        boxes[record, place] = torch.cat(((low + high) / 2, high - low), 1)
-        classes[record, place] = rows[:, 1].long() - 1
-        used[record, place] = True
-        return boxes, classes, used, used
-
     def forward(self, data: Tensor, label: Tensor) -> Tensor:
         self.refuse_gradient(label, "label inputs")
         number, side = len(data), data.shape[3]
         x = data.detach().unflatten(1, (self.count, -1))
-        boxes, classes, seen, assigned = self._truth(label, number)
+        boxes, classes, seen, assigned = tabled_boxes(label, number) if self.rows else listed_boxes(label)
         mapped = self.class_map is not None and (self.first or self.rows)
         self.check_classes(classes, assigned, len(self.class_map) if mapped else self.classes)
         if mapped:
@@ -368,7 +372,7 @@ class Yolov3(YoloLoss):
         x = data.detach().unflatten(1, (self.count, -1)).clone()
         for part in (slice(2), slice(4, None)):
             x[:, :, part] = torch.sigmoid(x[:, :, part])
-        boxes, classes, seen, assigned = self.listed(label)
+        boxes, classes, seen, assigned = listed_boxes(label)
         self.check_classes(classes, assigned, self.classes)
         every = self.anchors.to(x) / x.new_tensor([width, height]) / self.scale
         anchors = every[self.mask]
