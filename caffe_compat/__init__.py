@@ -13,8 +13,8 @@ TRAIN, TEST = 0, 1
 
 # pycaffe's names that are not sub-packages of this one.
 _PYCAFFE = frozenset(
-    "AdaDeltaSolver AdaGradSolver AdamSolver Classifier Detector Layer Net NesterovSolver NetSpec RMSPropSolver "
-    "SGDSolver assign_proto classifier coord_map detector draw get_solver has_nccl init_log io layer_type_list "
+    "AdaDeltaSolver AdaGradSolver AdamSolver Classifier Detector Layer NCCL Net NesterovSolver NetSpec RMSPropSolver "
+    "SGDSolver Timer assign_proto classifier coord_map detector draw get_solver has_nccl init_log io layer_type_list "
     "net_spec params set_device set_mode_cpu set_mode_gpu set_multiprocess set_random_seed set_solver_count "
     "set_solver_rank solver_count solver_rank to_proto".split()
 )

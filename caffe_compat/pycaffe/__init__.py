@@ -11,6 +11,7 @@ from caffe_compat.pycaffe.classifier import Classifier
 from caffe_compat.pycaffe.detector import Detector
 from caffe_compat.pycaffe.net import Net
 from caffe_compat.pycaffe.net_spec import NetSpec, assign_proto, layers, params, to_proto
+from caffe_compat.pycaffe.parallel import NCCL, Timer
 from caffe_compat.pycaffe.solvers import (
     AdaDeltaSolver,
     AdaGradSolver,
@@ -44,6 +45,7 @@ def layer_type_list() -> list[str]:
 
 
 __all__ = [
+    "NCCL",
     "TEST",
     "TRAIN",
     "AdaDeltaSolver",
@@ -57,6 +59,7 @@ __all__ = [
     "NetSpec",
     "RMSPropSolver",
     "SGDSolver",
+    "Timer",
     "assign_proto",
     "classifier",
     "coord_map",

@@ -26,6 +26,8 @@ class Solver:
         param = text.read_solver(str(solver_file))
         if self.type:
             param.type = self.type  # as in pycaffe, the class decides, whatever the file says
+        if state.solver_count() > 1:  # one of several processes, which NCCL links
+            options = {"replicas": state.solver_count(), "rank": state.solver_rank(), **options}
         self.core = CoreSolver(param, device=state.device(), log=state.log(), **options)
         self.net = Net.over(self.core.net)
         self.test_nets = [Net.over(net) for net in self.core.test_nets]
@@ -85,8 +87,11 @@ class Solver:
         """Let `net` use this solver's blobs in the layers of the same names."""
         net.core.share_trained_layers_with(self.core.net)
 
-    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
-        """Call `on_start` before each iteration's first forward, `on_gradients_ready` before its update."""
+    def add_callback(self, on_start: Any, on_gradients_ready: Callable[[], None] | None = None) -> None:
+        """Call `on_start` before each iteration's first forward, `on_gradients_ready` before its update; or the
+        methods of these names of one object, an NCCL."""
+        if on_gradients_ready is None:
+            on_start, on_gradients_ready = on_start.on_start, on_start.on_gradients_ready
         self.core.callbacks.append((on_start, on_gradients_ready))
 
 

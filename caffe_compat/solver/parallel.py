@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.connection import wait
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import torch
 import torch.distributed as dist
@@ -201,6 +201,17 @@ def join() -> Iterator[Group]:
         signal.signal(signal.SIGTERM, before)
 
 
+class Summing(Protocol):
+    """What a Reducer asks of the ranks: to sum tensors over them, in the background."""
+
+    @property
+    def size(self) -> int: ...
+
+    def reduce(self, values: Tensor) -> Any: ...
+
+    def wait(self, work: Any) -> None: ...
+
+
 class Reducer:
     """Averages the gradients of blobs over the ranks, each bucket as soon as backward has filled it.
 
@@ -211,7 +222,7 @@ class Reducer:
     Once an iteration: `begin` before its first backward, `finish` after its last.
     """
 
-    def __init__(self, group: Group, blobs: Sequence[Tensor], backwards: int):
+    def __init__(self, group: Summing, blobs: Sequence[Tensor], backwards: int):
         self._group = group
         self._backwards = backwards
         self._buckets: list[_Bucket] = []

@@ -53,6 +53,7 @@ class Solver:
         read_net: reads a net file given its resolved path and the log; the command line passes one that applies --set.
         replicas: how many data-parallel replicas to run, with the numbers that so many GPUs give: batch_size is
             each replica's, gradients are averaged, BatchNorm is each replica's own. 0 means one, or one a rank.
+        rank: run this one of the replicas, while the caller sees to the others and to averaging the gradients.
         group: the ranks to share the replicas with; all of them make the same calls. None: run all replicas here.
         resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
             "restart" starts at record 0 as Caffe does.
@@ -79,6 +80,7 @@ class Solver:
         log: Any = NULL,
         read_net: Callable[[str, Any], Any] = text.read_net,
         replicas: int = 0,
+        rank: int | None = None,
         group: Group | None = None,
         resume_data: str = "continue",
         ignore_unknown: bool = False,
@@ -89,7 +91,8 @@ class Solver:
         self.root = root
         self.device = torch.device(device)
         self.group = group
-        self.is_root = group is None or group.rank == 0
+        self.rank = group.rank if group else rank
+        self.is_root = not self.rank
         self.log = log = log if self.is_root else NULL
         self.read_net = read_net
         ranks = group.size if group else 1
@@ -128,7 +131,7 @@ class Solver:
             self._check_snapshot_prefix()
         self.generator = torch.Generator()
         if param.random_seed >= 0:
-            torch.manual_seed(param.random_seed + (group.rank if group else 0))
+            torch.manual_seed(param.random_seed + (self.rank or 0))
             self.generator.manual_seed(param.random_seed)
         else:
             seed = self.generator.seed()
@@ -178,6 +181,8 @@ class Solver:
         if self.group:
             held = len(self.net.context.held)
             place = f"{self.group.size} processes ({self.group.backend}), {held} on each"
+        elif self.rank is not None:
+            place = f"{self.replicas} processes"
         self.log.info(
             f"{self.replicas} replicas on {place}: batch_size {size} each, {size * self.replicas} records a "
             "forward pass, gradients averaged, replica 0's BatchNorm statistics kept"
@@ -253,7 +258,7 @@ class Solver:
                 generator=self.generator,
                 root=self.root,
                 replicas=self.replicas if phase == TRAIN else 1,
-                rank=self.group.rank if self.group else None,
+                rank=self.rank,
                 ranks=self.group.size if self.group else None,
                 ignore_unknown=self.ignore_unknown,
             ),

@@ -43,14 +43,14 @@ def test_forward_fills_every_blob(net):
     outputs = net.forward()
     h, y = formula(net, x)
     assert list(outputs) == ["y"]
-    np.testing.assert_allclose(outputs["y"], y, rtol=1e-5)
-    np.testing.assert_allclose(net.blobs["h"].data, h, rtol=1e-5)
+    np.testing.assert_allclose(outputs["y"], y, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(net.blobs["h"].data, h, rtol=1e-5, atol=1e-6)
 
 
 def test_a_view_taken_before_a_run_shows_its_result(net):
     view = net.blobs["y"].data
     net.forward(x=np.ones((2, 3)))
-    np.testing.assert_allclose(view, formula(net, np.ones((2, 3)))[1], rtol=1e-5)
+    np.testing.assert_allclose(view, formula(net, np.ones((2, 3)))[1], rtol=1e-5, atol=1e-6)
 
 
 def test_weights_written_through_a_view_are_used(net):
@@ -159,7 +159,7 @@ def test_module_is_a_module_of_named_parameters(net):
         n for n, _ in module.named_parameters()
     }
     _, outputs = module(torch.ones(2, 3))
-    np.testing.assert_allclose(outputs["y"].detach().numpy(), formula(net, np.ones((2, 3)))[1], rtol=1e-5)
+    np.testing.assert_allclose(outputs["y"].detach().numpy(), formula(net, np.ones((2, 3)))[1], rtol=1e-5, atol=1e-6)
 
 
 def test_install_as_caffe_gives_every_submodule():
