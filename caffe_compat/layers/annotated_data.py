@@ -11,12 +11,10 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.annotated import CORNERS, Annotated, Augment, as_planes, parse, project
-from caffe_compat.data.base import open_source
-from caffe_compat.data.feed import Ahead, blocks
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import SeededPictureLayer
-from caffe_compat.proto import DataParameter, ResizeParameter
+from caffe_compat.layers.base_data import DatabaseLayer
+from caffe_compat.proto import ResizeParameter
 
 _KNOWN = (
     "batch_sampler",
@@ -31,7 +29,7 @@ BATCHES_A_SIZE = 10  # until another resize_param is drawn
 
 
 @layer("AnnotatedData")
-class AnnotatedData(SeededPictureLayer):
+class AnnotatedData(DatabaseLayer):
     """tops = (transformed pictures, their boxes) of the next batch_size AnnotatedDatum records, in key order
 
     Fork: weiliu89/caffe (SSD), src/caffe/layers/annotated_data_layer.cpp
@@ -62,23 +60,19 @@ class AnnotatedData(SeededPictureLayer):
 
     def open(self) -> None:
         super().open()
-        p, own = self.param.data_param, self.param.annotated_data_param
+        own = self.param.annotated_data_param
         unknown = [field.name for field, _ in own.ListFields() if field.name not in _KNOWN]
         if unknown:
             self.fail(
                 f"annotated_data_param.{unknown[0]}: a fork of Caffe's, which this layer does not act on; remove it"
             )
-        if p.batch_size == 0:
-            self.fail("data_param.batch_size must be set and above 0")
-        self.batch_size = p.batch_size
-        self.order = self.mine()
         if own.yolo_data_type not in (0, 1):
             self.fail(f"annotated_data_param.yolo_data_type is {own.yolo_data_type}; use 0 or 1")
         self.as_yolo, self.with_difficult = own.yolo_data_type == 1, own.train_diffcult
+        self.open_database()
         self.augments = self._augments()
         try:
-            self.source = open_source(DataParameter.DB.Name(p.backend), p.source, self.context.root)
-            first, typed = parse(self.source.read(0), self.transform.colour, self._name(0))
+            first, typed = parse(self.source.read(0), self.transform.colour, self.record_name(0))
         except DataError as error:
             self.bad_data(str(error))
         self.has_boxes = typed or own.HasField("anno_type")
@@ -93,7 +87,7 @@ class AnnotatedData(SeededPictureLayer):
             )
         self.draw_seed()
         ready = self.augments[0].resized(first, np.random.default_rng(0))
-        self.top_shape = self.transform.top_shape(as_planes(ready).shape, lambda: self._name(0))
+        self.top_shape = self.transform.top_shape(as_planes(ready).shape, lambda: self.record_name(0))
         self.first_boxes = max(1, len(first.boxes))
 
     def _augments(self) -> list[Augment]:
@@ -135,32 +129,14 @@ class AnnotatedData(SeededPictureLayer):
         labels: Shape = (pictures[0], 1, MOST_BOXES, 5) if as_yolo else (1, 1, 1, 8)
         return [pictures, labels][: len(self.param.top)]
 
-    def load(self, device: torch.device) -> tuple[Tensor, ...]:
-        step = self.batch_size * self.replicas
-        if self._ahead is None:
-            self._ahead = Ahead(
-                blocks(self.source, self.position, step), self._block, self.param.data_param.prefetch
-            )
-        try:
-            pictures, labels, draws, start = self._ahead.next()
-        except DataError as error:
-            self.bad_data(str(error))
-        same = all(picture.shape == pictures[0].shape for picture in pictures)
-        batch = torch.from_numpy(np.stack(pictures)) if same else pictures
-        data = self.transformed(batch, draws, device, lambda i: self._name(start + self.order[i]))
-        self.position += step
-        return (data, labels.to(device, self.context.dtype))[: len(self.param.top)]
-
-    def _block(self, block: tuple[int, Sequence[Any]]) -> tuple[list[np.ndarray], Tensor, Tensor, int]:
-        """Pictures, boxes or labels, and the draws of mirror and crop, of what is served here of a step's records."""
-        start, values = block
+    def block(self, start: int, values: Sequence[Any]) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
         pictures, labels, rows, draws = [], [], [], []
         turn = start // (len(values) * BATCHES_A_SIZE)
         augment = self.augments[
             np.random.default_rng((self._seed, turn, 0)).choice(len(self.augments), p=self.shares)
         ]
         for place, i in enumerate(self.order.tolist()):
-            record, _ = parse(values[i], self.transform.colour, self._name(start + i))
+            record, _ = parse(values[i], self.transform.colour, self.record_name(start + i))
             random = np.random.default_rng((self._seed, start + i))
             record = augment(record, random)
             draw = random.integers(0, 1 << 32, bool(self.transform.mirror) + 2 * self.transform.random_crop)
@@ -176,12 +152,7 @@ class AnnotatedData(SeededPictureLayer):
         else:
             found = np.concatenate(rows)
             top = (found if len(found) else np.full((1, 8), -1, np.float32))[None, None]
-        return (
-            pictures,
-            torch.from_numpy(top),
-            torch.from_numpy(np.array(draws).reshape(len(draws), -1)),
-            start,
-        )
+        return pictures, [torch.from_numpy(top)], torch.from_numpy(np.array(draws).reshape(len(draws), -1))
 
     def _cropped(self, record: Annotated, draw: np.ndarray, emit: Any) -> np.ndarray:
         """The boxes after the crop and the mirror that the transformation will do to the picture."""
@@ -209,8 +180,3 @@ class AnnotatedData(SeededPictureLayer):
         top = np.zeros((MOST_BOXES, 5), np.float32)
         top[: len(boxes)] = np.concatenate((boxes[:, :1] - 1, (low + high) / 2, high - low), 1)
         return top
-
-    def _name(self, position: int) -> str:
-        position = int(position) % len(self.source)
-        key = self.source.keys[position].decode("utf-8", "replace")
-        return f"record {position} (key {key!r}) of '{self.source.path}'"

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from caffe_compat.data import random_size
 from caffe_compat.data.annotated import Annotated, Augment
-from caffe_compat.data.feed import Ahead
+from caffe_compat.data.base import open_source
+from caffe_compat.data.feed import Ahead, blocks
 from caffe_compat.data.images import planes
 from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Layer, Shape, where
+from caffe_compat.proto import DataParameter
 from caffe_compat.proto.binary import read_binaryproto
 
 
@@ -214,3 +216,54 @@ class SeededPictureLayer(PictureLayer):
         if self._ahead is not None:
             self._ahead.close()
             self._ahead = None
+
+
+class DatabaseLayer(SeededPictureLayer):
+    """A picture layer that reads the records of a database (data_param) ahead. A type defines `block`.
+
+    `open` calls `open_database`, then looks at the first record, then calls `draw_seed`.
+    """
+
+    def open_database(self) -> None:
+        """Make self.source; raises DataError where it is not there."""
+        p = self.param.data_param
+        if p.batch_size == 0:
+            self.fail("data_param.batch_size must be set and above 0")
+        self.batch_size = p.batch_size
+        self.order = self.mine()
+        try:
+            self.source = open_source(DataParameter.DB.Name(p.backend), p.source, self.context.root)
+        except DataError as error:
+            self.bad_data(str(error))
+
+    def block(self, start: int, values: Sequence[Any]) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
+        """Pictures, the other tops, and the draws of mirror and crop, of what is served here of a step's records.
+
+        values: all records of the step, the first of them at position `start`.
+        """
+        self._undefined("block")
+
+    def load(self, device: torch.device) -> tuple[Tensor, ...]:
+        step = self.batch_size * self.replicas
+        if self._ahead is None:
+            self._ahead = Ahead(
+                blocks(self.source, self.position, step),
+                lambda block: (*self.block(*block), block[0]),
+                self.param.data_param.prefetch,
+            )
+        try:
+            pictures, others, draws, start = self._ahead.next()
+        except DataError as error:
+            self.bad_data(str(error))
+        same = all(picture.shape == pictures[0].shape for picture in pictures)
+        batch = torch.from_numpy(np.stack(pictures)) if same else pictures
+        data = self.transformed(batch, draws, device, lambda i: self.record_name(start + self.order[i]))
+        self.position += step
+        tops = (data, *(other.to(device, self.context.dtype) for other in others))
+        return tops[: len(self.param.top)]
+
+    def record_name(self, position: int) -> str:
+        """What messages call the record at a position."""
+        position = int(position) % len(self.source)
+        key = self.source.keys[position].decode("utf-8", "replace")
+        return f"record {position} (key {key!r}) of '{self.source.path}'"

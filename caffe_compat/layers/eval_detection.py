@@ -28,7 +28,7 @@ class EvalDetection(Layer):
     wrong. The rest of a row is 0. Nothing gets a gradient.
     """
 
-    num_bottom = 2
+    num_bottom = (2, None)  # any more are not looked at
     num_top = 1
     in_place = False
     dynamic = True  # not in its top: how many boxes there are is known only in forward
@@ -60,7 +60,7 @@ class EvalDetection(Layer):
             )
         return [(bottom[0][0], self.classes + self.side**2 * self.count * 4)]
 
-    def forward(self, data: Tensor, label: Tensor) -> Tensor:
+    def forward(self, data: Tensor, label: Tensor, *rest: Tensor) -> Tensor:
         x = data.detach().unflatten(1, (self.count, -1))
         boxes = predicted_boxes(x, torch.sigmoid(x[:, :, :2]), self.anchors.to(x) / self.side)
         best, found = torch.softmax(x[:, :, 5:], 2).max(2)
