@@ -15,7 +15,7 @@ def processes_to_start(gpu: str) -> int:
 
     Raises UsageError for devices that do not exist.
     """
-    ids = _existing(gpu)
+    ids = existing(gpu)
     return len(ids) if len(ids) > 1 and parallel.world_size() == 1 else 0
 
 
@@ -25,7 +25,7 @@ def choose_device(gpu: str, param: Any, log: Any, command: str = "train") -> tor
     Of several devices each process takes its own. A solver that says GPU on a machine without one trains on
     the CPU, with a warning; `--gpu` there is an error. Raises UsageError for devices that do not exist.
     """
-    ids = _existing(gpu)
+    ids = existing(gpu)
     local = parallel.local_rank()
     if (
         not gpu
@@ -36,9 +36,9 @@ def choose_device(gpu: str, param: Any, log: Any, command: str = "train") -> tor
         if not torch.cuda.device_count():
             log.warning("solver_mode is GPU and there is no CUDA device here: using the CPU")
         elif parallel.world_size() > 1:
-            ids = _existing("all")
+            ids = existing("all")
         else:
-            ids = _existing(str(param.device_id))
+            ids = existing(str(param.device_id))
     if param is not None and ids:
         param.device_id = ids[0]
     log.device([(i, torch.cuda.get_device_name(i)) for i in ids], command)
@@ -52,7 +52,8 @@ def choose_device(gpu: str, param: Any, log: Any, command: str = "train") -> tor
     return torch.device("cuda", ids[local])
 
 
-def _existing(gpu: str) -> list[int]:
+def existing(gpu: str) -> list[int]:
+    """The devices that `--gpu` names. Raises UsageError for one that does not exist."""
     count = torch.cuda.device_count()
     ids = common.gpu_ids(gpu, lambda: count)
     if gpu and (not count or max(ids) >= count):

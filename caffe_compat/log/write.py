@@ -11,7 +11,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import SupportsFloat, TextIO
 
@@ -198,6 +198,15 @@ class Log:
         for name, values, weight in outputs:
             for value in values:
                 self._line(INFO, "caffe.cpp:321", f"{name} = {_weighted(value, weight)}")
+
+    def querying(self, gpus: str) -> None:
+        """The device_query command, before all else."""
+        self._line(INFO, "caffe.cpp:138", f"Querying GPUs {gpus}")
+
+    def device_properties(self, device: int, properties: Mapping[str, object]) -> None:
+        """What the device_query command tells of one GPU, a line for each property."""
+        for label, value in {"Device id": device, **properties}.items():
+            self._line(INFO, "common.cpp:186", f"{label + ':':<31}{value}")
 
     def timing_begins(self, initial_loss: float, iterations: int) -> None:
         """The time command, after its first forward and backward pass."""
