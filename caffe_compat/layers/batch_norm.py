@@ -25,15 +25,20 @@ class BatchNorm(Layer):
     NVIDIA's fork (`scale_bias`, `scale_filler`, `bias_filler`) has top = that * scale + bias, with 3 scale (C,), 1
     unless filled, and 4 bias (C,), which learn with lr_mult and decay_mult 1. Its blobs 0 and 1 are averages,
     a = f a + (1 - f) batch with the first batch's taken whole, and 2 stays 1.
+    With intel/caffe's stats_batch_size each so many records have statistics of their own, in their order.
     """
 
     num_bottom = num_top = 1
-    fork_fields = tuple(f"batch_norm_param.{name}" for name in ("scale_bias", "scale_filler", "bias_filler"))
+    fork_fields = tuple(
+        f"batch_norm_param.{name}"
+        for name in ("scale_bias", "scale_filler", "bias_filler", "stats_batch_size")
+    )
 
     def setup(self, bottom):
         p = self.param.batch_norm_param
         self.fraction, self.eps = p.moving_average_fraction, p.eps
         self.global_stats = p.use_global_stats if p.HasField("use_global_stats") else self.phase == TEST
+        self.records = 0 if self.global_stats else p.stats_batch_size  # with statistics of their own; 0: all
         self.channels = bottom[1] if len(bottom) > 1 else 1
         for shape in ((self.channels,), (self.channels,), (1,)):
             self.add_blob(shape, learned=False)
@@ -69,6 +74,10 @@ class BatchNorm(Layer):
                 f"bottom shape {tuple(bottom)} has {channels} channels, but the statistics were made for "
                 f"{self.channels}; resize the input or rename the layer"
             )
+        if self.records and bottom[0] % self.records:
+            self.fail(
+                f"batch_norm_param.stats_batch_size {self.records} must divide the {bottom[0]} records of a batch"
+            )
         return [bottom]
 
     def per_record(self):
@@ -85,27 +94,36 @@ class BatchNorm(Layer):
             if gamma is not None:
                 scale, bias = scale * gamma, bias * gamma
             gamma, beta = scale, bias if beta is None else bias + beta
-        replicas = self.context.virtual_replicas
         if self.global_stats:
             mean, variance = self.statistics()
             top = F.batch_norm(x, mean, variance, gamma, beta, eps=self.eps)
-        elif x.numel() == self.channels * replicas:
-            top = self._single(x, gamma, beta)
-        elif replicas > 1 and _channels_innermost(x):
+        elif self.records:
+            parts = x.split(self.records * self.context.virtual_replicas)
+            top = torch.cat([self._by_batch(part, gamma, beta).view(part.shape) for part in parts])
+        else:
+            top = self._by_batch(x, gamma, beta)
+        return top if top.shape == bottom.shape else top.view(bottom.shape)
+
+    def _by_batch(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
+        """`x` (records, C, ...) by its own statistics, which are added to the sums."""
+        replicas = self.context.virtual_replicas
+        if x.numel() == self.channels * replicas:
+            return self._single(x, gamma, beta)
+        if replicas > 1 and _channels_innermost(x):
             top, mean, variance = _Grouped.apply(x, gamma, beta, replicas, self.eps)
             self._add(mean, variance)
-        else:
-            if replicas > 1:
-                # Row i is replica i % N's, so folding N into the channels gives each replica statistics of its own.
-                x = x.reshape(-1, replicas * self.channels, *x.shape[2:])
-                gamma, beta = (None if blob is None else blob.repeat(replicas) for blob in (gamma, beta))
-            # Zeroed and with momentum 1 these hold exactly this batch's mean and m / (m - 1) variance afterwards.
-            mean, variance = self.blobs[0].new_zeros(x.shape[1]), self.blobs[1].new_zeros(x.shape[1])
-            top = F.batch_norm(x, mean, variance, gamma, beta, training=True, momentum=1.0, eps=self.eps)
-            if replicas > 1:  # replica 0's are the ones kept
-                mean, variance = mean[: self.channels], variance[: self.channels]
-            self._add(mean, variance)
-        return top if top.shape == bottom.shape else top.view(bottom.shape)
+            return top
+        if replicas > 1:
+            # Row i is replica i % N's, so folding N into the channels gives each replica statistics of its own.
+            x = x.reshape(-1, replicas * self.channels, *x.shape[2:])
+            gamma, beta = (None if blob is None else blob.repeat(replicas) for blob in (gamma, beta))
+        # Zeroed and with momentum 1 these hold exactly this batch's mean and m / (m - 1) variance afterwards.
+        mean, variance = self.blobs[0].new_zeros(x.shape[1]), self.blobs[1].new_zeros(x.shape[1])
+        top = F.batch_norm(x, mean, variance, gamma, beta, training=True, momentum=1.0, eps=self.eps)
+        if replicas > 1:  # replica 0's are the ones kept
+            mean, variance = mean[: self.channels], variance[: self.channels]
+        self._add(mean, variance)
+        return top
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """The stored mean and variance (C,): the sums over the counter, or 0 while the counter is 0."""
@@ -127,6 +145,11 @@ class BatchNorm(Layer):
             statistics = [graph.constant(mean, name="mean"), graph.constant(variance, name="variance")]
             top = graph.node("BatchNormalization", [x, scale, bias, *statistics], outputs, epsilon=self.eps)
         else:
+            if self.records and shape[0] != self.records:
+                self.fail(
+                    f"normalises each {self.records} of the {shape[0]} records by themselves, which ONNX cannot say; "
+                    "export the TEST phase, or remove stats_batch_size"
+                )
             axes = [axis for axis in range(max(2, len(shape))) if axis != 1]
             x = graph.node("Sub", [x, graph.reduce("ReduceMean", x, axes, keepdims=True)])
             squares = graph.reduce("ReduceMean", graph.node("Mul", [x, x]), axes, keepdims=True)

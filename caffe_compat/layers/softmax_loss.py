@@ -28,18 +28,32 @@ class SoftmaxWithLoss(Labelled, Loss):
     `normalize` is the old form: true is VALID, false BATCH_SIZE. top1 takes no gradient.
     top2 is R-FCN's: each label's term, 0 for an ignored one, without a gradient. intel/caffe has that layer as
     SoftmaxWithLossOHEM; its CPU path sums other positions where labels are ignored, here all that count are summed.
+    With SegNet's weight_by_label_freqs the term of label k counts class_weighting[k] times in the loss and its gradient,
+    but once in the normalizer.
     """
 
     num_top = (1, 3)
-    fork_fields = ("loss_param.pre_fixed_normalizer", "loss_param.normalization: PRE_FIXED")
+    fork_fields = tuple(
+        f"loss_param.{name}"
+        for name in (
+            "pre_fixed_normalizer",
+            "normalization: PRE_FIXED",
+            "weight_by_label_freqs",
+            "class_weighting",
+        )
+    )
 
     def setup(self, *bottom):
         p = self.param.loss_param
         self.fixed = p.pre_fixed_normalizer
         self.ignore = p.ignore_label if p.HasField("ignore_label") else None
-        self.normalization, self.tops = p.normalization, len(self.param.top)
+        self.normalization, self.tops = p.normalization, max(1, len(self.param.top))
         if p.HasField("normalize") and not p.HasField("normalization"):
             self.normalization = LossParameter.VALID if p.normalize else LossParameter.BATCH_SIZE
+        weights = (
+            torch.tensor(p.class_weighting, dtype=self.context.dtype) if p.weight_by_label_freqs else None
+        )
+        self.register_buffer("weights", weights, persistent=False)
         if self.phase == TRAIN and list(self.param.propagate_down[1:]) == [True]:
             self.fail(
                 "propagate_down is true for the labels, bottom 1, which have no gradient; set it to false"
@@ -48,6 +62,10 @@ class SoftmaxWithLoss(Labelled, Loss):
     def reshape(self, *bottom):
         tops = super().reshape(*bottom)
         self.fold(*bottom, self.axis(self.param.softmax_param.axis, bottom[0]))
+        if self.weights is not None and len(self.weights) != self.classes:
+            self.fail(
+                f"loss_param has {len(self.weights)} class_weighting for {self.classes} classes; give one a class"
+            )
         return [*tops, *bottom][: self.tops]
 
     def forward(self, scores, label):
@@ -58,7 +76,8 @@ class SoftmaxWithLoss(Labelled, Loss):
         divisor = self.normalizer(self.normalization, self.outer, self.outer * self.inner, valid)
         folded = scores.reshape(self.outer, self.classes, self.inner)
         folded = folded.to(torch.promote_types(folded.dtype, torch.float32))
-        loss, probability = _CrossEntropy.apply(folded, index, counted, divisor)
+        weights = None if self.weights is None else self.weights.to(folded.dtype)[index]
+        loss, probability = _CrossEntropy.apply(folded, index, counted, divisor, weights)
         loss = loss if nan is None else loss + nan
         if self.tops == 1:
             return loss
@@ -77,23 +96,27 @@ class _CrossEntropy(Function):
     """The loss of scores (outer, classes, inner), floored, and the gradient of the loss without the floor."""
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, index: Tensor, counted: Tensor | None, divisor: Any):
+    def forward(
+        ctx: Any, scores: Tensor, index: Tensor, counted: Tensor | None, divisor: Any, weights: Tensor | None
+    ):
         probability = torch.softmax(scores, 1)
         loss = _terms(probability, index, counted)
-        ctx.save_for_backward(probability, index, counted)
+        if weights is not None:
+            loss *= weights
+        ctx.save_for_backward(probability, index, counted, weights)
         ctx.divisor = divisor
         ctx.mark_non_differentiable(probability)
         return loss.sum() / divisor, probability
 
     @staticmethod
     def backward(ctx: Any, diff: Tensor, _: Tensor):
-        probability, index, counted = ctx.saved_tensors
-        diff = diff / ctx.divisor
+        probability, index, counted, weights = ctx.saved_tensors
+        diff = diff / ctx.divisor if weights is None else diff / ctx.divisor * weights
         gradient = probability * diff
         gradient.scatter_add_(1, index, -diff.expand(index.shape))
         if counted is not None:
             gradient = gradient.where(counted, 0)
-        return gradient, None, None, None
+        return gradient, None, None, None, None
 
 
 def _terms(probability: Tensor, index: Tensor, counted: Tensor | None) -> Tensor:

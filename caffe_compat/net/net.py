@@ -80,7 +80,7 @@ class Net:
         self.log = log
         self.device = torch.device(device)
         self.phase: int = param.state.phase
-        filtered = filter_net(param, param.state, log)
+        filtered = filter_net(param, param.state, log, self.context.ignore_unknown)
         if log is not NULL:
             log.initializing_net(to_text(filtered))
         self.param = insert_splits(filtered)

@@ -12,12 +12,13 @@ from caffe_compat.log.write import NULL
 from caffe_compat.proto import NetParameter, fork_fields, hints
 
 
-def filter_net(param: Any, state: Any, log: Any = NULL) -> Any:
+def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = False) -> Any:
     """The net with only the layers that `state` (a NetState) keeps; Caffe's FilterNet.
 
     A layer with include rules is kept if one of them is met, a layer with exclude rules if none is. What forks
-    say about speed is ignored with one warning.
-    Raises NetError for a layer with both, and for a net's field of a fork that changes what it computes.
+    say about speed is ignored with one warning; intel/caffe's bn_stats_batch_size goes to the BatchNorm layers.
+    Raises NetError for a layer with both, and for a net's field of a fork that changes what it computes, which with
+    `ignore_unknown` is a warning.
     """
     filtered = NetParameter()
     filtered.CopyFrom(param)
@@ -26,11 +27,13 @@ def filter_net(param: Any, state: Any, log: Any = NULL) -> Any:
         log.warn_once(
             f"{param.origin or 'the net'}: {', '.join(ignored)}: a fork's, about speed, memory or precision; ignored"
         )
+    records = filtered.bn_stats_batch_size
+    filtered.ClearField("bn_stats_batch_size")
     if unknown := fork_fields(filtered):
-        raise NetError(
-            f"{param.origin or 'the net'}: {', '.join(unknown)}: a fork of Caffe's, which nets here do not act on; "
-            "remove it"
-        )
+        what = f"{param.origin or 'the net'}: {', '.join(unknown)}: a fork of Caffe's, which nets here do not act on"
+        if not ignore_unknown:
+            raise NetError(f"{what}; remove it, or give --ignore-unknown-fields")
+        log.warn_once(f"{what}; ignored")
     for layer in param.layer:
         if layer.include and layer.exclude:
             raise NetError(
@@ -43,6 +46,8 @@ def filter_net(param: Any, state: Any, log: Any = NULL) -> Any:
             kept = not any(_meets(state, rule, layer.name, log) for rule in layer.exclude)
         if kept:
             filtered.layer.add().CopyFrom(layer)
+            if records and layer.type == "BatchNorm":
+                filtered.layer[-1].batch_norm_param.stats_batch_size = records
     return filtered
 
 

@@ -56,6 +56,13 @@ CASES = [
     Case("five-axes", param(), [(2, 3, 2, 1, 3)], by_batch()),
     Case("one-axis", param(), [(6,)], lambda x, *_: (x - x.mean()) / np.sqrt(x.var() + 1e-5)),
     Case("one-item-per-channel", param(), [(1, 3, 1)], lambda x, *_: 0 * x),
+    Case(
+        "parts",
+        param("stats_batch_size: 2"),
+        [SHAPE],
+        lambda x, *_: np.concatenate([by_batch()(x[:2]), by_batch()(x[2:])]),
+    ),
+    Case("parts-global", param("stats_batch_size: 3"), [SHAPE], by_sums(), phase=TEST, blobs=SUMS),
     Case("global", param(), [SHAPE], by_sums(), phase=TEST, blobs=SUMS),
     Case("global-eps", param("eps: 0.25"), [(5, 3)], by_sums(0.25), phase=TEST, blobs=SUMS),
     Case("global-in-train", param("use_global_stats: true"), [SHAPE], by_sums(), blobs=SUMS),
@@ -81,6 +88,7 @@ ERRORS = [
         "param block 0 has lr_mult 1, .* set lr_mult: 0 or remove",
     ),
     Error(param(rest="param { lr_mult: 0 } param { }"), [SHAPE], "param block 1 has lr_mult 1"),
+    Error(param("stats_batch_size: 3"), [SHAPE], "stats_batch_size 3 must divide the 4 records of a batch"),
     Error(param(), [()], r"bottom shape \(\) has 0 axes"),
 ]
 
@@ -108,6 +116,23 @@ def test_sums_and_counter(phase, fields):
     for blob, wanted in zip(layer.blobs, (mean, variance, [counter]), strict=True):
         np.testing.assert_allclose(blob, wanted, rtol=1e-12)
     assert counter == 0.75**2 + 0.75 + 1
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_parts_of_a_batch_have_statistics_of_their_own(replicas):
+    layer = make(param("moving_average_fraction: 0.5 stats_batch_size: 2"), (6, 3, 5, 4), replicas=replicas)
+    x = draws((6 * replicas, 3, 5, 4), 1)
+    top = layer(torch.from_numpy(x)).detach().numpy()
+    counter, mean, variance = 0.0, np.zeros(3), np.zeros(3)
+    for part in range(3):
+        for replica in range(replicas):
+            rows = [replicas * record + replica for record in (2 * part, 2 * part + 1)]
+            np.testing.assert_allclose(top[rows], by_batch()(x[rows]), rtol=1e-9)
+        kept = x[replicas * 2 * part : replicas * 2 * (part + 1) : replicas]  # replica 0's
+        counter, mean = 0.5 * counter + 1, 0.5 * mean + kept.mean(axes(kept))
+        variance = 0.5 * variance + kept.var(axes(kept), ddof=1)
+    for blob, wanted in zip(layer.blobs, (mean, variance, [counter]), strict=True):
+        np.testing.assert_allclose(blob, wanted, rtol=1e-9)
 
 
 def test_nvidias_averages():

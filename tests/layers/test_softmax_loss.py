@@ -34,24 +34,26 @@ def divisor(mode, counted, outer, has_ignore):
     return max(1, count[mode])
 
 
-def loss(mode="VALID", axis=1, ignore=None, with_probability=False):
+def loss(mode="VALID", axis=1, ignore=None, with_probability=False, weights=None):
     def formula(scores, labels):
         p, label, counted = split(scores, labels, axis, ignore)
         total = 0.0
         for i, j in np.argwhere(counted):
-            total -= math.log(max(p[i, label[i, j], j], FLT_MIN))
+            weight = 1 if weights is None else weights[label[i, j]]
+            total -= weight * math.log(max(p[i, label[i, j], j], FLT_MIN))
         top = np.array(total / divisor(mode, counted, len(p), ignore is not None))
         return (top, p.reshape(scores.shape)) if with_probability else top
 
     return formula
 
 
-def diffs(mode="VALID", axis=1, ignore=None):
+def diffs(mode="VALID", axis=1, ignore=None, weights=None):
     def formula(d, scores, labels):
         p, label, counted = split(scores, labels, axis, ignore)
         for i, j in np.ndindex(*label.shape):
             if counted[i, j]:
                 p[i, label[i, j], j] -= 1
+                p[i, :, j] *= 1 if weights is None else weights[label[i, j]]
             else:
                 p[i, :, j] = 0
         return (d[0] * p / divisor(mode, counted, len(p), ignore is not None)).reshape(scores.shape)
@@ -72,9 +74,19 @@ def case(name, scores, labels, mode="VALID", fields="", axis=1, ignore=None):
     )
 
 
+WEIGHTS = [0.5, 2, 1, 3, 0.25]
+WEIGHTED = f"weight_by_label_freqs: true {' '.join(f'class_weighting: {w}' for w in WEIGHTS)}"
 FAR = np.array([[100.0, 0.0, -100.0], [0.0, 90.0, 5.0], [-300.0, 0.0, 800.0]])
 
 CASES = [
+    Case(
+        "weights-of-classes",
+        f'type: "SoftmaxWithLoss" loss_param {{ ignore_label: 3 {WEIGHTED} }}',
+        [(2, 5, 3, 4), MAP],
+        loss(ignore=3, weights=WEIGHTS),
+        diffs=diffs(ignore=3, weights=WEIGHTS),
+        gradient=(0,),
+    ),
     case("valid", (5, 4), LABELS),
     case("full", (5, 4), LABELS, "FULL"),
     case("batch-size", (5, 4), LABELS, "BATCH_SIZE"),
@@ -153,6 +165,11 @@ ERRORS = [
         'type: "SoftmaxWithLoss" propagate_down: true propagate_down: true',
         [(5, 4), (5,)],
         "propagate_down is true for the labels",
+    ),
+    Error(
+        f'type: "SoftmaxWithLoss" loss_param {{ {WEIGHTED} }}',
+        [(6, 4), (6,)],
+        "loss_param has 5 class_weighting for 4 classes; give one a class",
     ),
 ]
 

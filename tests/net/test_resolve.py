@@ -4,6 +4,7 @@ import pytest
 
 from caffe_compat.errors import NetError
 from caffe_compat.log.write import NULL, Log
+from caffe_compat.net import resolve
 from caffe_compat.net.resolve import filter_net, insert_splits
 from caffe_compat.proto import TRAIN, NetParameter, NetState
 from caffe_compat.proto.binary import read_caffemodel
@@ -118,12 +119,25 @@ def test_a_forks_precision_is_told_of(capsys):
     assert wanted in capsys.readouterr().err
 
 
-def test_a_forks_field_that_changes_numbers_is_refused():
-    param = net("bn_stats_batch_size: 32 layer { name: 'a' }")
-    with pytest.raises(
-        NetError, match="n.prototxt: bn_stats_batch_size: a fork of Caffe's, which nets here do not act"
-    ):
+def test_a_forks_field_that_changes_numbers_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr(resolve, "fork_fields", lambda message: ["knob"])
+    param, what = (
+        net("layer { name: 'a' }"),
+        "n.prototxt: knob: a fork of Caffe's, which nets here do not act on; ",
+    )
+    with pytest.raises(NetError, match=what + "remove it, or give --ignore-unknown-fields"):
         filter_net(param, NetState())
+    filter_net(param, NetState(), Log(progress=False), ignore_unknown=True)
+    assert what + "ignored" in capsys.readouterr().err
+
+
+def test_statistics_of_parts_of_a_batch_go_to_the_layers():
+    param = net(
+        "bn_stats_batch_size: 32 layer { name: 'a' type: 'BatchNorm' } layer { name: 'b' type: 'ReLU' }"
+    )
+    filtered = filter_net(param, NetState())
+    assert [layer.batch_norm_param.stats_batch_size for layer in filtered.layer] == [32, 0]
+    assert not filtered.HasField("bn_stats_batch_size")
 
 
 # -- insert_splits ---------------------------------------------------------------------------------
