@@ -39,7 +39,6 @@ class BoxData(DatabaseLayer):
 
     def open(self) -> None:
         super().open()
-        self.sides = list(self.param.data_param.side) or [GRID_SIDE]
         tops = len(self.param.top)
         if tops > 1 and len(self.sides) != tops - 1:
             self.fail(f"has {tops} tops and {len(self.sides)} data_param.side; give one a top but the first")
@@ -60,13 +59,15 @@ class BoxData(DatabaseLayer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *self.top_shape), *self._labels(self.batch_size)][: len(self.param.top)]
 
-    def guess(self) -> list[Shape]:
-        pictures = super().guess()[0]
-        self.sides = list(self.param.data_param.side) or [GRID_SIDE]
-        return [pictures, *self._labels(pictures[0])][: len(self.param.top)]
+    def guess_others(self, batch: int) -> list[Shape]:
+        return self._labels(batch)[: len(self.param.top) - 1]
 
     def _labels(self, records: int) -> list[Shape]:
         return [(records, 7 * side**2 if side == GRID_SIDE else 5 * MOST_BOXES) for side in self.sides]
+
+    @property
+    def sides(self) -> list[int]:
+        return list(self.param.data_param.side) or [GRID_SIDE]
 
     def _parse(self, value: Any, position: int) -> tuple[np.ndarray, np.ndarray]:
         """The picture (C, H, W) of a record, and its boxes (G, 6)."""
