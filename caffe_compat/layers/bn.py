@@ -22,23 +22,29 @@ class BN(Layer):
     The other form: in training blob = momentum blob + (1 - momentum) batch's for mean and variance, which TEST and
     `frozen` take; frozen also stops learning of scale and shift. The variance divides by m values, and by m - 1
     when it is averaged by `engine: CUDNN`. A filler that is not given fills with 0, the scale too.
+    yangguorun/SegStereo (decay, var_eps, moving_average or frozen beside SegNet's fillers) has that other form with
+    blobs of (1, C, 1, 1), momentum 1 - decay and eps var_eps. ILGnet's moving_average, too, says nothing more.
     """
 
     num_bottom = 1
     num_top = (1, 3)
-    fork_fields = ("bn_param",)
+    fork_fields = ("bn_param", *(f"bn_param.{name}" for name in ("moving_average", "decay", "var_eps")))
 
     def setup(self, bottom):
         p = self.param.bn_param
-        given = [field.name for field, _ in p.ListFields()]
-        segnet = [name for name in given if name in ("bn_mode", "scale_filler", "shift_filler")]
-        other = [name for name in given if name not in segnet]
-        if segnet and other:
+        given = {field.name for field, _ in p.ListFields()}
+        fillers = {"scale_filler", "shift_filler"}
+        stereo = bool(
+            given & {"decay", "var_eps"} or given & fillers and given & {"frozen", "moving_average"}
+        )
+        segnet = not stereo and bool(given & {"bn_mode", *fillers})
+        form = {"decay", "var_eps", "frozen", "moving_average"} if stereo else {"bn_mode"}
+        if (segnet or stereo) and (other := given - form - fillers):
             self.fail(
-                f"bn_param has {', '.join(segnet)} of SegNet's BN and {', '.join(other)} of another fork's; "
-                "keep the fields of one form"
+                f"bn_param has {', '.join(sorted(given - other))} of {'SegStereo' if stereo else 'SegNet'}'s BN and "
+                f"{', '.join(sorted(other))} of another fork's; keep the fields of one form"
             )
-        self.segnet, self.tops = bool(segnet), len(self.param.top)
+        self.segnet, self.tops = segnet, len(self.param.top)
         self.channels = legacy_shape(self, bottom)[1]
         if self.segnet:
             self.eps, self.affine_only = SEGNET_EPS, p.bn_mode == BNParameter.INFERENCE
@@ -51,11 +57,12 @@ class BN(Layer):
                 f"has {self.tops} tops, and only SegNet's form (set bn_mode) gives mean and variance; "
                 "keep one top"
             )
-        self.eps, self.momentum, self.affine_only = p.eps, p.momentum, False
+        self.eps, self.momentum = (p.var_eps, 1 - p.decay) if stereo else (p.eps, p.momentum)
+        self.affine_only = False
         self.stored, self.unbiased = p.frozen or self.phase == TEST, p.engine == BNParameter.CUDNN
-        shape = (1, self.channels)
-        self.add_blob(shape, p.slope_filler, learned=not p.frozen)
-        self.add_blob(shape, p.bias_filler, learned=not p.frozen)
+        shape = (1, self.channels, 1, 1) if stereo else (1, self.channels)
+        self.add_blob(shape, p.scale_filler if stereo else p.slope_filler, learned=not p.frozen)
+        self.add_blob(shape, p.shift_filler if stereo else p.bias_filler, learned=not p.frozen)
         self.add_blob(shape, learned=False)
         variance = self.add_blob(shape, learned=False)
         if p.frozen:
@@ -105,7 +112,7 @@ class BN(Layer):
     def _average(self, *statistics: Tensor) -> None:
         with torch.no_grad():
             for blob, value in zip(self.blobs[2:4], statistics, strict=True):
-                blob.mul_(self.momentum).add_(value.view(1, -1), alpha=1 - self.momentum)
+                blob.mul_(self.momentum).add_(value.view(blob.shape), alpha=1 - self.momentum)
 
     def to_onnx(self, graph, bottoms, tops):
         if not (self.stored or self.affine_only):

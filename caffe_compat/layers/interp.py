@@ -13,14 +13,22 @@ class Interp(Layer):
     H x W is (h - 1) / shrink_factor + 1, rounded down, or zoom_factor (h - 1) + 1, or `height` x `width`; one
     factor alone goes before height and width, and those before both factors, of which shrink_factor comes first.
     pad_beg and pad_end are 0, or negative: rows and columns that are cut off the bottom.
+    soeaver/caffe-model: with use_blob_size H x W is bottom 1's, of which nothing else is read.
     """
 
-    num_bottom = num_top = 1
+    num_bottom = (1, 2)
+    num_top = 1
     in_place = False
-    fork_fields = ("interp_param",)
+    fork_fields = ("interp_param", "interp_param.use_blob_size")
 
-    def setup(self, bottom):
+    def setup(self, bottom, *like):
         p = self.param.interp_param
+        self.by_blob = p.use_blob_size
+        if self.by_blob != bool(like):
+            self.fail(
+                f"has {1 + len(like)} bottom and use_blob_size is {str(self.by_blob).lower()}; the size of a second "
+                "bottom is taken with use_blob_size: true, and only then"
+            )
         self.begin, self.end = p.pad_beg, p.pad_end
         for name in ("pad_beg", "pad_end"):
             if getattr(p, name) > 0:
@@ -33,11 +41,12 @@ class Interp(Layer):
         for name, value in (("shrink_factor", self.shrink), ("zoom_factor", self.zoom)):
             if value is not None and value < 1:
                 self.fail(f"{name} is {value}, it must be at least 1")
-        if self.size is None and self.shrink is None and self.zoom is None:
+        if self.size is None and self.shrink is None and self.zoom is None and not self.by_blob:
             self.fail("no size is given; set zoom_factor, shrink_factor, or both height and width")
 
-    def reshape(self, bottom):
-        self.check_pictures(bottom)
+    def reshape(self, bottom, *like):
+        for shape in (bottom, *like):
+            self.check_pictures(shape)
         kept = tuple(size + self.begin + self.end for size in bottom[2:])
         if min(kept) < 1:
             self.fail(
@@ -45,7 +54,9 @@ class Interp(Layer):
                 "crop less or enlarge the input"
             )
         one_factor = (self.shrink is None) != (self.zoom is None)
-        if self.size is not None and not one_factor:
+        if like:
+            self.output = tuple(like[0][2:])
+        elif self.size is not None and not one_factor:
             self.output = self.size
         else:
             self.output = tuple(self._scaled(size) for size in kept)
@@ -60,7 +71,7 @@ class Interp(Layer):
     def per_record(self):
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom, *like):
         height, width = bottom.shape[2:]
         x = bottom[:, :, -self.begin : height + self.end, -self.begin : width + self.end]
         return F.interpolate(x, self.output, mode="bilinear", align_corners=True)

@@ -21,12 +21,23 @@ class PriorBox(Layer):
     ((x + offset) step_w, (y + offset) step_h). Per min_size there are B / len(min_size) boxes: min_size (cut to a
     whole number, as is max_size, as in the fork); sqrt(min_size max_size), if max_size is given; and for each aspect
     ratio r but 1 one of width min_size sqrt(r) and height min_size / sqrt(r), and its flip. Nothing gets a gradient.
+    MhLiao/TextBoxes_plusplus: with denser_prior_boxes each box is followed by one whose centre is at (y + 1) step_h.
+    zihaozhang9/FaceBoxes: before all of these each fixed_size (and each fixed_ratio or aspect ratio of it) gives
+    density x density boxes, whose centres divide a square of that size around the position's; they end at the picture's
+    edges.
     """
 
     num_bottom = (1, 2)
     num_top = 1
-    fork_fields = ("prior_box_param",)
+    fork_fields = (
+        "prior_box_param",
+        *(
+            f"prior_box_param.{name}"
+            for name in ("denser_prior_boxes", "density", "fixed_size", "fixed_ratio")
+        ),
+    )
     priors: Tensor
+    shifts = np.zeros((0, 2))  # of the first boxes' centres, in pixels; those boxes are cut to the picture
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
@@ -46,6 +57,7 @@ class PriorBox(Layer):
                 "has one bottom and no img_size; name the picture as the second bottom, or set img_size"
             )
         self.sizes = self._sizes()
+        self.denser = p.denser_prior_boxes
 
     def _pair(self, both: str, height: str, width: str) -> tuple[float, float] | None:
         """A height and width from one field or two; None where none is set."""
@@ -67,6 +79,40 @@ class PriorBox(Layer):
     def _sizes(self) -> np.ndarray:
         """Width and height in pixels of the boxes of a position (B, 2)."""
         p = self.param.prior_box_param
+        ratios = [np.float32(1)]
+        for ratio in map(np.float32, p.aspect_ratio):
+            if all(abs(ratio - known) >= 1e-6 for known in ratios):
+                ratios += [ratio, np.float32(1 / ratio)] if p.flip else [ratio]
+        if p.fixed_size:
+            sizes, self.shifts = self._dense(list(map(np.float32, p.fixed_ratio)) or ratios)
+            if not p.min_size:
+                return sizes
+            return np.concatenate((sizes, self._around(ratios)))
+        return self._around(ratios)
+
+    def _dense(self, ratios: list[np.float32]) -> tuple[np.ndarray, np.ndarray]:
+        """Sizes, and shifts of the centres, of the boxes of all fixed_size (b, 2)."""
+        p = self.param.prior_box_param
+        if len(p.density) != len(p.fixed_size) or min([*p.density, *p.fixed_size]) < 1:
+            self.fail(
+                f"prior_box_param has fixed_size {list(p.fixed_size)} and density {list(p.density)}; give one density "
+                "for each, all at least 1"
+            )
+        sizes, shifts = [], []
+        for size, density in zip(p.fixed_size, map(int, p.density), strict=True):
+            step = int(size / density)
+            places = [step / 2 + i * step - int(size) // 2 for i in range(density)]
+            for ratio in ratios:
+                each = (
+                    (size * np.sqrt(ratio), size / np.sqrt(ratio)) if ratio != 1 else (int(size), int(size))
+                )
+                sizes += [each] * density**2
+                shifts += [(x, y) for y in places for x in places]
+        return np.array(sizes, np.float32), np.array(shifts)
+
+    def _around(self, ratios: list[np.float32]) -> np.ndarray:
+        """Sizes of the boxes of all min_size."""
+        p = self.param.prior_box_param
         if not p.min_size or min(p.min_size) <= 0:
             self.fail(f"prior_box_param.min_size is {list(p.min_size)}; give at least one, each above 0")
         if p.max_size and len(p.max_size) != len(p.min_size):
@@ -76,10 +122,6 @@ class PriorBox(Layer):
         for least, most in zip(p.min_size, p.max_size, strict=False):
             if most <= least:
                 self.fail(f"prior_box_param.max_size {most:g} must be above its min_size {least:g}")
-        ratios = [np.float32(1)]
-        for ratio in map(np.float32, p.aspect_ratio):
-            if all(abs(ratio - known) >= 1e-6 for known in ratios):
-                ratios += [ratio, np.float32(1 / ratio)] if p.flip else [ratio]
         sizes: list[tuple[Any, Any]] = []
         for i, least in enumerate(int(size) for size in p.min_size):
             sizes.append((least, least))
@@ -106,8 +148,18 @@ class PriorBox(Layer):
             for count, each in zip((rows, columns), step, strict=True)
         )
         centre = np.stack(np.broadcast_arrays(x, y[:, None]), -1)[:, :, None].astype(np.float64)
+        centre = np.repeat(centre, len(self.sizes), 2)
+        dense = len(self.shifts)
+        centre[:, :, :dense] += self.shifts
         half = self.sizes.astype(np.float64) / 2
-        boxes = np.concatenate((centre - half, centre + half), -1) / np.array([width, height] * 2)
+        boxes = np.concatenate((centre - half, centre + half), -1)
+        if self.denser:
+            lower = boxes + [0, (1 - p.offset) * step[0]] * 2
+            boxes = np.stack((boxes, lower), 3).reshape(*boxes.shape[:2], -1, 4)
+        boxes /= np.array([width, height] * 2)
+        if dense:
+            boxes[:, :, :dense, :2] = boxes[:, :, :dense, :2].clip(0)
+            boxes[:, :, :dense, 2:] = boxes[:, :, :dense, 2:].clip(None, 1)
         if p.clip:
             boxes = boxes.clip(0, 1)
         variance = np.broadcast_to(np.array(self.variance), boxes.shape)

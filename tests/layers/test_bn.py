@@ -54,6 +54,17 @@ CASES = [
     Case("test-eps", param("eps: 0.25 momentum: 0.5"), [(5, 3)], by_stored(0.25), phase=TEST, blobs=STORED),
     Case("frozen", param("frozen: true"), [SHAPE], by_stored(), blobs=STORED),
     Case("one-value-a-channel", param("momentum: 0.5"), [(1, 3)], lambda x, a, b, *_: 0 * x + b),
+    Case("stereo", param("scale_filler { value: 1 } var_eps: 0.5"), [SHAPE], by_batch(0.5)),
+    Case("stereo-eps", param("shift_filler { value: 1 } moving_average: true"), [SHAPE], by_batch(1e-10)),
+    Case(
+        "stereo-test",
+        param("decay: 0.25"),
+        [SHAPE],
+        by_stored(1e-10),
+        phase=TEST,
+        blobs=[blob.reshape(1, 3, 1, 1) for blob in STORED],
+    ),
+    Case("ilgnet", param("slope_filler { value: 1 } moving_average: true"), [SHAPE], by_batch(1e-5)),
     Case("segnet", param("bn_mode: LEARN"), [SHAPE], by_batch(1e-9)),
     Case("segnet-in-test", param("scale_filler { value: 1 }"), [SHAPE], by_batch(1e-9), phase=TEST),
     Case(
@@ -90,8 +101,9 @@ ERRORS = [
     Error(
         param("bn_mode: LEARN eps: 0.1 momentum: 0.5"),
         [SHAPE],
-        "bn_mode of SegNet's BN and momentum, eps of another fork's; keep the fields of one form",
+        "bn_mode of SegNet's BN and eps, momentum of another fork's; keep the fields of one form",
     ),
+    Error(param("decay: 0.5 eps: 0.1"), [SHAPE], "decay of SegStereo's BN and eps of another fork's"),
     Error(param(rest='top: "a" top: "b"'), [SHAPE], "has 2 tops, and only SegNet's form .* keep one top"),
     Error(param(), [(2, 3, 4, 5, 6)], "at most 4 axes"),
 ]
@@ -111,6 +123,15 @@ def test_averages(engine, ddof):
         variance = 0.75 * variance + 0.25 * x.var(axes(x), ddof=ddof)
     np.testing.assert_allclose(layer.blobs[2], mean[None], rtol=1e-12)
     np.testing.assert_allclose(layer.blobs[3], variance[None], rtol=1e-12)
+
+
+def test_segstereos_averages():
+    layer = make(param("decay: 0.25 scale_filler { value: 1 }"), SHAPE)
+    x = draws(SHAPE, 3) + 2
+    layer(torch.from_numpy(x))
+    assert [tuple(blob.shape) for blob in layer.blobs] == [(1, 3, 1, 1)] * 4
+    np.testing.assert_allclose(layer.blobs[2].flatten(), 0.25 * x.mean(axes(x)), rtol=1e-12)
+    np.testing.assert_allclose(layer.blobs[3].flatten(), 0.25 * x.var(axes(x)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("phase, fields", [(TEST, ""), (TRAIN, "frozen: true")])

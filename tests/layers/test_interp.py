@@ -46,12 +46,23 @@ CASES = [
         resize(2, 6),
     ),
     Case("crop", param("height: 5 width: 4 pad_beg: -1 pad_end: -2"), [(2, 3, 6, 7)], resize(5, 4, (1, 2))),
+    Case(
+        "size-of-a-blob",
+        param("use_blob_size: true height: 9 width: 2"),
+        [SHAPE, (1, 6, 7, 8)],
+        lambda x, _: resize(7, 8)(x),
+        diffs=None,
+    ),
     Case("crop-zoom", param("zoom_factor: 2 pad_beg: -2"), [(2, 3, 6, 7)], resize(7, 9, (2, 0))),
 ]
 
 ERRORS = [
     Error(param(""), [SHAPE], "no size is given; set zoom_factor, shrink_factor, or both"),
     Error(param("height: 3"), [SHAPE], "no size is given"),
+    Error(
+        param("use_blob_size: true"), [SHAPE], "has 1 bottom and use_blob_size is true; the size of a second"
+    ),
+    Error(param("zoom_factor: 2"), [SHAPE, SHAPE], "has 2 bottom and use_blob_size is false"),
     Error(param("zoom_factor: 0"), [SHAPE], "zoom_factor is 0, it must be at least 1"),
     Error(param("shrink_factor: -1"), [SHAPE], "shrink_factor is -1, it must be at least 1"),
     Error(param("zoom_factor: 2 pad_end: 1"), [SHAPE], "pad_end is 1, and only cropping is known; use 0 or"),

@@ -61,6 +61,51 @@ def clustered(sizes, step=None):
     return formula
 
 
+def denser(least, ratio, offset=0.5):
+    """TextBoxes++: each box again, half a step further down."""
+
+    def formula(features, data):
+        (rows, columns), (height, width) = features.shape[2:], data.shape[2:]
+        boxes = []
+        for i in range(rows):
+            for j in range(columns):
+                x = (j + offset) * width / columns
+                for w, h in ((least, least), (least * math.sqrt(ratio), least / math.sqrt(ratio))):
+                    for y in ((i + offset) * height / rows, (i + 1) * height / rows):
+                        boxes += [(x - w / 2) / width, (y - h / 2) / height]
+                        boxes += [(x + w / 2) / width, (y + h / 2) / height]
+        return np.stack((boxes, np.full(len(boxes), F32(0.1))))[None]
+
+    return formula
+
+
+def dense(boxes_of, ratios=(1,), mins=()):
+    """FaceBoxes: (size, density) pairs, then boxes of min_size."""
+
+    def formula(features, data):
+        (rows, columns), (height, width) = features.shape[2:], data.shape[2:]
+        top = []
+        for i in range(rows):
+            for j in range(columns):
+                x, y = (j + 0.5) * width / columns, (i + 0.5) * height / rows
+                for size, density in boxes_of:
+                    step = size // density
+                    for ratio in ratios:
+                        w, h = size * math.sqrt(ratio), size / math.sqrt(ratio)
+                        for r in range(density):
+                            for c in range(density):
+                                cx = x - size // 2 + step / 2 + c * step
+                                cy = y - size // 2 + step / 2 + r * step
+                                top += [max(0, cx - w / 2) / width, max(0, cy - h / 2) / height]
+                                top += [min(width, cx + w / 2) / width, min(height, cy + h / 2) / height]
+                for least in mins:
+                    top += [(x - least / 2) / width, (y - least / 2) / height]
+                    top += [(x + least / 2) / width, (y + least / 2) / height]
+        return np.stack((top, np.full(len(top), F32(0.1))))[None]
+
+    return formula
+
+
 PRIOR = 'type: "PriorBox" prior_box_param'
 CLUSTERED = (
     'type: "PriorBoxClustered" prior_box_param { width: 30 width: 41.5 height: 67 height: 90.25 variance: 0.1 '
@@ -69,6 +114,34 @@ CLUSTERED = (
 SHAPES = [(2, 5, 3, 4), (2, 1, 60, 90)]
 
 CASES = [
+    Case(
+        "denser",
+        f"{PRIOR} {{ min_size: 20 aspect_ratio: 4 flip: false denser_prior_boxes: true }}",
+        SHAPES,
+        denser(20, 4),
+        gradient=(),
+    ),
+    Case(
+        "denser-offset",
+        f"{PRIOR} {{ min_size: 20 aspect_ratio: 4 flip: false denser_prior_boxes: true offset: 0.25 }}",
+        SHAPES,
+        denser(20, 4, 0.25),
+        gradient=(),
+    ),
+    Case(
+        "dense",
+        f"{PRIOR} {{ fixed_size: 33 density: 4 fixed_size: 60 density: 1 }}",
+        SHAPES,
+        dense([(33, 4), (60, 1)]),
+        gradient=(),
+    ),
+    Case(
+        "dense-ratios",
+        f"{PRIOR} {{ fixed_size: 32 density: 2 fixed_ratio: 4 fixed_ratio: 1 min_size: 9 }}",
+        SHAPES,
+        dense([(32, 2)], (4, 1), [9]),
+        gradient=(),
+    ),
     Case("one-size", f"{PRIOR} {{ min_size: 20 }}", SHAPES, priors([], [20]), gradient=()),
     Case(
         "ssd",
@@ -122,6 +195,11 @@ ERRORS = [
     Error(f"{PRIOR} {{ min_size: 20 variance: 0 }}", SHAPES, r"variance is \[0.0\]"),
     Error(f"{PRIOR} {{ min_size: 20 img_size: 9 img_h: 3 }}", SHAPES, "has both img_size and img_h or img_w"),
     Error(f"{PRIOR} {{ min_size: 20 step_h: 9 }}", SHAPES, "step_h x step_w is 9 x 0; both must be above 0"),
+    Error(
+        f"{PRIOR} {{ fixed_size: 20 }}",
+        SHAPES,
+        r"fixed_size \[20.0\] and density \[\]; give one density for each",
+    ),
     Error(f"{PRIOR} {{ min_size: 20 }}", SHAPES[:1], "has one bottom and no img_size"),
     Error(f"{CLUSTERED} width: 3 }}", SHAPES, "has 3 width and 2 height; give one of each a box"),
     Error(f"{CLUSTERED} width: 0 height: 3 }}", SHAPES, "a width or height of 0; each must be above 0"),
