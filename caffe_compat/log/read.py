@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from caffe_compat.errors import DataError
 
+_PREFIX = r"([IWEF]\d[^]]*\] )?"  # glog's
+_OTHER = re.compile(_PREFIX)
 _ITERATION = re.compile(
-    r"\s*(?:\[[\d.]+\] )?Iteration (\d+)(?: \((\S+) iter/s, \S+s/\d+ iters?\))?(?:, [^,=]*ep)?, "
+    _PREFIX + r"\s*(?:\[[\d.]+\] )?Iteration (\d+)(?: \((\S+) iter/s, \S+s/\d+ iters?\))?(?:, [^,=]*ep)?, "
     r"(?:loss = (\S+)|lr = ([^\s,]+)(.*)|Testing net(?: \(#(\d+)\))?)"
 )
-_OUTPUT = re.compile(r"net output #\d+: (\S+|.+?) = (\S+)( \(\* \S+ = )?")
 _TEST_SCORE = re.compile(r"Test score #(\d+): (\S+)")  # Caffe of 2013 and 2014
 _MOMENTUM = re.compile(r", (?:momentum|m) = ([^\s,]+)")
 _WEIGHT_DECAY = re.compile(r", (?:weight decay|wd) = ([^\s,]+)")
@@ -231,22 +232,24 @@ class _Clock:
     """Seconds out of glog's stamps, which may lack the year."""
 
     def __init__(self) -> None:
-        self._date = ""
+        self._minute = ""  # the stamp up to its seconds, and when that is
+        self._begin = 0
         self._first_day: int | None = None
-        self._day = 0  # since the first
         self._month = 0
         self._years = 0
         self._leap = 0
 
-    def seconds(self, head: str) -> float | None:
-        """Seconds since the first day began, for a prefix such as `I0817 16:02:51.154722 17550 net.cpp:1`."""
-        date, _, time = head.partition(" ")
+    def microseconds(self, head: str) -> int | None:
+        """Microseconds since the first day began, for a prefix such as `I0817 16:02:51.154722 17550 net.cpp:1`."""
+        at = head.find(":") + 4
         try:
-            if date != self._date:
-                self._date, day = date, self._day_number(date[1:])
+            if head[:at] != self._minute:
+                date, _, time = head[:at].partition(" ")
+                day, minutes = self._day_number(date[1:]), int(time[:2]) * 60 + int(time[3:5])
                 self._first_day = day if self._first_day is None else self._first_day
-                self._day = day - self._first_day
-            return self._day * 86400 + int(time[:2]) * 3600 + int(time[3:5]) * 60 + float(time[6:15])
+                self._begin = ((day - self._first_day) * 1440 + minutes) * 60_000_000
+                self._minute = head[:at]
+            return self._begin + int(head[at : at + 2]) * 1_000_000 + int(head[at + 3 : at + 9])
         except (IndexError, ValueError):
             return None
 
@@ -278,63 +281,81 @@ class _Reader:
         self._layers: dict[str, LayerLog] = {}
         self._next_net = ("", 0, "")  # role, index and source of the net that is announced
         self._clock = _Clock()
-        self._start: float | None = None
+        self._start: int | None = None
         self._head = ""
 
     def read(self, lines: Iterable[str]) -> "_Reader":
-        for number, line in enumerate(_whole_lines(lines), 1):
-            self.count = number
+        for self.count, line in enumerate(_whole_lines(lines), 1):
             if line[:1] == "\x1b":
                 line = line.removeprefix("\x1b[K")  # a terminal's log, where a progress bar was
-            if line[:1] in "IWEF" and line[1:2].isdigit() and (start := line.find("] ") + 2) > 1:
-                if self._echo is not None:
-                    self._end_echo()
-                self._head = line
-            elif self._echo is not None:
-                self._echo.append(line)
-                continue
+            # Rows make up most of a log: plain string operations take half as long as an expression on them.
+            if " net output #" in line:
+                self._begin_line(line)
+                self._output(line)
+            elif "Iteration " in line and (match := _ITERATION.match(line)):
+                head, number, speed, loss, lr, rest, test = match.groups()
+                self._begin_line(head)
+                self._iteration(number, speed, loss, lr, rest, test)
             else:
-                start = 0
-                self._head = ""
-            # Rows make up most of a log: they come first, and without taking the line apart.
-            if match := _ITERATION.match(line, start):
-                self._iteration(match)
-            elif (at := line.find("net output #", start)) > 0:
-                self._output(line, at)
-            elif self._net is not None:
-                self._structure(line[start:].strip())
-            else:
-                self._event(line[start:].strip())
+                self._other(line)
         if self._echo is not None:
             self._end_echo()
         return self
 
+    def _begin_line(self, head: str | None) -> None:
+        self._head = head or ""
+        if self._echo is not None:
+            self._end_echo()
+
+    def _other(self, line: str) -> None:
+        """A line that is no row."""
+        match = _OTHER.match(line)
+        assert match is not None
+        if self._echo is not None and match[1] is None:
+            self._echo.append(line)
+            return
+        self._begin_line(match[1])
+        text = line[match.end() :].strip()
+        if self._net is None:
+            self._event(text)
+        else:
+            self._structure(text)
+
     # -- rows ---------------------------------------------------------------------------------
 
     def _seconds(self) -> float | None:
-        now = self._clock.seconds(self._head)
+        now = self._clock.microseconds(self._head)
         if now is None:
             return None
         if self._start is None:
             self._start = now
-        return round(now - self._start, 6)
+        return (now - self._start) / 1e6
 
-    def _iteration(self, match: re.Match[str]) -> None:
-        number, speed, loss, lr, rest, net = match.groups()
+    def _iteration(
+        self,
+        number: str,
+        speed: str | None,
+        loss: str | None,
+        lr: str | None,
+        rest: str | None,
+        net: str | None,
+    ) -> None:
+        """`Iteration 100 (50 iter/s, 2s/100 iters), loss = 2.3`, `..., lr = 0.1, m = 0.9` or `..., Testing net (#0)`."""
         iteration = int(number)
         self._net = None
         if loss is None and lr is None:
             self.run.test.append(TestRow(iteration, self.count, self._seconds(), int(net or 0)))
             return
-        value = _number(loss if lr is None else lr)
+        value = _number(loss or lr or "")
         if value is None:
             return
         train = self.run.train
+        row = train[-1] if train else None
         # loss and rate come in either order
-        if not train or train[-1].iteration != iteration or (loss is not None and train[-1].loss is not None):
-            train.append(TrainRow(iteration, self.count, self._seconds()))
-        row = train[-1]
-        if lr is None:
+        if row is None or row.iteration != iteration or (loss is not None and row.loss is not None):
+            row = TrainRow(iteration, self.count, self._seconds())
+            train.append(row)
+        if loss is not None:
             row.loss = value
             row.speed = _number(speed) if speed else None
         else:
@@ -344,22 +365,22 @@ class _Reader:
                 row.momentum = _number(momentum[1]) if momentum else None
                 row.weight_decay = _number(decay[1]) if decay else None
 
-    def _output(self, line: str, at: int) -> None:
-        """`Train net output #0: loss = 2.3 (* 1 = 2.3 loss)`, from `net` on."""
-        match = _OUTPUT.match(line, at)
-        is_test = line.startswith("Test", at - 5)
+    def _output(self, line: str) -> None:
+        """`    Train net output #0: loss = 2.3 (* 1 = 2.3 loss)`."""
+        head, _, rest = line.partition(" net output #")
+        name, _, rest = rest.partition(": ")[2].partition(" = ")
+        number, _, weight = rest.partition(" (* ")
+        is_test = head.endswith("Test")
         rows: list[TrainRow] | list[TestRow] = self.run.test if is_test else self.run.train
-        if not match or not rows:
-            return
-        name, number, weight = match.groups()
         value = _number(number)
-        outputs = rows[-1].outputs
-        if value is None:
+        if not rows or value is None:
             return
+        row = rows[-1]
+        outputs = row.outputs
         if weight:
             self.run.losses.add(name)
         if is_test and not outputs:
-            rows[-1].seconds = self._seconds()  # when the test was over
+            row.seconds = self._seconds()  # when the test was over
         if name in outputs:
             elements = (f"{name}[{k}]" for k in itertools.count(1))
             name = next(element for element in elements if element not in outputs)
@@ -387,7 +408,7 @@ class _Reader:
             self._next_net = ("test", int(match[1]), match[2])
         elif text.startswith("Solving "):
             run.net_name = text[8:]
-            self._start = self._clock.seconds(self._head)
+            self._start = self._clock.microseconds(self._head)
         elif text.startswith("Learning Rate Policy: "):
             run.lr_policy = text[22:]
         elif text.startswith("Finetuning from "):
