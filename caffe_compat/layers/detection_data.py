@@ -280,6 +280,10 @@ class ImageGtData(Framed):
     difficult = False
     no_boxes = (0, 1, 1, 2, 2, 1, 1)
 
+    def open(self) -> None:
+        super().open()
+        self.usual_size()
+
     def fixed(self) -> bool:
         return True
 
@@ -323,24 +327,24 @@ class ImageGtData(Framed):
 
     def usual_size(self) -> tuple[int, int]:
         p = self.p
-        size = [0, 0]
+        size = crop = (0, 0)
         if p.HasField("resize_height") and p.HasField("resize_width"):
-            size = [p.resize_height, p.resize_width]
+            size = p.resize_height, p.resize_width
         elif self.lines:
-            size = [self.lines[-1].height, self.lines[-1].width]
+            size = self.lines[-1].height, self.lines[-1].width
         if p.HasField("crop_height") and p.HasField("crop_width"):
-            for i, crop in enumerate((p.crop_height, p.crop_width)):
-                if size[i] and crop > size[i]:
-                    self.fail(
-                        f"crop_height x crop_width is {p.crop_height} x {p.crop_width}, and the pictures are "
-                        f"{size[0]} x {size[1]}; use at most that"
-                    )
-                size[i] = crop or size[i]
+            crop = p.crop_height, p.crop_width
+        if all(size) and (crop[0] > size[0] or crop[1] > size[1]):
+            self.fail(
+                f"crop_height x crop_width is {crop[0]} x {crop[1]}, and the pictures are {size[0]} x {size[1]}; use at "
+                "most that"
+            )
+        size = crop[0] or size[0], crop[1] or size[1]
         if not all(size):
             self.bad_data(
                 "neither resize_height and resize_width nor the crop's tell the size of its pictures"
             )
-        return size[0], size[1]
+        return size
 
     def resized(self, height: int, width: int, ratio: float = 1.0) -> tuple[int, int]:
         if self.p.HasField("resize_height") and self.p.HasField("resize_width"):

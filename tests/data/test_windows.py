@@ -1,8 +1,10 @@
-"""R-CNN window files."""
+"""Window files, R-CNN's and those with regions."""
 
+import numpy as np
 import pytest
 
-from caffe_compat.data.windows import Box, read_windows
+from caffe_compat.data.images import encode
+from caffe_compat.data.windows import Box, Pictures, read_pictures, read_windows, rounded
 from caffe_compat.errors import DataError
 
 GOOD = """# 0
@@ -76,3 +78,66 @@ def test_a_missing_file(tmp_path):
         DataError, match=r"the window file '.*none' cannot be read: No such file .* correct window_data"
     ):
         read_windows(str(tmp_path / "none"), 0.5, 0.5)
+
+
+REGIONS = """# 0
+a.png 3 40 50
+2
+4 0 1 1 2 30 31
+5 1 0 0 0 9 9
+1
+7 8 9 10
+# 7
+b.png
+3 20 25
+0 0
+"""
+
+
+def pictures(tmp_path, text, difficult):
+    (tmp_path / "w.txt").write_text(text)
+    return read_pictures(str(tmp_path / "w.txt"), "image_gt_data_param", difficult)
+
+
+def test_regions(tmp_path):
+    first, second = pictures(tmp_path, REGIONS, difficult=True)
+    assert (first.path, first.height, first.width) == ("a.png", 40, 50)
+    assert first.boxes.tolist() == [[4, 0, 1, 1, 2, 30, 31], [5, 1, 0, 0, 0, 9, 9]]
+    assert first.regions.tolist() == [[7, 8, 9, 10]]
+    assert second.path == "b.png" and second.boxes.shape == (0, 7) and second.regions.shape == (0, 4)
+    text = REGIONS.replace("4 0 1 1", "4 0 1").replace("5 1 0 0", "5 1 0")
+    (first, _) = pictures(tmp_path, text, difficult=False)
+    assert first.boxes.tolist() == [[4, 0, 0, 1, 2, 30, 31], [5, 1, 0, 0, 0, 9, 9]]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "w.txt:1: the file ends too soon; correct the window file"),
+        (REGIONS.replace("4 0 1 1", "0 0 1 1"), "w.txt:4: a box has the class 0; classes start at 1"),
+        (REGIONS.replace("9 10\n", "9\n"), "w.txt:8: expected a whole number, found '#'"),
+        (REGIONS.replace("\n0 0", "\n0"), "w.txt:11: the file ends too soon"),
+    ],
+)
+def test_bad_regions(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        pictures(tmp_path, text, difficult=True)
+
+
+def test_a_missing_file_with_regions(tmp_path):
+    with pytest.raises(DataError, match=r"'.*none.txt' cannot be read: .*; correct eval_data_param.source"):
+        read_pictures(str(tmp_path / "none.txt"), "eval_data_param", True)
+
+
+def test_pictures_are_kept_if_wanted(tmp_path):
+    path = tmp_path / "p.png"
+    for keep in (True, False):
+        path.write_bytes(encode(np.full((3, 4, 3), 9, np.uint8), "png"))
+        kept = Pictures(keep)
+        assert kept.read(str(path)).shape == (3, 4, 3)
+        path.unlink()
+        assert (kept.read(str(path)) is not None) == keep
+
+
+def test_rounded():
+    assert [rounded(x) for x in (0.5, 1.5, 2.49, -0.5, -1.5, -1.4)] == [1, 2, 2, -1, -2, -1]

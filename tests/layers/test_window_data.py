@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from caffe_compat.data import windows as module
 from caffe_compat.data.images import encode
 from caffe_compat.errors import DataError, LayerError
-from caffe_compat.data import windows as module
 from caffe_compat.proto.binary import write_binaryproto
 from tests.layers.data_harness import assert_replicas_agree, assert_resumes, load, make
 
