@@ -77,6 +77,21 @@ class Floor(torch.autograd.Function):
         return grad, None
 
 
+class KnownGradient(torch.autograd.Function):
+    """(x, value, gradient) -> value, whose gradient for x is `gradient`, where a loss is not what it is derived from."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return value.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return grad * gradient, None, None
+
+
 def rows(bottom: Tensor) -> Tensor:
     """`bottom` as a matrix, one item a row."""
     return bottom.reshape(bottom.shape[0], math.prod(bottom.shape[1:]))

@@ -7,34 +7,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.boxes import rank
-from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.loss import KnownGradient, Loss
 from caffe_compat.proto import Yolov3Parameter
 
 FLT_MAX = 3.4028234663852886e38
 IOU, GIOU, MSE, DIOU, CIOU = (
     getattr(Yolov3Parameter, name) for name in ("IOU", "GIOU", "MSE", "DIOU", "CIOU")
 )
-
-
-class _Known(torch.autograd.Function):
-    """(x, value, gradient) -> value, whose gradient for x is `gradient`."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(gradient)
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return grad * gradient, None, None
 
 
 def corners(box: Tensor) -> tuple[Tensor, Tensor]:
@@ -317,7 +302,7 @@ class RegionLoss(YoloLoss):
         found[:, 5:] = -self.class_scale * (own - torch.softmax(values[:, 5:], 1))
         delta[at] = found
         value = delta.square().sum() / (1 if self.first or self.rows else number)
-        return _Known.apply(data, value, (delta / number).view_as(data))
+        return KnownGradient.apply(data, value, (delta / number).view_as(data))
 
 
 @layer("Yolov3")
@@ -412,7 +397,7 @@ class Yolov3(YoloLoss):
         if self.logic:
             for part in (slice(2), slice(4, None)):
                 delta[:, :, part] *= x[:, :, part] * (1 - x[:, :, part])
-        return _Known.apply(data, value / number, (delta / number).view_as(data))
+        return KnownGradient.apply(data, value / number, (delta / number).view_as(data))
 
     def _assign(self, boxes: Tensor, assigned: Tensor, every: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Record, truth and place in `mask` of all that are assigned, in the fork's order."""
