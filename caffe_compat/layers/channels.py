@@ -78,7 +78,8 @@ class GRN(Layer):
             self.fail(f"grn_param.bias is {p.bias:g} and must be at least 0")
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
-        self.check_pictures(bottom[0])
+        if not 2 <= len(bottom[0]) <= 4:
+            self.fail(f"bottom shape {bottom[0]} has {len(bottom[0])} axes, 2 to 4 are needed: num, channels ...")
         return [bottom[0]]
 
     def per_record(self) -> bool:

@@ -33,6 +33,7 @@ CASES = [
         lambda x: runs(3)(x).sum(2),
     ),
     Case("grn", 'type: "GRN" grn_param { bias: 0.25 }', [SHAPE], unit(0.25)),
+    Case("grn-rows", 'type: "GRN" grn_param { bias: 0.25 }', [(3, 5)], unit(0.25)),
     Case("grn-default", 'type: "GRN"', [SHAPE], unit(float(np.float32(1e-7)))),
     Case(
         "grn-dummy",
@@ -51,6 +52,7 @@ ERRORS = [
         "num_channels 4 must divide the 6",
     ),
     Error('type: "ChannelReduce"', [(2, 6)], r"\(2, 6\) has 2 axes, 4 are needed"),
+    Error('type: "GRN"', [(5,)], r"\(5,\) has 1 axes, 2 to 4 are needed"),
     Error('type: "GRN" grn_param { bias: -1 }', [SHAPE], "bias is -1 and must be at least 0"),
     Error('type: "ScaleFilter"', [SHAPE], "min_scale 0 and max_scale 0; use 0 < min_scale < max_scale"),
 ]
