@@ -148,6 +148,7 @@ _V1_TYPES = {
     "MAT_WRITE": "MatWrite",
     "MCWINDOW_DATA": "MCWindowData",
     "MULTI_STAGE_MEANFIELD": "MultiStageMeanfield",
+    "PADDING": "Padding",
     "POOLING3D": "Pooling3D",
     "PRELU": "PReLU",
     "RESHAPE": "Reshape",

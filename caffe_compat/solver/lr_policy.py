@@ -5,12 +5,13 @@ same code. Rates are computed in float32 where Caffe's C++ does, and in double w
 exponent): the sixth digit of a logged rate depends on it.
 
 Caffe: src/caffe/solvers/sgd_solver.cpp (GetLearningRate). The cyclical policies and cyclical_momentum are
-those of the forks behind arXiv 1708.07120 and 1803.09820. Intel's fork: multifixed, warmup_iter; NVIDIA's: rampup_*,
-min_lr, and momentum and weight decay by policies. This module does not import torch.
+those of the forks behind arXiv 1708.07120 and 1803.09820. Intel's fork: multifixed, warmup_iter, and SSD's plateau;
+NVIDIA's: rampup_*, min_lr, and momentum and weight decay by policies. This module does not import torch.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
@@ -22,7 +23,7 @@ from caffe_compat.errors import SolverError, nearest
 f32, f64 = np.float32, np.float64
 
 FORK_FIELDS = (  # of SolverParameter, that are acted on here
-    "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "warmup_iter", "warmup_start_lr",
+    "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "plateau_winsize", "warmup_iter", "warmup_start_lr",
     "rampup_interval", "rampup_lr", "min_lr", "momentum_policy", "max_momentum", "momentum_power",
     "weight_decay_policy", "weight_decay_power", "max_weight_decay",
 )  # fmt: skip
@@ -50,6 +51,9 @@ class State:
     """What a policy remembers between iterations; saved in the solverstate, as Caffe does."""
 
     current_step: int = 0
+    least_loss: float = math.inf
+    last_event: int = 0  # the iteration of the last least loss, or step
+    loss: float | None = None  # the smoothed loss, for a policy that watches it
 
 
 Function = Callable[[Any, np.ndarray, State], np.ndarray]
@@ -103,17 +107,27 @@ class Schedule:
         self._state = State()
         self._check()
 
-    def at(self, iter: int) -> Rates:
-        """The rates of the update that follows `iter` updates.
+    @property
+    def watches_loss(self) -> bool:
+        """Whether the rates depend on the loss, so that `at` needs it."""
+        return self.policy == "plateau"
 
-        Call it once an iteration, in rising order: `multistep` moves on by at most one step a call.
+    def at(self, iter: int, loss: float | None = None) -> Rates:
+        """The rates of the update that follows `iter` updates; `loss` is the smoothed one.
+
+        Call it once an iteration, in rising order: `multistep` moves on by at most one step a call, and what
+        `watches_loss` moves on only by calls with a loss.
         """
         iters = np.array([iter])
+        self._state.loss = loss
         lr, decay = self._lr(iters, self._state), self._weight_decay(iters)
         return Rates(float(lr[0]), float(self._all_momentum(iters, lr)[0]), float(decay[0]))
 
     def table(self, n: int) -> Table:
-        """The rates of iterations 0 to n - 1 (n at least 1) of a fresh run, whatever this one has done."""
+        """The rates of iterations 0 to n - 1 (n at least 1) of a fresh run, whatever this one has done.
+
+        Those of a policy that watches the loss are for one that falls all the time.
+        """
         iters = np.arange(n)
         lr = self._lr(iters, State())
         return Table(iters, lr, self._all_momentum(iters, lr), self._weight_decay(iters))
@@ -126,6 +140,15 @@ class Schedule:
     @current_step.setter
     def current_step(self, value: int) -> None:
         self._state.current_step = value
+
+    @property
+    def watched(self) -> dict[str, float]:
+        """What a policy that watches the loss has seen; set it when a run is resumed."""
+        return {"least_loss": self._state.least_loss, "last_event": self._state.last_event}
+
+    @watched.setter
+    def watched(self, value: dict[str, float]) -> None:
+        self._state.least_loss, self._state.last_event = value["least_loss"], int(value["last_event"])
 
     def _lr(self, iters: np.ndarray, state: State) -> np.ndarray:
         # As in Caffe, poly is NaN after max_iter if its power is fractional, and a rate may overflow.
@@ -206,6 +229,11 @@ class Schedule:
             self._fail(
                 f"lr_policy 'multifixed' needs as many stagelr as stageiter, it has {len(param.stagelr)} and "
                 f"{len(param.stageiter)}; give one of each a stage"
+            )
+        if self.policy == "plateau" and (not param.plateau_winsize or min(param.plateau_winsize) < 1):
+            self._fail(
+                f"lr_policy 'plateau' needs plateau_winsize, it is {list(param.plateau_winsize)}; give a number of "
+                "iterations above 0 a step"
             )
         if self.cycles_momentum and (len(param.cyclical_momentum) != 2 or not param.cyclical_momentum[1] > 0):
             values = ", ".join(f"{value:g}" for value in param.cyclical_momentum)
@@ -311,6 +339,21 @@ def multifixed(param, iter, state):
     """stagelr[k] up to and with iteration stageiter[k]; the last one to the end"""
     stage = np.searchsorted(np.maximum.accumulate(param.stageiter), iter, side="left")
     return np.array(param.stagelr, f32)[np.minimum(stage, len(param.stagelr) - 1)]
+
+
+@lr_policy("plateau", given=["gamma"], at_least_0=["gamma"])
+def plateau(param, iter, state):
+    """base_lr * gamma ^ current_step, which goes up when there was no new least smoothed loss, and no step, for
+    plateau_winsize[current_step] iterations
+    """
+    if state.loss is not None:
+        now = int(iter[-1])
+        if state.loss < state.least_loss:
+            state.least_loss, state.last_event = state.loss, now
+        windows = param.plateau_winsize[state.current_step :]
+        if windows and now >= state.last_event + windows[0]:
+            state.current_step, state.last_event = state.current_step + 1, now
+    return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
 
 
 def _warm_up(param: Any, iters: np.ndarray) -> np.ndarray:

@@ -127,6 +127,11 @@ class Solver:
                 f"{replicas} replicas cannot be shared evenly by {ranks} processes; use a multiple of {ranks}"
             )
         self.schedule = Schedule(param)
+        if self.schedule.watches_loss and ranks > 1:
+            self.fail(
+                f"lr_policy '{self.schedule.policy}' watches the loss, of which each of the {ranks} processes has its "
+                "own part; run one process, with as many replicas"
+            )
         if param.snapshot:
             self._check_snapshot_prefix()
         self.generator = torch.Generator()
@@ -391,7 +396,11 @@ class Solver:
     def apply_update(self) -> None:
         """Update the learned blobs from their gradients and count the iteration (Solver::ApplyUpdate)."""
         step = self.schedule.current_step
-        rates = self.schedule.at(self.iter)
+        if self.schedule.watches_loss:
+            self._smooth()
+            rates = self.schedule.at(self.iter, self.smoothed_loss)
+        else:
+            rates = self.schedule.at(self.iter)
         if self.schedule.policy == "multistep" and self.schedule.current_step != step:
             self.log.multistep(self.iter, self.schedule.current_step)
         display = bool(self.param.display) and self.iter % self.param.display == 0
@@ -594,6 +603,7 @@ class Solver:
             "generator": _encode(self.generator.get_state()),
             "data": [[layer.get_state() for layer in net.data_layers()] for net in self._nets()],
             "losses": {"ring": self._ring, "smoothed": self.smoothed_loss, "first_iter": self._first_iter},
+            "watched": self.schedule.watched if self.schedule.watches_loss else None,
         }
 
     def _set_resume_state(self, state: dict[str, Any], path: str) -> None:
@@ -620,6 +630,8 @@ class Solver:
         losses = state["losses"]
         self._ring, self.smoothed_loss = list(losses["ring"]), losses["smoothed"]
         self._first_iter = losses["first_iter"]
+        if state.get("watched"):
+            self.schedule.watched = state["watched"]
         self._resumed_losses = True
 
     def _skip_records(self) -> None:

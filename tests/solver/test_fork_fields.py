@@ -1,5 +1,7 @@
 """Solver fields of forks: schedules and local rates against the forks' formulas."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.solver import update_rules
 from caffe_compat.solver.lr_policy import Rates, Schedule
+from caffe_compat.solver.solver import Solver
 
 
 def schedule(text):
@@ -46,6 +49,34 @@ def test_min_lr_is_the_end_of_poly_and_the_floor_of_others():
     np.testing.assert_allclose(rates, [1, 0.5, 0.3, 0.3], rtol=1e-6)
 
 
+PLATEAU = 'lr_policy: "plateau" base_lr: 2 gamma: 0.5 plateau_winsize: 2 plateau_winsize: 3'
+
+
+def test_plateau():
+    """A step after 2, then after 3 iterations without a new least loss or a step; no third one."""
+    losses = [5, 4, 4, 4, 3, 6, 3, 3, 3, 3, 3, 3, 3]
+    rates, watching = [], schedule(PLATEAU)
+    for i, loss in enumerate(losses):
+        rates.append(watching.at(i, loss).lr)
+    #              0  1  2  3  4  5  6  7  8 ...
+    assert rates == [2, 2, 2, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    assert watching.current_step == 2 and watching.watched == {"least_loss": 3, "last_event": 7}
+    resumed = schedule(PLATEAU)
+    for i, loss in enumerate(losses):
+        if i == 5:
+            halfway = resumed
+            resumed = schedule(PLATEAU)
+            resumed.current_step, resumed.watched = halfway.current_step, halfway.watched
+        assert resumed.at(i, loss).lr == rates[i]
+
+
+def test_looking_at_plateau_without_a_loss_moves_nothing():
+    watching = schedule(PLATEAU)
+    assert watching.watches_loss and not schedule('lr_policy: "fixed" base_lr: 1').watches_loss
+    assert set(watching.table(50).lr) == {2.0}
+    assert watching.at(40).lr == 2 and watching.current_step == 0
+
+
 def test_multifixed():
     text = 'lr_policy: "multifixed" stagelr: 3 stagelr: 1 stagelr: 2 stageiter: 2 stageiter: 3 stageiter: 6'
     np.testing.assert_array_equal(lr(text, 9), [3, 3, 3, 1, 2, 2, 2, 2, 2])
@@ -79,6 +110,11 @@ def test_weight_decay_policy():
             "warmup_iter 3 and rampup_interval 4 are the start of two forks",
         ),
         ("min_lr: -1", "min_lr is -1; set it to 0 or above"),
+        (
+            "lr_policy: 'plateau' gamma: 1",
+            r"'plateau' needs plateau_winsize, it is \[\]; give a number of iterations",
+        ),
+        ("lr_policy: 'plateau' plateau_winsize: 1", "'plateau' needs gamma, which is not set"),
         (
             "lr_policy: 'multifixed' stagelr: 1 stageiter: 2 stageiter: 3",
             "'multifixed' needs as many stagelr as stageiter, it has 1 and 2",
@@ -132,3 +168,12 @@ def test_local_rates_leave_what_does_not_learn():
 def test_local_rates_that_are_refused(text, match):
     with pytest.raises(SolverError, match=match):
         update_rules.create(parse(text, SolverParameter), [], [], [])
+
+
+def test_plateau_needs_one_process():
+    param = parse(PLATEAU + " net: 'gone.prototxt'", SolverParameter, "s.prototxt")
+    message = (
+        "s.prototxt: lr_policy 'plateau' watches the loss, of which each of the 2 processes has its own part"
+    )
+    with pytest.raises(SolverError, match=message):
+        Solver(param, group=SimpleNamespace(size=2, rank=0))

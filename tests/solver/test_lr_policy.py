@@ -196,7 +196,7 @@ def test_rates_follow_the_formula(policy, data, momentum, stepvalue):
 
 
 def test_every_policy_has_its_formula_here():
-    assert set(lr_policy._REGISTRY) == set(FORMULAS) | {"multifixed"}  # that one is in test_fork_fields.py
+    assert set(lr_policy._REGISTRY) == set(FORMULAS) | {"multifixed", "plateau"}  # those are in test_fork_fields.py
 
 
 # -- what is refused ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Virtual replicas: one batch on one device gives what that many solvers on their own records give."""
 
 import io
+import math
 import re
 import shutil
 from pathlib import Path
@@ -432,6 +433,37 @@ def test_resume_is_exact(kind, folder):
         return text_of(trained).split("Iteration 4 ,")[1]
 
     assert tail(again) == tail(whole)
+
+
+def test_plateau_watches_the_loss_and_goes_on_after_a_snapshot(folder):
+    extra = 'lr_policy: "plateau" plateau_winsize: 1 plateau_winsize: 2'
+
+    def run(snapshot=None):
+        param = parse(
+            SOLVER.replace('lr_policy: "step" gamma: 0.5 stepsize: 3', f"gamma: 0.5 {extra}"),
+            SolverParameter,
+            "solver.prototxt",
+        )
+        param.net_param.CopyFrom(parse(DATA + HEAD, NetParameter, "net.prototxt"))
+        trained = Solver(param, log=Log(io.StringIO(), progress=False))
+        trained.solve(snapshot)
+        return trained
+
+    whole = run()
+    found = re.findall(r"Iteration (\d+), (?:loss = |lr = )(\S+)", text_of(whole).replace(" ,", ","))
+    least, event, step, rates = math.inf, 0, 0, []
+    losses = [float(value) for _, value in found[::2]][:8]
+    for i, loss in enumerate(losses):
+        if loss < least:
+            least, event = loss, i
+        if step < 2 and i >= event + (1, 2)[step]:
+            step, event = step + 1, i
+        rates.append(0.05 * 0.5**step)
+    assert step > 0 and [float(value) for _, value in found[1::2]][:8] == pytest.approx(rates)
+    again = run("run_iter_4.solverstate")
+    assert again.schedule.watched == whole.schedule.watched
+    for ours, theirs in zip(blobs(again), blobs(whole), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_resume_in_turn_is_exact():
