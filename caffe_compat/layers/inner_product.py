@@ -2,6 +2,7 @@
 
 from math import prod
 
+import torch
 import torch.nn.functional as F
 
 from caffe_compat.layers.base import Layer, layer
@@ -14,15 +15,23 @@ class InnerProduct(Layer):
     Caffe: src/caffe/layers/inner_product_layer.cpp
     Blobs: 0 weight (num_output, K), or (K, num_output) with `transpose`; 1 bias (num_output,).
     K is the product of the bottom's dimensions from `axis` on, fixed by the first bottom seen.
+    happynear/caffe-windows (NormFace): with `normalize` every forward first divides each row of the weight itself by
+    sqrt(sum of its squares + 1e-6), which has no gradient.
     """
 
     num_bottom = num_top = 1
+    fork_fields = ("inner_product_param.normalize",)
 
     def setup(self, bottom):
         p = self.param.inner_product_param
         if p.num_output < 1:
             self.fail(f"inner_product_param.num_output is {p.num_output}, it must be set and above 0")
         self.k, self.n, self.transpose = prod(bottom[self.axis(p.axis, bottom) :]), p.num_output, p.transpose
+        self.normalize = p.normalize
+        if self.normalize and self.transpose:
+            self.fail(
+                "inner_product_param has normalize and transpose, which NormFace's fork mixes up; remove one"
+            )
         self.add_blob((self.k, self.n) if self.transpose else (self.n, self.k), p.weight_filler)
         if p.bias_term:
             self.add_blob((self.n,), p.bias_filler)
@@ -41,6 +50,9 @@ class InnerProduct(Layer):
         return self.start > 0
 
     def forward(self, bottom):
+        if self.normalize:
+            with torch.no_grad():
+                self.blobs[0].mul_((self.blobs[0].square().sum(1, keepdim=True) + 1e-6).rsqrt())
         weight = self.blobs[0].T if self.transpose else self.blobs[0]
         bias = self.blobs[1] if len(self.blobs) > 1 else None
         return F.linear(bottom.flatten(self.start), weight, bias)

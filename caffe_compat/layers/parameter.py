@@ -12,14 +12,18 @@ class Parameter(Layer):
     """top = blobs[0]; its gradient is the blob's
 
     Caffe: include/caffe/layers/parameter_layer.hpp
-    Blobs: 0 of parameter_param.shape, born as zeros.
+    Blobs: 0 of parameter_param.shape, born as zeros, or in happynear/caffe-windows filled by blob_filler, in
+    openvinotoolkit/training_toolbox_caffe by filler.
     """
 
     num_bottom = 0
     num_top = 1
+    fork_fields = ("parameter_param.blob_filler", "parameter_param.filler")
 
     def setup(self, *bottom: Shape) -> None:
-        self.add_blob(self.param.parameter_param.shape.dim)
+        p = self.param.parameter_param
+        name = next((name for name in ("blob_filler", "filler") if p.HasField(name)), "")
+        self.add_blob(p.shape.dim, getattr(p, name) if name else None)
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [tuple(self.param.parameter_param.shape.dim)]

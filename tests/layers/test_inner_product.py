@@ -1,9 +1,10 @@
 """InnerProduct: from any axis on, with and without bias, transposed; its shapes, fillers and refusals."""
 
 import pytest
+import torch
 
 from caffe_compat.errors import LayerError
-from tests.layers.harness import Case, Error, cases, errors, make
+from tests.layers.harness import Case, Error, cases, draws, errors, make
 
 
 def linear(start, transpose=False):
@@ -49,3 +50,17 @@ def test_input_may_grow_in_batch_but_not_in_k():
     assert layer.reshape((9, 6, 2)) == [(9, 7)]
     with pytest.raises(LayerError, match=r"\(2, 3, 5\) gives K = 15 .* made for K = 12; .*rename the layer"):
         layer.reshape((2, 3, 5))
+
+
+def test_the_weight_itself_is_normalized():
+    layer = make(param("normalize: true bias_term: false"), (4, 3))
+    before = layer.blobs[0].detach().clone()
+    x = torch.from_numpy(draws((4, 3)))
+    top = layer(x)
+    unit = before / (before.square().sum(1, keepdim=True) + 1e-6).sqrt()
+    torch.testing.assert_close(layer.blobs[0].detach(), unit)
+    torch.testing.assert_close(top, x @ unit.T)
+    top.sum().backward()  # as if the weight had always been so
+    torch.testing.assert_close(layer.blobs[0].grad, x.sum(0).expand_as(unit))
+    with pytest.raises(LayerError, match="has normalize and transpose, which NormFace's fork mixes up"):
+        make(param("normalize: true transpose: true"), (4, 3))

@@ -16,7 +16,37 @@ def unit(axes, eps=1e-10):
     return formula
 
 
+def bare(kind="L2", tops=1):
+    """NormFace's: over the channels, in four axes, with the length as a second top."""
+
+    def formula(x):
+        x = x.reshape(*x.shape, *[1] * (4 - x.ndim))
+        total = (np.abs(x) if kind == "L1" else x**2).sum(1, keepdims=True) + 1e-6
+        norm = total if kind == "L1" else np.sqrt(total)
+        return (x / norm, norm)[:tops] if tops > 1 else x / norm
+
+    return formula
+
+
+def unit_diff(d, x):
+    """L2's gradient of top 0 alone."""
+    length = np.sqrt((x**2).sum(1, keepdims=True) + 1e-6)
+    return (d[0] - x / length * (d[0] * x / length).sum(1, keepdims=True)) / length
+
+
+SHAPE = (2, 3, 4, 5)
+
 CASES = [
+    Case("bare", 'type: "Normalize" normalize_param { }', [SHAPE], bare()),
+    Case("bare-l1", 'type: "Normalize" normalize_param { normalize_type: "L1" }', [SHAPE], bare("L1")),
+    Case("bare-two-axes", 'type: "Normalize" softmax_param { normalize_type: "L2" }', [(4, 3)], bare()),
+    Case("length", 'type: "Normalize" top: "y" top: "n"', [SHAPE], bare(tops=2), diffs=unit_diff),
+    Case(
+        "length-with-its-gradient",
+        'type: "Normalize" top: "y" top: "n" normalize_param { bp_norm: true normalize_type: "L1" }',
+        [SHAPE],
+        bare("L1", 2),
+    ),
     Case("an-item", 'type: "Normalize"', [(2, 3, 4, 5)], unit((1, 2, 3))),
     Case("a-position", 'type: "Normalize" norm_param { across_spatial: false }', [(2, 3, 4, 5)], unit(1)),
     Case(
@@ -34,6 +64,16 @@ CASES = [
 ]
 
 ERRORS = [
+    Error(
+        'type: "Normalize" normalize_param { normalize_type: "L3" }',
+        [(2, 3)],
+        "normalize_type is 'L3'; use L1 or",
+    ),
+    Error(
+        'type: "Normalize" normalize_param { } norm_param { }',
+        [(2, 3)],
+        "has norm_param of SSD's Normalize and what NormFace's has; keep the fields of one form",
+    ),
     Error('type: "Normalize"', [(4,)], r"shape \(4,\) has 1 axes and needs at least 2"),
     Error('type: "Normalize"', [(1, 2, 3, 4, 5)], "at most 4 axes"),
 ]

@@ -1,5 +1,6 @@
 """Parameter."""
 
+import pytest
 import torch
 
 from tests.layers.harness import Case, cases, make
@@ -19,3 +20,9 @@ def test_born_as_zeros_and_the_top_is_the_blob():
     assert top.data_ptr() == layer.blobs[0].data_ptr()
     top.sum().backward()
     assert torch.equal(layer.blobs[0].grad, torch.ones(3, 4))
+
+
+@pytest.mark.parametrize("field", ["blob_filler", "filler"])
+def test_filled(field):
+    text = 'type: "Parameter" parameter_param { shape { dim: 3 dim: 4 } %s { value: 2 } }' % field
+    assert torch.equal(make(text)(), torch.full((3, 4), 2.0, dtype=torch.float64))
