@@ -107,7 +107,7 @@ class Outline:
                     f"{error}; to go on without it give the shape: --input {tops[0]}=N,C,H,W"
                 ) from error
             shape = self._inputs[tops[0]]
-            shapes = [shape, *layer.guess_others(shape[0])]
+            shapes = [shape, *layer.guess_others(shape)]
         assumed = ", ".join(
             f"{top} {' x '.join(map(str, shape))}"
             for top, shape in zip(tops, shapes, strict=False)

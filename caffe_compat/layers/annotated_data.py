@@ -123,9 +123,9 @@ class AnnotatedData(DatabaseLayer):
             labels = (self.batch_size, 1, MOST_BOXES, 5)
         return [(self.batch_size, *self.top_shape), labels][: len(self.param.top)]
 
-    def guess_others(self, batch: int) -> list[Shape]:
+    def guess_others(self, pictures: Shape) -> list[Shape]:
         as_yolo = self.param.annotated_data_param.yolo_data_type == 1
-        return [(batch, 1, MOST_BOXES, 5) if as_yolo else (1, 1, 1, 8)][: len(self.param.top) - 1]
+        return [(pictures[0], 1, MOST_BOXES, 5) if as_yolo else (1, 1, 1, 8)][: len(self.param.top) - 1]
 
     def block(self, start: int, values: Sequence[Any]) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
         pictures, labels, rows, draws = [], [], [], []

@@ -74,9 +74,9 @@ class DataLayer(Layer):
         """
         self.bad_data("its parameters do not tell the shapes of its tops")
 
-    def guess_others(self, batch: int) -> list[Shape]:
-        """The shapes of the tops after the first, for so many records, as `guess` tells them: a label each."""
-        return [(batch,)] * (len(self.param.top) - 1)
+    def guess_others(self, pictures: Shape) -> list[Shape]:
+        """The shapes of the tops after the first, for a first top of this shape, as `guess` tells them: a label each."""
+        return [pictures[:1]] * (len(self.param.top) - 1)
 
     def mine(self) -> np.ndarray:
         """Which of a step's batch_size * replicas records are served here: record i is replica i % replicas'."""
@@ -164,7 +164,8 @@ class PictureLayer(DataLayer):
         if not all(sides) or "batch_size" not in given:
             self.bad_data("neither batch_size and crop_size nor a mean_file tell the shape of its pictures")
         batch = int(given["batch_size"])
-        return [(batch, channels, *sides), *self.guess_others(batch)]
+        pictures = (batch, channels, *sides)
+        return [pictures, *self.guess_others(pictures)]
 
     def transformed(
         self,

@@ -59,8 +59,8 @@ class BoxData(DatabaseLayer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *self.top_shape), *self._labels(self.batch_size)][: len(self.param.top)]
 
-    def guess_others(self, batch: int) -> list[Shape]:
-        return self._labels(batch)[: len(self.param.top) - 1]
+    def guess_others(self, pictures: Shape) -> list[Shape]:
+        return self._labels(pictures[0])[: len(self.param.top) - 1]
 
     def _labels(self, records: int) -> list[Shape]:
         return [(records, 7 * side**2 if side == GRID_SIDE else 5 * MOST_BOXES) for side in self.sides]

@@ -77,9 +77,9 @@ class _Segmentation(ListedLayer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, self.channels, *self.size), (self.batch_size, 1, *self.size)]
 
-    def guess(self) -> list[Shape]:
-        data, *_ = super().guess()
-        return [data, (data[0], 1, *data[2:]), (data[0], 1, 1, 2)][: len(self.param.top)]
+    def guess_others(self, pictures: Shape) -> list[Shape]:
+        batch, _, *size = pictures
+        return [(batch, 1, *size), (batch, 1, 1, 2)][: len(self.param.top) - 1]
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         pairs, draws = self.next_pairs()

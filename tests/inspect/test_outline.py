@@ -88,6 +88,15 @@ def test_parameters_that_do_not_tell():
     assert outline.net.blob_shapes == {"x": (4, 6), "y": (4,)}
 
 
+def test_labels_of_pixels_are_as_large_as_the_pictures_that_are_given():
+    net = parse(
+        """layer { name: "d" type: "DenseImageData" top: "x" top: "y"
+        dense_image_data_param { source: "gone" batch_size: 2 } }""",
+        NetParameter,
+    )
+    assert Outline(net, inputs={"x": (2, 3, 5, 7)}).net.blob_shapes == {"x": (2, 3, 5, 7), "y": (2, 1, 5, 7)}
+
+
 def test_inputs_of_a_layer_that_is_no_data_layer():
     net = parse(
         """layer { name: "i" type: "Input" top: "x" input_param { shape { dim: 6 dim: 4 } } }
