@@ -216,9 +216,10 @@ class Fields:
         if self.margin is not None:
             margin = F(self.margin) * np.array(size, F) / 2
             before, after = fields[..., :2] < picture[:2] - margin, fields[..., 2:] >= picture[2:] + margin
-            return (before | after).any(-1)
+            outside: np.ndarray = (before | after).any(-1)
+            return outside
         if self.inside is not None:
-            return np.less(overlap(fields, picture, int(self.pixels), of_first=True), F(self.inside))
+            return overlap(fields, picture, int(self.pixels), of_first=True) < F(self.inside)
         return np.zeros(fields.shape[:2], bool)
 
 

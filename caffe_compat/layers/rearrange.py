@@ -1,4 +1,6 @@
-"""Layers that only move values to other places: ShuffleChannel, Reorg, Flip, Reverse, Transpose."""
+"""Layers that only move values to other places: ShuffleChannel, Reorg, Flip, Reverse, Transpose, Convert."""
+
+import torch
 
 from caffe_compat.layers.base import Layer, layer
 
@@ -183,3 +185,29 @@ class Transpose(Layer):
 
     def to_onnx(self, graph, bottoms, tops):
         graph.node("Transpose", bottoms, tops, perm=self.order)
+
+
+@layer("Convert")
+class Convert(Layer):
+    """top0 (W, N, C) = bottom (N, C, W), or (N, C, 1, W), for LSTM; top1 (W, N) = 0 in the first row and 1 in the others
+
+    Fork: Yuliang-Liu/Curve-Text-Detector, src/caffe/layers/convert_layer.cpp
+    """
+
+    num_bottom = 1
+    num_top = (1, 2)
+    in_place = False
+
+    def reshape(self, bottom):
+        if len(bottom) not in (3, 4) or (len(bottom) == 4 and bottom[2] != 1):
+            self.fail(f"bottom shape {tuple(bottom)} must be N x C x W or N x C x 1 x W")
+        num, channels, *_, width = bottom
+        self.tops = len(self.param.top)
+        return [(width, num, channels), (width, num)][: self.tops]
+
+    def forward(self, bottom):
+        sequence = bottom.reshape(bottom.shape[0], bottom.shape[1], -1).permute(2, 0, 1).contiguous()
+        if self.tops == 1:
+            return sequence
+        step = torch.arange(sequence.shape[0], device=bottom.device)[:, None].expand(sequence.shape[:2])
+        return sequence, (step > 0).to(bottom.dtype)

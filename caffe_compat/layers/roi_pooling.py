@@ -1,4 +1,4 @@
-"""Pooling of regions of interest: ROIPooling, PSROIPooling, ROIAlign.
+"""Pooling of regions of interest: ROIPooling, PSROIPooling, ROIAlign, ROIWarping.
 
 The second bottom holds regions, one a row: record number, left, top, right, bottom, in pixels of the picture.
 """
@@ -32,9 +32,10 @@ class Regions(Layer):
     num_top: int | tuple[int, int | None] | None = 1
     pooled: tuple[int, int]  # height and width of an item
     scale: float  # positions of the feature map a pixel
+    moves = False  # whether the corners of regions get a gradient
 
     def allow_force_backward(self, index: int) -> bool:
-        return index == 0
+        return index == 0 or self.moves
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         data, regions = bottom[:2]
@@ -53,9 +54,9 @@ class Regions(Layer):
         return height, width
 
     def regions(self, bottom: Tensor, records: int) -> tuple[Tensor, Tensor]:
-        """The record numbers (R,) and the corners (R, 4) of bottom 1, which gets no gradient."""
-        rows = bottom.detach().reshape(-1, 5)
-        record = rows[:, 0].long()
+        """The record numbers (R,) and the corners (R, 4) of bottom 1."""
+        rows = (bottom if self.moves else bottom.detach()).reshape(-1, 5)
+        record = rows[:, 0].detach().long()
         if record.device.type == "cpu" and not torch.compiler.is_compiling():
             bad = (record < 0) | (record >= records)
             if bad.any():
@@ -63,6 +64,29 @@ class Regions(Layer):
                     f"a region is of record {int(record[bad][0])}, but bottom 0 has {records}; use 0 to {records - 1}"
                 )
         return record.clamp(0, records - 1), rows[:, 1:]
+
+    def between(
+        self, data: Tensor, record: Tensor, y: Tensor, x: Tensor, inside_y: Tensor, inside_x: Tensor
+    ) -> Tensor:
+        """`data` at the points (R, Y) x (R, X), linear between positions: (R, C, Y, X)."""
+
+        def neighbours(point: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+            point = point.clamp(0, size - 1)
+            low = point.floor().long()
+            return low, (low + 1).clamp(max=size - 1), point - low
+
+        y0, y1, dy = neighbours(y, self.height)
+        x0, x1, dx = neighbours(x, self.width)
+
+        def at(row: Tensor, column: Tensor) -> Tensor:
+            return data[record[:, None, None], :, row[:, :, None], column[:, None]]
+
+        dy, dx = dy[:, :, None, None], dx[:, None, :, None]
+        values = (1 - dy) * ((1 - dx) * at(y0, x0) + dx * at(y0, x1)) + dy * (
+            (1 - dx) * at(y1, x0) + dx * at(y1, x1)
+        )
+        outside = ~(inside_y[:, :, None] & inside_x[:, None])
+        return values.masked_fill(outside[..., None], 0).permute(0, 3, 1, 2)
 
     def padded(self, corners: Tensor, ratio: float) -> Tensor:
         """Corners moved out by `ratio` of the region's size on each side."""
@@ -292,7 +316,7 @@ class ROIAlign(Regions):
             (p >= -0.5) & (p <= size - 0.5) for p, size in zip(points, (self.height, self.width), strict=True)
         ]
         inside = [mask & (size > 0).all(1, keepdim=True) for mask in inside]
-        return self._between(data, record, *points, *inside)
+        return self.between(data, record, *points, *inside)
 
     def _averages(self, data: Tensor, record: Tensor, corners: Tensor) -> Tensor:
         corners = corners * self.scale
@@ -313,32 +337,9 @@ class ROIAlign(Regions):
             inside.append(((point >= -1) & (point <= size) & (sample < count)[:, None]).flatten(1))
             points.append(point.flatten(1))
             counts.append(count)
-        values = self._between(data, record, *points, *inside)
+        values = self.between(data, record, *points, *inside)
         values = values.unflatten(3, (self.bins[1], -1)).sum(4).unflatten(2, (self.bins[0], -1)).sum(3)
         return values / (counts[0] * counts[1])[:, :, None, None]
-
-    def _between(
-        self, data: Tensor, record: Tensor, y: Tensor, x: Tensor, inside_y: Tensor, inside_x: Tensor
-    ) -> Tensor:
-        """`data` at the points (R, Y) x (R, X), linear between positions: (R, C, Y, X)."""
-
-        def neighbours(point: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-            point = point.clamp(0, size - 1)
-            low = point.floor().long()
-            return low, (low + 1).clamp(max=size - 1), point - low
-
-        y0, y1, dy = neighbours(y, self.height)
-        x0, x1, dx = neighbours(x, self.width)
-
-        def at(row: Tensor, column: Tensor) -> Tensor:
-            return data[record[:, None, None], :, row[:, :, None], column[:, None]]
-
-        dy, dx = dy[:, :, None, None], dx[:, None, :, None]
-        values = (1 - dy) * ((1 - dx) * at(y0, x0) + dx * at(y0, x1)) + dy * (
-            (1 - dx) * at(y1, x0) + dx * at(y1, x1)
-        )
-        outside = ~(inside_y[:, :, None] & inside_x[:, None])
-        return values.masked_fill(outside[..., None], 0).permute(0, 3, 1, 2)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if not self.averaged:
@@ -360,3 +361,38 @@ class ROIAlign(Regions):
             mode="avg",
             **more,
         )
+
+
+@layer("ROIWarping")
+class ROIWarping(Regions):
+    """top[r, c, i, j] = bottom0[record_r, c] between its positions, at point (i, j) of region r; 0 outside the map
+
+    Fork: daijifeng001/caffe-mnc, src/caffe/layers/roi_warping_layer.cu
+    Corners are rounded to positions; point i of n along an axis is start + i (end - start) / n. Regions get a gradient,
+    too, as if nothing had been rounded. Both gradients are derivatives; the fork's leave parts out: of the map, what
+    several points of a small region have of one position; of the regions, a share of 1 / (size + 1), and all points
+    in the last row or column.
+    """
+
+    moves = True
+    fork_fields = ("roi_warping_param",)
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.roi_warping_param
+        self.pooled = self.pooled_size(p.pooled_h, p.pooled_w)
+        self.scale = p.spatial_scale
+
+    def forward(self, data: Tensor, regions: Tensor) -> Tensor:
+        record, corners = self.regions(regions, data.shape[0])
+        corners = corners * self.scale
+        corners = corners + (round_away(corners) - corners).detach()
+        points = [
+            corners[:, axis, None]
+            + torch.arange(count, dtype=data.dtype, device=data.device)
+            * ((corners[:, axis + 2] - corners[:, axis]).clamp(min=0) / count)[:, None]
+            for axis, count in ((1, self.pooled[0]), (0, self.pooled[1]))
+        ]
+        inside = [
+            (p >= -0.5) & (p <= size - 0.5) for p, size in zip(points, (self.height, self.width), strict=True)
+        ]
+        return self.between(data, record, *points, *inside)

@@ -1,9 +1,10 @@
-"""SigmoidCrossEntropyLoss: one logistic loss a value, for labels that do not exclude one another."""
+"""One logistic loss a value, for labels that do not exclude one another, and its form by positions."""
 
 from __future__ import annotations
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,8 +19,11 @@ class SigmoidCrossEntropyLoss(Loss):
 
     Caffe: src/caffe/layers/sigmoid_cross_entropy_loss_layer.cpp
     The normalizer is the batch size unless loss_param says otherwise. Targets may be fractions; a
-    target is ignored if it is ignore_label when truncated to an integer.
+    target is ignored if it is ignore_label when truncated to an integer. A third bottom (daijifeng001/caffe-mnc) weighs
+    the values; the sum is then divided by that of the weights, or 0 if that is not above 0.
     """
+
+    num_bottom = (2, 3)
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.loss_param
@@ -31,15 +35,19 @@ class SigmoidCrossEntropyLoss(Loss):
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         top = super().reshape(*bottom)
-        a, b = (math.prod(shape) for shape in bottom)
-        if a != b:
-            self.fail(
-                f"bottom 0 of shape {bottom[0]} has {a} values and bottom 1 of shape {bottom[1]} has {b}; "
-                "give one target a value"
-            )
+        for i, what in enumerate(("target", "weight")[: len(bottom) - 1], 1):
+            a, b = math.prod(bottom[0]), math.prod(bottom[i])
+            if a != b:
+                self.fail(
+                    f"bottom 0 of shape {bottom[0]} has {a} values and bottom {i} of shape {bottom[i]} has {b}; "
+                    f"give one {what} a value"
+                )
         return top
 
-    def forward(self, data: Tensor, target: Tensor) -> Tensor:
+    def allow_force_backward(self, index: int) -> bool:
+        return index == 0
+
+    def forward(self, data: Tensor, target: Tensor, *weight: Tensor) -> Tensor:
         self.refuse_gradient(target, "label inputs")
         target = target.reshape(data.shape)
         loss = F.binary_cross_entropy_with_logits(data, target, reduction="none")
@@ -47,6 +55,10 @@ class SigmoidCrossEntropyLoss(Loss):
         if self.ignore is not None:
             keep = target.long() != self.ignore
             loss = loss.where(keep, 0)
+        if weight:
+            scale = weight[0].detach().reshape(data.shape)
+            total = scale.sum()
+            return torch.where(total > 0, (loss * scale).sum() / total.where(total > 0, 1), 0)
         return loss.sum() / self.normalizer(self.normalization, data.shape[0], data.numel(), keep)
 
     def prediction(self, bottom: Tensor) -> Tensor:
@@ -54,3 +66,22 @@ class SigmoidCrossEntropyLoss(Loss):
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Sigmoid", bottoms[:1], tops)
+
+
+@layer("NormalizedSigmoidCrossEntropyLoss")
+class NormalizedSigmoidCrossEntropyLoss(SigmoidCrossEntropyLoss):
+    """top = -sum (t log s(x) + (1 - t) log(1 - s(x))) / (N H W), s the logistic function, bottom0 (N, C, H, W)
+
+    Fork: chwilms/AttentionMask, caffe/src/caffe/layers/normalized_sigmoid_cross_entropy_loss_layer.cpp
+    """
+
+    num_bottom = 2
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        self.check_pictures(bottom[0])
+        return super().reshape(*bottom)
+
+    def forward(self, data: Tensor, target: Tensor, *weight: Tensor) -> Tensor:
+        self.refuse_gradient(target, "label inputs")
+        loss = F.binary_cross_entropy_with_logits(data, target.reshape(data.shape), reduction="sum")
+        return loss / (data.numel() // data.shape[1])

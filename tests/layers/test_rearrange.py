@@ -70,10 +70,24 @@ CASES = [
         [(2, 3, 4)],
         lambda x: x.transpose(2, 0, 1),
     ),
+    Case(
+        "convert",
+        'type: "Convert" top: "a" top: "b"',
+        [(2, 3, 4)],
+        lambda x: (
+            np.array([[[x[n, c, w] for c in range(3)] for n in range(2)] for w in range(4)]),
+            np.array([[w > 0] * 2 for w in range(4)], float),
+        ),
+    ),
+    Case("convert-row", 'type: "Convert"', [(2, 3, 1, 4)], lambda x: np.moveaxis(x[:, :, 0], 2, 0)),
     Case("reorg-reverse", reorg_param("stride: 2 reverse: true"), [(2, 12, 3, 5)], reorg(2, True)),
 ]
 
 ERRORS = [
+    Error(
+        'type: "Convert"', [(2, 3, 2, 4)], r"bottom shape \(2, 3, 2, 4\) must be N x C x W or N x C x 1 x W"
+    ),
+    Error('type: "Convert"', [(2, 3)], r"bottom shape \(2, 3\) must be N x C x W"),
     Error('type: "Flip"', [(2, 3, 4)], r"\(2, 3, 4\) has 3 axes, 4 are needed"),
     Error('type: "Reverse" reverse_param { axis: 2 }', [(2, 3)], r"axis 2 is out of range .* use 0 to 1"),
     Error('type: "Reverse" reverse_param { axis: -1 }', [(2, 3)], "axis -1 is out of range"),
