@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,15 @@ _ARRAYS = ("bundle.npz", "trajectory.npz")
 _WEIGHTS = ("weights.caffemodel", "init.caffemodel")
 
 
+class _Member(NamedTuple):
+    """Where in the file an array is, how long, how packed, and the sum over its bytes before packing."""
+
+    at: int
+    size: int
+    packing: int
+    crc: int
+
+
 class Arrays(Mapping[str, np.ndarray]):
     """The arrays of an .npz, read one by one; of a cut file those that are whole (`cut` is True then).
 
@@ -37,52 +46,78 @@ class Arrays(Mapping[str, np.ndarray]):
 
     def __init__(self, path: Path):
         self._path = path
-        self._zip: zipfile.ZipFile | None = None
-        self._members: dict[str, tuple[int, int, int]] = {}  # of a cut file: where, how long, how packed
+        self._checked: set[str] = set()
         try:
-            if zipfile.is_zipfile(path):
-                self._zip = zipfile.ZipFile(path)
-            else:
-                self._members = dict(_whole_members(path))
-        except (OSError, zipfile.BadZipFile) as error:
+            self.cut = not zipfile.is_zipfile(path)
+            members = _whole_members(path) if self.cut else _listed_members(path)
+            self._members = {name.removesuffix(".npy"): member for name, member in members}
+        except (OSError, struct.error, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: cannot be read: {error}") from None
-        self.cut = self._zip is None
-        names = self._members if self._zip is None else self._zip.namelist()
-        self._keys = {name.removesuffix(".npy"): name for name in names}
-        if not self._keys:
+        if not self._members:
             raise DataError(f"{path}: holds no array; give a bundle of tools/dump_caffe_reference.py")
 
     def __getitem__(self, key: str) -> np.ndarray:
-        name = self._keys[key]
+        member = self._members[key]
         try:
-            data = self._zip.read(name) if self._zip is not None else self._salvage(name)
-            return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            with open(self._path, "rb") as file:
+                file.seek(member.at)
+                if key not in self._checked:
+                    _check(file, member)
+                    self._checked.add(key)
+                file.seek(member.at)
+                if member.packing == zipfile.ZIP_STORED:  # straight into the array
+                    return np.lib.format.read_array(file, allow_pickle=False)
+                data = zlib.decompress(file.read(member.size), -15)
+                return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        except (OSError, ValueError, zlib.error) as error:
             raise DataError(f"{self._path}: the array '{key}' is broken: {error}; dump it again") from None
 
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The shape of an array, without reading its numbers where that can be."""
+        member = self._members[key]
+        if member.packing == zipfile.ZIP_STORED:
+            with open(self._path, "rb") as file:
+                file.seek(member.at)
+                if np.lib.format.read_magic(file) == (1, 0):
+                    return np.lib.format.read_array_header_1_0(file)[0]
+        return self[key].shape
+
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+        return iter(self._members)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._members)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    def _salvage(self, name: str) -> bytes:
-        at, size, packing = self._members[name]
-        with open(self._path, "rb") as file:
-            file.seek(at)
-            data = file.read(size)
-        return data if packing == zipfile.ZIP_STORED else zlib.decompress(data, -15)
+        return key in self._members
 
 
-def _whole_members(path: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def _check(file: BinaryIO, member: _Member) -> None:
+    """Raise ValueError if the bytes are not those that were written."""
+    file.seek(member.at)
+    data = file.read(member.size)
+    if member.packing != zipfile.ZIP_STORED:
+        data = zlib.decompress(data, -15)
+    if zlib.crc32(data) != member.crc:
+        raise ValueError("its checksum is another")
+
+
+def _listed_members(path: Path) -> Iterator[tuple[str, _Member]]:
+    """The members of a zip by its directory."""
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+        for info in archive.infolist():
+            file.seek(info.header_offset)
+            *_, name_size, extra_size = _LOCAL.unpack(file.read(_LOCAL.size))
+            at = info.header_offset + _LOCAL.size + name_size + extra_size
+            yield info.filename, _Member(at, info.compress_size, info.compress_type, info.CRC)
+
+
+def _whole_members(path: Path) -> Iterator[tuple[str, _Member]]:
     """The members of a zip that are complete, from the heads before them: a cut zip has no directory."""
     with open(path, "rb") as file:
         end = os.fstat(file.fileno()).st_size
         while len(head := file.read(_LOCAL.size)) == _LOCAL.size:
-            mark, _, _, packing, _, _, _, packed, _, name_size, extra_size = _LOCAL.unpack(head)
+            mark, _, _, packing, _, _, crc, packed, _, name_size, extra_size = _LOCAL.unpack(head)
             if mark != b"PK\x03\x04":
                 return
             name, extra = file.read(name_size), file.read(extra_size)
@@ -91,7 +126,7 @@ def _whole_members(path: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
             at = file.tell()
             if at + packed > end:
                 return
-            yield name.decode(), (at, packed, packing)
+            yield name.decode(), _Member(at, packed, packing, crc)
             file.seek(at + packed)
 
 
@@ -168,7 +203,9 @@ class Bundle:
                     inside = NetParameter()
                     inside.CopyFrom(getattr(param, field))
                     return inside
-            net = os.path.join(self.root, param.net or param.train_net)
+            name = param.net or param.train_net
+            places = [os.path.join(folder, name) for folder in (self.root, path.parent)]
+            net = next((place for place in places if os.path.exists(place)), places[0])
         if net is None:
             beside = (path.with_suffix(".prototxt"), path.parent / "net.prototxt")
             net = next((str(file) for file in beside if file.exists()), None)

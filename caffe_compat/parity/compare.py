@@ -68,6 +68,7 @@ class Report:
     guilty     the layers (or the steps) that depart when they are fed Caffe's own numbers, with the reason
     checks     of a log
     notes      what could not be compared, and why
+    kinks      values next to a kink of the net rounded to its other side, which moves gradients
     curves     name -> [(label, x, y)] to draw
     """
 
@@ -79,6 +80,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    kinks: bool = False
     curves: dict[str, list[tuple[str, list[float], list[float]]]] = field(default_factory=dict)
 
     @property
@@ -137,8 +139,7 @@ def compare(
         return row
     if not b.numel():
         return row
-    scale = float(b.abs().max())
-    difference = float((a - b).abs().max())
+    scale, difference = _largest(b), _largest(a - b)
     if not math.isfinite(scale) or not math.isfinite(difference):
         finite = torch.isfinite(b)
         if not torch.equal(torch.isfinite(a), finite) or not _same(a[~finite], b[~finite]):
@@ -146,11 +147,10 @@ def compare(
             row.agrees, row.note = False, "nan and inf stand at other places"
             return row
         a, b = a[finite], b[finite]
-        scale = float(b.abs().max()) if b.numel() else 0.0
-        difference = float((a - b).abs().max()) if b.numel() else 0.0
+        scale, difference = _largest(b), _largest(a - b)
     row.max_abs = difference
     row.relative = difference / scale if scale else (0.0 if difference == 0 else math.inf)
-    row.cosine = _cosine(a, b)
+    row.cosine = _cosine(a, b, scale + difference)
     row.allowed = tolerance * max(floor, scale) + noise
     row.agrees = difference <= row.allowed
     return row
@@ -169,12 +169,21 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return torch.equal(torch.nan_to_num(a, 0.5), torch.nan_to_num(b.to(a.dtype), 0.5))
 
 
-def _cosine(a: Tensor, b: Tensor) -> float:
-    a, b = a.reshape(-1).to(b.dtype), b.reshape(-1)
-    largest = max(float(a.abs().max()), float(b.abs().max())) if b.numel() else 0.0
+def _largest(values: Tensor) -> float:
+    """The largest absolute value, in one pass over them; nan if any is."""
+    if not values.numel():
+        return 0.0
+    low, high = torch.aminmax(values)
+    return max(abs(float(low)), abs(float(high)))
+
+
+def _cosine(a: Tensor, b: Tensor, largest: float) -> float:
+    """Of the angle between two tensors without values above `largest` in size."""
     if not largest:
         return 1.0
-    a, b = a / largest, b / largest  # the squares of very small or large values are no float32
+    a, b = a.reshape(-1).to(b.dtype), b.reshape(-1)
+    if not 1e-9 < largest < 1e9:  # the squares of very small or large values are no float32
+        a, b = a / largest, b / largest
     lengths = float(torch.linalg.vector_norm(a)) * float(torch.linalg.vector_norm(b))
     return max(-1.0, min(1.0, float(torch.dot(a, b)) / lengths)) if lengths else 0.0
 

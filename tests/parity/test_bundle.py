@@ -8,7 +8,7 @@ import pytest
 from caffe_compat.errors import DataError
 from caffe_compat.parity.bundle import open_bundle
 from caffe_compat.parity.replay import validate_net
-from tests.parity.harness import NET, ROOT, dump_net, rewrite
+from tests.parity.harness import NET, ROOT, dump_net, dump_solver, rewrite
 
 REFERENCE = ROOT / "tests/reference"
 
@@ -132,3 +132,18 @@ def test_a_field_that_nobody_knows_makes_its_layer_strange(tmp_path):
     assert report.exit_code == 3
     assert "layer 'relu': " in report.missing[0]
     assert "my_field" in report.missing[0]
+
+
+def test_a_root_for_the_data_does_not_hide_the_net_beside_the_bundle(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    folder = dump_solver(tmp_path)
+    found = open_bundle(folder, root=str(tmp_path / "elsewhere"))
+    assert found.root == str(tmp_path / "elsewhere")
+    assert [layer.name for layer in found.net_param.layer] == ["in", "conv", "relu", "ip", "loss"]
+
+
+def test_the_shape_of_an_array_is_known_without_its_numbers(bundle, tmp_path):
+    arrays = open_bundle(bundle).arrays
+    assert {key: arrays.shape(key) for key in arrays} == {key: arrays[key].shape for key in arrays}
+    packed = open_bundle(dump_net(tmp_path, NET, "--phase", "TRAIN", "--compress")).arrays
+    assert packed.shape("blob.data") == arrays["blob.data"].shape
