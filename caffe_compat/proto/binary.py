@@ -13,11 +13,13 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
 from caffe_compat.errors import ParseError, SnapshotError
 from caffe_compat.proto import BlobProto, LayerParameter, NetParameter, is_repeated, upgrade
+from caffe_compat.proto.owners import takes
 from caffe_compat.proto.text import clear_origin
 
 Path = str | os.PathLike[str]
@@ -229,13 +231,19 @@ def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
 
 
 _HOLDERS = ("LayerParameter", "V1LayerParameter", "V0LayerParameter")  # messages that blobs are in
+_FORKS_BEGIN = 149  # Caffe's own fields of LayerParameter have smaller numbers
 
 
 def _take_blobs(data: Any, descriptor: Any, start: int, end: int, arrays: list[np.ndarray]) -> bytes:
     """The message in data[start:end] with every blob appended to `arrays`; where it was, `num` is its index."""
     fields = {field.number: field for field in descriptor.fields}
+    is_layer = descriptor.name == "LayerParameter"
+    own = _own_numbers(data, descriptor, start, end) if is_layer else {}
     out = []
     for wire in _wire(data, start, end):
+        if is_layer and wire.type == _BYTES and wire.number >= 100:
+            out.append(_fork_message(data, wire, fields, own.get(wire.number, wire.number)))
+            continue
         field = fields.get(wire.number)
         inner = field.message_type if field and wire.type == _BYTES else None
         if inner and inner.name == "BlobProto":
@@ -248,6 +256,34 @@ def _take_blobs(data: Any, descriptor: Any, start: int, end: int, arrays: list[n
             continue
         out.append(_head(wire.number, len(body)) + body)
     return b"".join(out)
+
+
+def _own_numbers(data: Any, descriptor: Any, start: int, end: int) -> dict[int, int]:
+    """Of the messages that the type of this layer takes: number in its fork to number in our schema.
+
+    Forks use the same numbers for messages of different layers, so the layer's type says which is meant. What is
+    another's number in our schema is a multiple of 1000 more than the fork's.
+    """
+    number = descriptor.fields_by_name["type"].number
+    types = [
+        bytes(data[w.start : w.end])
+        for w in _wire(data, start, end)
+        if (w.number, w.type) == (number, _BYTES)
+    ]
+    layer_type = types[-1].decode(errors="replace") if types else ""
+    taken = [field.number for field in descriptor.fields if takes(layer_type, field.name)]
+    return {number % 1000: number for number in taken}
+
+
+def _fork_message(data: Any, wire: _Wire, fields: dict[int, Any], number: int) -> bytes:
+    """A message of a layer under our number; nothing where a fork means what our schema has no name for."""
+    body, field = bytes(data[wire.start : wire.end]), fields.get(number)
+    if field is not None and number >= _FORKS_BEGIN and field.message_type is not None:
+        try:
+            message_factory.GetMessageClass(field.message_type).FromString(body)
+        except (DecodeError, UnicodeDecodeError):
+            return b""
+    return _head(number, len(body)) + body
 
 
 def _array(data: Any, start: int, end: int) -> np.ndarray:

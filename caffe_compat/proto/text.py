@@ -401,7 +401,7 @@ class _Parser:
             # A leading 0 is octal, as in C.
             value = int(text, 8 if re.fullmatch("0[0-9]+", token.text) else 0)
         except ValueError:
-            self.fail(at, f"{field.owner}.{field.name} must be a whole number, found {text!r}")
+            self.fail(at, f"{field.owner}.{field.name} must be a whole number, found {text!r}{_place(text)}")
         least, most = _RANGES[field.type]
         if not least <= value <= most:
             self.fail(at, f"{field.owner}.{field.name} must be from {least} to {most}, found {value}")
@@ -414,7 +414,7 @@ class _Parser:
         try:
             return float(word)
         except ValueError:
-            self.fail(at, f"{field.owner}.{field.name} must be a number, found {text!r}")
+            self.fail(at, f"{field.owner}.{field.name} must be a number, found {text!r}{_place(text)}")
 
     def enum(self, field: _Field, text: str, at: int) -> int:
         known = field.enum.values_by_name
@@ -566,3 +566,9 @@ def _scalar_text(field: _Field, value: Any) -> str:
         data = value if isinstance(value, bytes) else value.encode()
         return f'"{"".join(_PRINTED[byte] for byte in data)}"'
     return str(value)
+
+
+def _place(text: str) -> str:
+    """What to say of a word where a number belongs."""
+    word = re.fullmatch(r"[A-Za-z_]\w*", text)
+    return "; if that is a place to fill in, this file is a template: fill it in first" if word else ""

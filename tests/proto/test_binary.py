@@ -101,6 +101,32 @@ def test_legacy_numbers_win_over_shape_as_in_caffe():
     assert blob_to_array(blob).shape == (1, 2, 3, 1)
 
 
+def as_in_a_fork(tmp_path, layer_type, number, message):
+    """A caffemodel of one layer whose `message` has a number of its fork's."""
+    layer = LayerParameter(name="x", type=layer_type).SerializeToString()
+    layer += binary._head(number, len(message)) + message
+    path = tmp_path / "fork.caffemodel"
+    path.write_bytes(binary._head(100, len(layer)) + layer)  # NetParameter.layer
+    return read_caffemodel(path)[0].layer[0]
+
+
+def test_a_number_that_forks_share_means_what_the_layers_type_takes(tmp_path):
+    """143 is input_param in Caffe and interp_param in PSPNet's, 151 roi_pooling_param, box_output_param and others."""
+    interp = LayerParameter(interp_param={"zoom_factor": 3}).interp_param
+    layer = as_in_a_fork(tmp_path, "Interp", 143, interp.SerializeToString())
+    assert (layer.interp_param, layer.HasField("input_param")) == (interp, False)
+    shape = LayerParameter(input_param={"shape": [{"dim": [3, 4]}]}).input_param
+    layer = as_in_a_fork(tmp_path, "Input", 143, shape.SerializeToString())
+    assert (layer.input_param, layer.HasField("interp_param")) == (shape, False)
+
+
+def test_a_forks_message_that_is_none_of_ours_is_left_out(tmp_path):
+    layer = as_in_a_fork(tmp_path, "Convolution", 151, b"\xff\xff")
+    assert (layer.name, layer.type, layer.ByteSize()) == ("x", "Convolution", 3 + 13)
+    with pytest.raises(ParseError, match="convolution_param"):  # Caffe's own have one meaning
+        as_in_a_fork(tmp_path, "Convolution", 106, b"\xff\xff")
+
+
 def test_double_data_wins_as_in_caffe():
     blob = BlobProto(data=[1, 2], double_data=[3, 4], shape={"dim": [2]})
     assert blob_to_array(blob).tolist() == [3, 4]

@@ -263,7 +263,11 @@ BAD = [
     ("input_dim: 3, 4", "n.prototxt:1:15: expected a field of NetParameter, found '4'"),
     ("debug_info: yes", "NetParameter.debug_info must be true or false, found 'yes'"),
     ("layer { lrn_param { alpha: 1e } }", "LRNParameter has no field 'e'"),
-    ("layer { lrn_param { alpha: high } }", "LRNParameter.alpha must be a number, found 'high'"),
+    (
+        "layer { lrn_param { alpha: high } }",
+        "LRNParameter.alpha must be a number, found 'high'; if that is a place to fill in, this file is a template",
+    ),
+    ("input_dim: xBS", "must be a whole number, found 'xBS'; if that is a place to fill in, this file is a template"),
     ("layer { lrn_param { alpha: 0x10 } }", "LRNParameter.alpha must be a number, found '0x10'"),
     ("layer { lrn_param 3 }", "LayerParameter.lrn_param is a LRNParameter: expected '{', found '3'"),
     ("name 'x'", "n.prototxt:1:6: expected ':' after NetParameter.name, found \"'x'\""),
