@@ -45,7 +45,10 @@ def fit(param: Any, message: str, known: dict[str, Shape]) -> dict[str, Shape] |
     shapes = {int(index): _shape(text) for index, text in _BOTTOM.findall(message)}
     if match is None:
         return None
-    layer = next(item for item in param.layer if (item.name, item.type) == match.groups() and item.bottom)
+    failed = (item for item in param.layer if (item.name, item.type) == match.groups() and item.bottom)
+    layer = next(failed, None)
+    if layer is None:  # it makes data itself
+        return None
     for index, blob in enumerate(layer.bottom):
         cut = next((item for item in param.layer if item.type == "Slice" and blob in item.top), None)
         if cut is not None and layer.type.endswith("Loss") and cut.bottom[0] in known:  # columns of labels

@@ -216,8 +216,7 @@ class Fields:
         if self.margin is not None:
             margin = F(self.margin) * np.array(size, F) / 2
             before, after = fields[..., :2] < picture[:2] - margin, fields[..., 2:] >= picture[2:] + margin
-            outside: np.ndarray = (before | after).any(-1)
-            return outside
+            return np.logical_or.reduce(before | after, axis=-1)
         if self.inside is not None:
             return overlap(fields, picture, int(self.pixels), of_first=True) < F(self.inside)
         return np.zeros(fields.shape[:2], bool)

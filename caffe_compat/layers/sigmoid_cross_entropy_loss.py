@@ -23,7 +23,7 @@ class SigmoidCrossEntropyLoss(Loss):
     the values; the sum is then divided by that of the weights, or 0 if that is not above 0.
     """
 
-    num_bottom = (2, 3)
+    num_bottom: int | tuple[int, int | None] | None = (2, 3)
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.loss_param
