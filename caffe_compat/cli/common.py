@@ -23,7 +23,8 @@ def add_execution(parser: ArgumentParser) -> None:
         "--compile",
         choices=("auto", "off", "on", "graphs"),
         default="auto",
-        help="run the net through torch.compile (on), as CUDA graphs too (graphs), or not (off, auto)",
+        help="run the net through torch.compile (on), as CUDA graphs too (graphs), or not (off); auto: on for a "
+        "training run on the CPU that would take more than half an hour or so",
     )
     group.add_argument(
         "--channels_last",

@@ -91,7 +91,6 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     from caffe_compat.cli.devices import choose_device
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.write import NULL, Log
-    from caffe_compat.net.execution import Execution
     from caffe_compat.proto import text
     from caffe_compat.solver.solver import Solver
 
@@ -128,7 +127,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
             group=group,
             resume_data=args.resume_data,
             ignore_unknown=args.ignore_unknown,
-            execution=Execution(args.precision, args.compile, args.channels_last),
+            execution=functools.partial(_execution, args, param),
             action=signals.take,
         )
         if args.snapshot:
@@ -139,6 +138,16 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
         solver.solve(iterations=args.iterations)
     log.command_done()
     return 0
+
+
+def _execution(args: argparse.Namespace, param: Any, net: Any) -> Any:
+    """What the options say, and what `--compile auto` comes to for this training net."""
+    from caffe_compat.inspect import costs
+    from caffe_compat.net.execution import Execution
+
+    chosen = Execution(args.precision, args.compile, args.channels_last)
+    iterations = min(param.max_iter, args.iterations or param.max_iter) * param.iter_size
+    return chosen.for_training(costs.of_net(net) * iterations, net.device) if net.compilable else chosen
 
 
 class _Nets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import singledispatch
 from math import prod
+from typing import Any
 
 from caffe_compat.layers.axpy import Axpy
 from caffe_compat.layers.base import Layer, Shape
@@ -62,3 +63,11 @@ def _(layer: Recurrent, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
 @multiply_adds.register(PReLU)
 def _(layer: Layer, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
     return prod(top[0])
+
+
+def of_net(net: Any) -> int:
+    """Multiply-adds of one forward pass of a built net; of one replica."""
+    return sum(
+        multiply_adds(layer, *([net.blob_shapes[name] for name in names] for names in names_of_layer))
+        for layer, *names_of_layer in zip(net.layers, net.bottom_names, net.top_names, strict=True)
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,6 +15,7 @@ import torch
 PRECISIONS = ("fp32", "tf32", "bf16")
 COMPILE = ("auto", "off", "on", "graphs")
 CHANNELS_LAST = ("auto", "on", "off")
+WORK_OF_A_CORE = 13_000_000_000_000  # multiply-adds of forward passes in half an hour of training
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,15 @@ class Execution:
     precision      fp32; tf32: float32 whose products a CUDA device rounds to 10 bits; bf16: products, and what
                    they give, in bfloat16 (torch.autocast). Blobs, statistics and updates stay float32.
     compile        off: as torch runs it; on: through torch.compile, which takes minutes to begin; graphs: as on, and
-                   captured as CUDA graphs; auto is off
+                   captured as CUDA graphs; auto: off, unless `for_training` finds that on pays
     channels_last  whether pictures lie in memory with their channels innermost; auto: where a CPU convolves
     """
 
     precision: str = "fp32"
     compile: str = "auto"
     channels_last: str = "auto"
+    optional: bool = False
+    """Whether a net that cannot be compiled runs as it is, with a warning, instead of failing."""
 
     def __post_init__(self) -> None:
         for value, known in (
@@ -45,10 +51,32 @@ class Execution:
 
     def compiled(self, graph: Callable[..., Any]) -> Callable[..., Any]:
         """`graph`, or what torch.compile makes of it."""
-        if self.compile in ("auto", "off"):
+        if not self.compiles:
             return graph
-        mode = "reduce-overhead" if self.compile == "graphs" else None
-        return torch.compile(graph, mode=mode)  # type: ignore[no-any-return]
+        # Random numbers are drawn as they are without compiling.
+        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": self.compile == "graphs"}
+        return torch.compile(graph, options=options)  # type: ignore[no-any-return]
+
+    @property
+    def compiles(self) -> bool:
+        return self.compile in ("on", "graphs")
+
+    def for_training(self, work: int, device: torch.device) -> Execution:
+        """What auto comes to for a net that fits, and a training run of so many multiply-adds, forward passes only.
+
+        Compiled training gains a tenth on a CPU, and compiling takes one or two minutes: it pays where training takes
+        half an hour. The rule asks for nothing that is measured, so that a run can be repeated.
+        """
+        if self.compile != "auto" or device.type != "cpu" or self.precision != "fp32":
+            return self
+        enough = work >= WORK_OF_A_CORE * torch.get_num_threads()
+        if (
+            not enough
+            or not sys.platform.startswith("linux")
+            or not shutil.which(os.environ.get("CXX", "g++"))
+        ):
+            return self
+        return replace(self, compile="on", optional=True)
 
     @contextmanager
     def products(self, device: torch.device) -> Iterator[None]:

@@ -7,8 +7,9 @@ wrong net costs no memory; `lower` turns the layer list into the graph that runs
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -464,11 +465,46 @@ class Net:
                 return self._run_in_turn(batch, backward)
             if self._compiled is None:
                 self._compiled = execution.compiled(self.graph)
-            with execution.casts(self.device):
-                loss, outputs, *first = self._compiled(*batch)
-            if backward and loss.requires_grad:
-                loss.backward()
+                if execution.compiles and execution.optional:
+                    return self._try_compiled(batch, backward)
+            return self._run_graph(self._compiled, batch, backward)
+
+    def _run_graph(
+        self, graph: Callable[..., Any], batch: list[Tensor], backward: bool
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        with self.execution.casts(self.device):
+            loss, outputs, *first = graph(*batch)
+        if backward and loss.requires_grad:
+            loss.backward()
         return loss, outputs, first[0] if first else loss
+
+    def _try_compiled(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """The first compiled pass; if it fails nothing of it remains, and the net runs as it is from now on."""
+        assert self._compiled is not None
+        changing = [*self._fixed_blobs(), *(buffer for layer in self.layers for buffer in layer.buffers())]
+        kept = [(value, value.detach().clone()) for value in changing]
+        random = torch.get_rng_state()
+        began = time.perf_counter()
+        self.log.info("compiling the net, which takes a minute or two; --compile off goes without")
+        try:
+            result = self._run_graph(self._compiled, batch, backward)
+        except Exception as error:  # noqa: BLE001 - a compiler may raise anything; what is the net's own comes again below
+            why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            self.log.warning(f"the net cannot be compiled and runs as it is: {why}")
+            self.execution = replace(self.execution, compile="off")
+            self._compiled = self.graph
+            with torch.no_grad():
+                for value, before in kept:
+                    value.copy_(before)
+            torch.set_rng_state(random)
+            return self._run_graph(self._compiled, batch, backward)
+        self.log.info(f"compiled in {time.perf_counter() - began:.0f} s")
+        return result
+
+    @property
+    def compilable(self) -> bool:
+        """Whether the net runs as one graph whose shapes do not change from batch to batch."""
+        return not self._by_layer and not self._dynamic and len(self.context.held) == 1
 
     def _follow_shapes(self, batch: list[Tensor]) -> None:
         """Reshape the net if its data came in other shapes than last time, as Caffe does at every forward."""

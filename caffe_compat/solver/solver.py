@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -58,7 +59,8 @@ class Solver:
         resume_data: "continue" lets a restored run go on at the record where the interrupted one stood;
             "restart" starts at record 0 as Caffe does.
         ignore_unknown: warn of fields of forks that nobody here acts on, instead of failing.
-        execution: precision, memory layout and compilation of the nets.
+        execution: precision, memory layout and compilation of the nets; a function may choose them for the training
+            net.
         action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
 
     Raises:
@@ -84,7 +86,7 @@ class Solver:
         group: Group | None = None,
         resume_data: str = "continue",
         ignore_unknown: bool = False,
-        execution: Execution | None = None,
+        execution: Execution | Callable[[Net], Execution] | None = None,
         action: Callable[[], str] = lambda: NONE,
     ):
         self.param = param
@@ -160,8 +162,10 @@ class Solver:
             )
         self._snapshot_asked = False
         if execution:
-            for net in (self.net, *self.test_nets):
-                net.execution = execution
+            chosen = execution(self.net) if callable(execution) else execution
+            self.net.execution = chosen
+            for net in self.test_nets:  # one that may do without is not worth compiling for tests
+                net.execution = replace(chosen, compile="off") if chosen.optional else chosen
             log.info(self.net.describe_execution())
         if self.replicas > 1:
             self._say_replicas()

@@ -7,7 +7,8 @@ import torch
 
 from caffe_compat.cli.common import add_execution
 from caffe_compat.layers.base import Context
-from caffe_compat.net.execution import CHANNELS_LAST, COMPILE, PRECISIONS, Execution
+from caffe_compat.log.write import NULL, Log
+from caffe_compat.net.execution import CHANNELS_LAST, COMPILE, PRECISIONS, WORK_OF_A_CORE, Execution
 from caffe_compat.net.net import Net
 from caffe_compat.proto import TRAIN, NetParameter, text
 
@@ -20,16 +21,17 @@ layer { name: "c" type: "Convolution" bottom: "x" top: "c"
 layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" }
 layer { name: "sc" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }
 layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
-layer { name: "ip" type: "InnerProduct" bottom: "c" top: "y" inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "pool" type: "Pooling" bottom: "c" top: "p" pooling_param { pool: AVE kernel_size: 3 stride: 2 } }
+layer { name: "ip" type: "InnerProduct" bottom: "p" top: "y" inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
 """
 
 
-def run(execution=None, replicas=1):
+def run(execution=None, replicas=1, log=NULL):
     param = text.parse(NET, NetParameter)
     param.state.phase = TRAIN
     generator = torch.Generator().manual_seed(3)
-    net = Net(param, context=Context(generator, replicas=replicas, rank=None if replicas > 1 else 0))
+    net = Net(param, context=Context(generator, replicas=replicas, rank=None if replicas > 1 else 0), log=log)
     if execution:
         net.execution = execution
     loss, _ = net.forward_backward()
@@ -57,7 +59,7 @@ def test_memory_layout(channels_last):
 def test_bf16_is_coarser_and_keeps_blobs_in_float32(replicas):
     net, found = run(Execution(precision="bf16"), replicas)
     error = errors(found, run(replicas=replicas)[1])
-    assert 1e-4 < error < 0.1
+    assert 1e-4 < error < 0.2
     assert all(value.dtype == torch.float32 for value in found)
     assert all(blob.dtype == torch.float32 for layer in net.layers for blob in layer.owned_blobs())
 
@@ -71,10 +73,50 @@ def test_tf32_changes_nothing_on_a_cpu():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler imports its own old parts
 def test_compiled():
     net, found = run(Execution(compile="on"))
+    assert net.layer("pool").edges[1] == 1  # a window reaches beyond the picture, where torch's compiler errs
     assert errors(found, run()[1]) < 1e-5
     assert net.describe_execution().endswith(", compiled")
     statistics = net.layer("bn").owned_blobs()[2]
     assert statistics.item() == 1  # the sums moved on, once
+
+
+def test_auto_compiles_long_training_on_a_cpu(monkeypatch):
+    cpu, much = torch.device("cpu"), WORK_OF_A_CORE * torch.get_num_threads()
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr("sys.platform", "linux")
+    chosen = Execution().for_training(much, cpu)
+    assert (chosen.compile, chosen.optional) == ("on", True)
+    assert chosen.describe(True).endswith("compiled")
+    for execution, work, device in (
+        (Execution(), much - 1, cpu),
+        (Execution(), much, torch.device("cuda")),
+        (Execution(compile="off"), much, cpu),
+        (Execution(precision="bf16"), much, cpu),
+    ):
+        assert execution.for_training(work, device) is execution
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert Execution().for_training(much, cpu).compile == "auto"
+
+
+def test_a_net_that_cannot_be_compiled_runs_as_it_is(monkeypatch, capsys):
+    expected = run()[1]
+
+    def compile(graph, **_):
+        def compiled(*batch):
+            graph(*batch)  # moves BatchNorm's sums and the random numbers on
+            raise RuntimeError("no such kernel\nat line 3")
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", compile)
+    net, found = run(Execution(compile="on", optional=True), log=Log(progress=False))
+    assert errors(found, expected) == 0
+    assert net.layer("bn").owned_blobs()[2].item() == 1
+    assert "the net cannot be compiled and runs as it is: no such kernel\n" in capsys.readouterr().err
+    assert net.describe_execution().endswith("not compiled")
+    net.forward_backward()
+    with pytest.raises(RuntimeError, match="no such kernel"):
+        run(Execution(compile="on"))
 
 
 @pytest.mark.gpu

@@ -278,12 +278,7 @@ def multiply_adds(setup: Setup) -> int:
     """Of a forward pass of the training net."""
     from caffe_compat.inspect import costs
 
-    net = our_solver(replace(setup, device="cpu")).net
-    shapes = net.blob_shapes
-    return sum(
-        costs.multiply_adds(layer, [shapes[b] for b in bottoms], [shapes[t] for t in tops])
-        for layer, bottoms, tops in zip(net.layers, net.bottom_names, net.top_names, strict=True)
-    )
+    return costs.of_net(our_solver(replace(setup, device="cpu")).net)
 
 
 @row
