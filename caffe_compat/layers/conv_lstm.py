@@ -76,9 +76,8 @@ class ConvLSTM(Layer):
         )
 
     def _window(self, conv: Any) -> Window:
-        window = read_window(
-            SimpleNamespace(param=SimpleNamespace(convolution_param=conv), fail=self.fail), 2
-        )  # type: ignore[arg-type]
+        seen: Any = SimpleNamespace(param=SimpleNamespace(convolution_param=conv), fail=self.fail)
+        window = read_window(seen, 2)
         sizes = tuple(
             (n + 2 * p - e) // s + 1
             for n, p, e, s in zip(self.maps, window.pad, window.extent, window.stride, strict=True)

@@ -253,10 +253,10 @@ class RegionLoss(YoloLoss):
         number, side = len(data), data.shape[3]
         x = data.detach().unflatten(1, (self.count, -1))
         boxes, classes, seen, assigned = tabled_boxes(label, number) if self.rows else listed_boxes(label)
-        mapped = self.class_map is not None and (self.first or self.rows)
-        self.check_classes(classes, assigned, len(self.class_map) if mapped else self.classes)
-        if mapped:
-            classes = self.class_map.to(classes.device)[classes]
+        mapping = self.class_map if self.first or self.rows else None
+        self.check_classes(classes, assigned, self.classes if mapping is None else len(mapping))
+        if mapping is not None:
+            classes = mapping.to(classes.device)[classes]
         anchors = self.anchors.to(x)
         centre, objectness = torch.sigmoid(x[:, :, :2]), torch.sigmoid(x[:, :, 4])
         slope = objectness * (1 - objectness)
@@ -341,7 +341,7 @@ class Yolov3(YoloLoss):
         self.scale, self.threshold, self.also = p.anchors_scale, p.thresh, p.iou_thresh
         self.object = p.object_scale if p.use_logic_gradient else 1.0
         self.coord, self.class_scale, self.smooth = p.coord_scale, p.class_scale, p.label_smooth_eps
-        self.kind, self.normalizer, self.limit = p.iou_loss, p.iou_normalizer, p.max_delta
+        self.kind, self.share, self.limit = p.iou_loss, p.iou_normalizer, p.max_delta
         self.accumulate, self.focal, self.logic = p.accumulate, p.use_focal_loss, p.use_logic_gradient
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
@@ -393,7 +393,7 @@ class Yolov3(YoloLoss):
         if self.kind == MSE:
             value = delta.square().sum()
         else:
-            value = delta[:, :, 4:].square().sum() + self.normalizer * lost / max(1, len(n))
+            value = delta[:, :, 4:].square().sum() + self.share * lost / max(1, len(n))
         if self.logic:
             for part in (slice(2), slice(4, None)):
                 delta[:, :, part] *= x[:, :, part] * (1 - x[:, :, part])
@@ -420,7 +420,7 @@ class Yolov3(YoloLoss):
         """The gradient of x, y, w, h that makes box `mine` more like `truth`."""
         slope = similarity_slope(mine, truth, self.kind)
         slope[:, 2:] *= values[:, 2:4].exp()
-        slope = (self.normalizer * slope).nan_to_num(0, 0, 0)
+        slope = (self.share * slope).nan_to_num(0, 0, 0)
         if self.limit < FLT_MAX:
             slope = slope.clamp(-self.limit, self.limit)
         return (before if self.accumulate else 0) - slope
