@@ -125,7 +125,8 @@ class AnnotatedData(DatabaseLayer):
 
     def guess_others(self, pictures: Shape) -> list[Shape]:
         as_yolo = self.param.annotated_data_param.yolo_data_type == 1
-        return [(pictures[0], 1, MOST_BOXES, 5) if as_yolo else (1, 1, 1, 8)][: len(self.param.top) - 1]
+        labels: Shape = (pictures[0], 1, MOST_BOXES, 5) if as_yolo else (1, 1, 1, 8)
+        return [labels][: len(self.param.top) - 1]
 
     def block(self, start: int, values: Sequence[Any]) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
         pictures, labels, rows, draws = [], [], [], []
