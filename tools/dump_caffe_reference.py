@@ -46,6 +46,10 @@ CLASSES = {
     "SoftmaxWithLoss": (1, 0), "Accuracy": (1, 0), "HingeLoss": (1, 0), "MultinomialLogisticLoss": (1, 0),
     "InfogainLoss": (1, 0), "SigmoidCrossEntropyLoss": (1, None), "ContrastiveLoss": (2, None), "Filter": (-1, None),
 }  # fmt: skip
+RECURRENT = ("LSTM", "RNN")  # their second bottom says where sequences go on: 0 where one begins, else 1
+
+# What Caffe stops at when it is told to go back through it, as force_backward does.
+NO_BACKWARD = ("Accuracy", "ArgMax", "Threshold")
 
 
 class Writer(object):
@@ -139,7 +143,14 @@ def fill_inputs(net, structure, path, random):
             if labels is None or len(bottoms) < 2 or structure.origin(bottoms[labels]) != name:
                 continue
             count = 2 if scores is None else net.blobs[bottoms[scores]].data.shape[1]
-        if count:
+        marks = any(
+            type_ in RECURRENT and structure.origin(bottoms[1]) == name
+            for type_, bottoms in zip(structure.types, structure.bottoms)
+        )
+        if marks:
+            blob.data[...] = random.uniform(size=blob.data.shape) < 0.7
+            blob.data[0] = 0
+        elif count:
             blob.data[...] = random.randint(0, count, blob.data.shape)
         else:
             blob.data[...] = random.standard_normal(blob.data.shape)
@@ -170,6 +181,8 @@ def dump_net(net, structure, out, random, backward=True):
             diff[...] = random.standard_normal(diff.shape)
             out.put("topdiff.%s" % name, diff)
     for i in reversed(range(len(s.names))):
+        if s.types[i] in NO_BACKWARD:
+            continue
         net._backward(i, i)
         for k, bottom in enumerate(s.bottoms[i]):
             writers = [j for j in range(i) if bottom in s.tops[j]]
@@ -267,9 +280,9 @@ def run_net(args, caffe, caffe_pb2, out, log):
     structure = Structure(net, model, caffe_pb2)
     random = np.random.RandomState(args.seed)
     fill_inputs(net, structure, args.inputs, random)
-    if (
-        args.phase == "TRAIN"
-    ):  # once before anything is kept: a moving average that starts at 0 shows no fraction
+    # Once before anything is kept: a moving average that starts at 0 shows no fraction. What recurrent layers
+    # remember of an earlier pass is not in a bundle, so without need there is none.
+    if args.phase == "TRAIN" and "BatchNorm" in structure.types:
         with log:
             net.forward()
         net.save(model)
@@ -290,7 +303,10 @@ def run_solver(args, caffe, caffe_pb2, out, log):
 
     param = caffe_pb2.SolverParameter()
     with open(args.solver) as source:
-        text_format.Merge(source.read(), param)
+        try:
+            text_format.Merge(source.read(), param)
+        except text_format.ParseError as error:
+            sys.exit("%s: this Caffe cannot read it: %s" % (args.solver, error))
     for field in (
         "test_iter",
         "test_interval",

@@ -15,7 +15,7 @@ from caffe_compat.parity.replay import validate_net
 from caffe_compat.parity.steps import validate_solver
 from caffe_compat.pycaffe import net as pycaffe_net
 from caffe_compat.pycaffe import solvers as pycaffe_solvers
-from tests.parity.harness import ROOT, dump_net, dump_solver, load_tool
+from tests.parity.harness import ROOT, SMALL, SOLVER, dump_net, dump_solver, load_tool
 
 TOOL = ROOT / "tools" / "dump_caffe_reference.py"
 
@@ -130,3 +130,36 @@ def test_rates_come_from_the_log_where_pycaffe_has_none(tmp_path):
         "I1122 sgd_solver.cpp:133] Iteration 0, lr = 0.05\nI1122 sgd_solver.cpp:133] Iteration 1, lr = 5e-03, m = 1\n"
     )
     assert load_tool().read_rates(str(tmp_path / "caffe.log")) == [0.05, 0.005]
+
+
+def test_marks_of_sequences_begin_with_0_and_nothing_is_remembered(tmp_path):
+    net = """
+    layer { name: "in" type: "Input" top: "x" top: "cont"
+      input_param { shape { dim: 9 dim: 4 dim: 3 } shape { dim: 9 dim: 4 } } }
+    layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "lstm"
+      recurrent_param { num_output: 5 weight_filler { type: "gaussian" std: 0.5 } } }
+    """
+    bundle = open_bundle(dump_net(tmp_path, net))
+    marks = bundle.arrays["blob.cont"]
+    assert not marks[0].any()
+    assert set(marks[1:].ravel().tolist()) == {0.0, 1.0}
+    assert validate_net(bundle).verdict == "agrees"
+
+
+def test_no_way_back_through_layers_that_have_none(tmp_path):
+    net = """
+    layer { name: "in" type: "Input" top: "x" top: "label" input_param { shape { dim: 5 dim: 3 } shape { dim: 5 } } }
+    layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip" inner_product_param { num_output: 4 } }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+    layer { name: "acc" type: "Accuracy" bottom: "ip" bottom: "label" top: "acc" }
+    """
+    folder = dump_net(tmp_path, net, "--phase", "TEST", "--force-backward")
+    diffs = set(open_bundle(folder).names("diff"))
+    assert "ip_ip_0_split_0" in diffs
+    assert "ip_ip_0_split_1" not in diffs
+    assert validate_net(open_bundle(folder)).verdict == "agrees"
+
+
+def test_a_solver_of_another_caffe_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(SystemExit, match=r"solver.prototxt: this Caffe cannot read it: .*no_such_field"):
+        dump_solver(tmp_path, SMALL, SOLVER + "no_such_field: 3\n")
