@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     common.add_root(parser)
     common.add_python_layers(parser)
+    common.add_extensions(parser)  # no --ignore-unknown-fields: such fields are noted, never an error here
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--replicas {args.replicas} is below 1")
     from caffe_compat.parity.report import as_html, as_text
 
-    common.set_python_layers(args.allow_python_layers)
+    common.allow_code(args)
     common.keep_freed_memory()
     report = _reference(args) if args.reference else _log(args)
     if args.json:

@@ -135,3 +135,29 @@ def test_files_that_cannot_be_used(tmp_path, capsys):
 def test_help_explains_the_exit_codes(capsys):
     assert main(["validate", "--help"]) == 0
     assert "3 nothing differs, but something could" in " ".join(capsys.readouterr().out.split())
+
+
+def test_layers_of_the_users_own_are_imported(tmp_path, capsys):
+    net = """
+    layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+    layer { name: "half" type: "Power" bottom: "x" top: "half" power_param { scale: 0.5 } }
+    """
+    folder = dump_net(tmp_path, net, "--phase", "TEST")
+    net = net.replace('"Power"', '"HalvedForValidate"').replace("power_param { scale: 0.5 }", "")
+    (folder / "net.prototxt").write_text(net)
+    validate = ["validate", "--reference", str(folder)]
+    assert main(validate) == 3
+    assert "type HalvedForValidate is not one of this package's" in capsys.readouterr().out
+    (tmp_path / "halved.py").write_text(
+        "from caffe_compat.layers.base import Layer, layer\n"
+        "@layer('HalvedForValidate')\n"
+        "class Halved(Layer):\n"
+        "    '''top = bottom / 2'''\n"
+        "    num_bottom = num_top = 1\n"
+        "    def reshape(self, bottom):\n"
+        "        return [bottom]\n"
+        "    def forward(self, bottom):\n"
+        "        return bottom / 2\n"
+    )
+    assert main([*validate, "--import", str(tmp_path / "halved.py")]) == 0
+    assert "verdict: agrees; 1 of 1 arrays" in capsys.readouterr().out
