@@ -29,9 +29,6 @@ class Gather(Layer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return list(bottom)
 
-    def per_record(self) -> bool:
-        return True
-
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         tops = tuple(b.view_as(b) for b in bottom)
         return tops[0] if len(tops) == 1 else tops
