@@ -75,7 +75,7 @@ class RandomSize(Augment):
             picture = step(picture, random)
         return replace(record, picture=picture)
 
-    def _range(self, name: str) -> tuple[float, float]:
+    def _range(self, name: str) -> tuple[Any, Any]:
         return getattr(self.param, f"{name}_lower"), getattr(self.param, f"{name}_upper")
 
     def _shorter_side(self, picture: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -15,6 +15,11 @@ HEIGHT, WIDTH, FRAMES = 5, 7, 9
 TEXT = 'type: "VideoData" video_data_param { source: "list.txt" batch_size: %d modality: %s %s } transform_param { %s }'
 
 
+C3D = (
+    'type: "VideoData" video_data_param { source: "list.txt" batch_size: 1 new_length: 2 use_image: true } %s'
+)
+
+
 def frame(video, number, axis=0):
     return (60 * video + 2 * number + 7 * axis + np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)).astype(
         np.uint8
@@ -139,8 +144,7 @@ def test_guesses_without_a_list():
         (TEXT % (1, "RGB", "use_image: true", ""), LayerError, "video_data_param.use_image: of a fork whose VideoData"),
         (TEXT.replace("list", "gone") % (1, "RGB", "", ""), DataError, "cannot be read: .* `folder frames label` lines"),
         (
-            'type: "VideoData" video_data_param { source: "list.txt" batch_size: 1 new_length: 2 use_image: true } '
-            "transform_param { multi_scale: true }",
+            C3D % "transform_param { multi_scale: true }",
             LayerError,
             "transform_param.multi_scale: of a fork whose VideoData is another layer",
         ),
