@@ -1,8 +1,8 @@
-"""MaskPooling, TileProduct, MaskResize."""
+"""MaskPooling, TileProduct, ChannelScale, MaskResize."""
 
 import numpy as np
 
-from tests.layers.harness import Case, Error, cases, draws, errors
+from tests.layers.harness import TEST, Case, Error, cases, draws, errors
 
 
 def product(x, mask):
@@ -31,11 +31,60 @@ def resized(height, width):
     return formula
 
 
+def channel_scale(forward=True, feature=True, own=True):
+    """Formula and gradients of ChannelScale."""
+
+    def diffs(d, x, mask, *blobs):
+        scale = mask.reshape(x.shape[0], 1, *x.shape[2:])
+        given = d[0] * scale if feature else d[0]
+        return given, ((x * d[0]).sum(1) if own else np.zeros(mask.shape)).reshape(mask.shape)
+
+    return {"formula": product if forward else lambda x, mask: x, "diffs": diffs}
+
+
+def shared(scale, least=0, most=1000):
+    """With global_scale, whose blob stands at `scale`."""
+
+    def formula(x, mask, blob):
+        mean = abs(mask).mean()
+        new = np.clip(mean if scale < 0 else 0.99 * scale + 0.01 * mean, least, most)
+        return x * new, np.array([new])
+
+    return {
+        "formula": formula,
+        "diffs": channel_scale()["diffs"],
+        "blobs": [np.array([scale])],
+        "onnx": False,
+    }
+
+
+SCALE = 'type: "ChannelScale" channel_scale_param { %s }'
+GLOBAL = 'type: "ChannelScale" top: "a" top: "b" channel_scale_param { global_scale: true %s }'
+MAPS = [(2, 3, 5, 4), (2, 1, 5, 4)]
 RESIZE = 'type: "MaskResize" mask_resize_param { output_height: %d output_width: %d %s }'
 CASES = [
     Case("pooling", 'type: "MaskPooling"', [(2, 3, 5, 4), (2, 1, 5, 4)], product),
     Case("pooling-flat-mask", 'type: "MaskPooling"', [(2, 3, 5, 4), (2, 20)], product),
     Case("product", 'type: "TileProduct"', [(2, 3, 5, 4), (2, 1, 5, 4)], product),
+    Case("scale", 'type: "ChannelScale"', MAPS, **channel_scale()),
+    Case("scale-rows", 'type: "ChannelScale"', [(4, 3), (4, 1)], **channel_scale()),
+    Case("scale-back-only", SCALE % "do_forward: false", MAPS, **channel_scale(forward=False)),
+    Case("scale-no-feature", SCALE % "do_backward_feature: false", MAPS, **channel_scale(feature=False)),
+    Case("scale-no-own", SCALE % "do_backward_scale: false", MAPS, **channel_scale(own=False)),
+    Case("scale-of-all-first", GLOBAL % "", MAPS, **shared(-1.0)),
+    Case("scale-of-all", GLOBAL % "max_global_scale: 8", MAPS, **shared(7.0)),
+    Case(
+        "scale-of-all-limited", GLOBAL % "max_global_scale: 4 min_global_scale: 3", MAPS, **shared(2.5, 3, 4)
+    ),
+    Case(
+        "scale-of-all-tested",
+        GLOBAL % "",
+        MAPS,
+        lambda x, mask, blob: (x * 0.75, blob),
+        diffs=channel_scale()["diffs"],
+        blobs=[np.array([0.75])],
+        phase=TEST,
+    ),
     Case("smaller", RESIZE % (4, 3, ""), [(2, 3, 6, 7)], resized(4, 3)),
     Case("larger", RESIZE % (11, 8, ""), [(2, 3, 4, 5)], resized(11, 8)),
     Case("far-larger", RESIZE % (9, 25, ""), [(1, 2, 3, 4)], resized(9, 25)),  # the last points are 0
@@ -57,6 +106,12 @@ ERRORS = [
         r"bottom 1 of shape \(2, 3, 5, 4\) must be \(2, 1, 5, 4\): one number a position",
     ),
     Error('type: "TileProduct"', [(2, 3, 5, 4), (1, 2, 5, 4)], r"must be \(2, 1, 5, 4\)"),
+    Error(
+        SCALE.replace("channel", 'top: "a" top: "b" channel') % "",
+        MAPS,
+        "has 2 tops, and without .*global_scale there is 1",
+    ),
+    Error(GLOBAL % "" + " param { lr_mult: 2 }", MAPS, "param has lr_mult 2, but the scale is an average"),
     Error('type: "MaskResize"', [(2, 3, 5, 4)], "output_height is 0 and output_width 0; both must be set"),
     Error(RESIZE % (2, 3, ""), [(2, 3, 5)], "has 3 axes, 4 are needed"),
     Error(
