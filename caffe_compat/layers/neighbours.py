@@ -1,16 +1,56 @@
-"""Positions against their neighbours, for embeddings that segment: Im2dist, Im2parity, DistLoss."""
+"""Positions against their neighbours, for embeddings that segment: Im2dist, Im2parity, DistLoss, NormConvMeanfield."""
 
 from __future__ import annotations
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.convolution import Window
 from caffe_compat.layers.im2col import Im2col
 from caffe_compat.layers.loss import KnownGradient, Loss
 from caffe_compat.proto import Im2distParameter
 
 FAR = 3.4028234663852886e38 / 100  # a distance that is none
+
+
+def centre_of(window: Window) -> int:
+    """The place of a window's centre among its K positions."""
+    height, width = window.kernel
+    return height // 2 * width + width // 2
+
+
+def windows(x: Tensor, window: Window) -> Tensor:
+    """The windows of (N, C, H, W) as (N, C, K, h, w), 0 outside."""
+    columns = F.unfold(x, window.kernel, window.dilation, window.pad, window.stride)
+    sizes = [
+        (n + 2 * p - e) // s + 1
+        for n, p, e, s in zip(x.shape[2:], window.pad, window.extent, window.stride, strict=True)
+    ]
+    return columns.view(len(x), x.shape[1], -1, *sizes)
+
+
+def inside(x: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """Which of a window's positions (1, K, h, w), and which centres (1, 1, h, w), lie in the picture."""
+    held = windows(torch.ones_like(x[:1, :1]).detach(), window)[:, 0] > 0
+    return held, held[:, centre_of(window)][:, None]
+
+
+def distances(x: Tensor, window: Window, absolute: bool, no_centre: bool, no_outside: bool) -> Tensor:
+    """What Im2dist makes (N, K, h, w) of x (N, C, H, W)."""
+    seen, centre = windows(x, window), centre_of(window)
+    held, centred = inside(x, window)
+    apart = (seen[:, :, centre][:, :, None] - seen).where((held & centred)[:, None], 0)
+    top = apart.abs().sum(1) if absolute else apart.square().sum(1) / 2
+    if no_outside:
+        top = top.masked_fill(~held & centred, FAR)
+    if no_centre:
+        own = (torch.arange(top.shape[1], device=top.device) == centre)[:, None, None]
+        top = top.masked_fill(own & centred, FAR)
+    return top
 
 
 class _Neighbours(Im2col):
@@ -25,9 +65,7 @@ class _Neighbours(Im2col):
                 f"axis is {self.param.convolution_param.axis} and must be 1, the channels of (N, C, H, W)"
             )
         super().setup(*bottom)
-        height, width = self.window.kernel
-        self.count = height * width
-        self.centre = height // 2 * width + width // 2
+        self.count = math.prod(self.window.kernel)
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         ((num, _, *size),) = super().reshape(*bottom)
@@ -35,15 +73,6 @@ class _Neighbours(Im2col):
 
     def per_record(self) -> bool:
         return True
-
-    def windows(self, x: Tensor) -> Tensor:
-        """The windows of (N, C, H, W) as (N, C, K, h, w), 0 outside."""
-        return Im2col.forward(self, x).unflatten(1, (-1, self.count))
-
-    def inside(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Which of a window's positions (1, K, h, w), and which centres (1, 1, h, w), lie in the picture."""
-        held = self.windows(torch.ones_like(x[:1, :1]).detach())[:, 0] > 0
-        return held, held[:, self.centre : self.centre + 1]
 
 
 @layer("Im2dist")
@@ -68,17 +97,7 @@ class Im2dist(_Neighbours):
         )
 
     def forward(self, bottom: Tensor) -> Tensor:
-        windows = self.windows(bottom)
-        inside, centred = self.inside(bottom)
-        apart = windows[:, :, self.centre : self.centre + 1] - windows
-        apart = apart.where((inside & centred)[:, None], 0)
-        top = apart.abs().sum(1) if self.absolute else apart.square().sum(1) / 2
-        if self.no_outside:
-            top = top.masked_fill(~inside & centred, FAR)
-        if self.no_centre:
-            own = (torch.arange(self.count, device=top.device) == self.centre)[:, None, None]
-            top = top.masked_fill(own & centred, FAR)
-        return top
+        return distances(bottom, self.window, self.absolute, self.no_centre, self.no_outside)
 
     def to_onnx(self, graph, bottoms, tops):
         self.fail(
@@ -111,9 +130,9 @@ class Im2parity(_Neighbours):
         return top
 
     def forward(self, bottom: Tensor) -> Tensor:
-        labels = self.windows(bottom.detach().trunc())[:, 0]
-        _, centred = self.inside(bottom)
-        own = labels[:, self.centre : self.centre + 1]
+        labels = windows(bottom.detach().trunc(), self.window)[:, 0]
+        _, centred = inside(bottom, self.window)
+        own = labels[:, centre_of(self.window)][:, None]
         left_out = ~centred.expand_as(labels)
         if self.ignores:
             left_out = left_out | (labels == self.ignored) | (own == self.ignored)
@@ -154,3 +173,103 @@ class DistLoss(Loss):
         if self.ignored is not None:
             off = off.where(parity != self.ignored, 0)
         return KnownGradient.apply(data, off.abs().sum() / d.numel(), off / d.numel())
+
+
+@layer("NormConvMeanfield")
+class NormConvMeanfield(Layer):
+    """top = the scores that num_iterations of mean field inference leave of scores U and a first guess
+
+    Fork: aharley/segaware, src/caffe/layers/norm_conv_meanfield_layer.cpp
+    Bottoms: 0 U (N, C, H, W), 1 the guess (mostly U again), 2 embeddings with colour (N, D, H, W), 3 embeddings of
+    places (N, E, H, W). Blobs (1, 1, C, C): 0 weights of the spatial filter and 1 of the other, unit matrices; 2 the
+    classes' compatibility, -1 on its diagonal. Each turn is U - blob2 (blob0 S(Q) + blob1 B(Q)), Q the softmax of what the
+    last one left; B and S are means of a window, weighted by the softmax of -scale times Im2dist's L2 of bottoms 2 and 3.
+    Of kernel_size, pad, stride, dilation, scale (0 unless set), remove_center and remove_bounds (true unless set) the
+    first number is B's, the second S's. What else the message has means nothing.
+    """
+
+    num_bottom, num_top = 4, 1
+    in_place = False
+    fork_fields = ("norm_conv_meanfield_param",)
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.norm_conv_meanfield_param
+        for shape in bottom:
+            self.check_pictures(shape)
+        if p.num_iterations < 2:
+            self.fail(f"norm_conv_meanfield_param.num_iterations is {p.num_iterations} and must be above 1")
+        self.iterations = p.num_iterations
+        defaults = {
+            "stride": 1,
+            "pad": 0,
+            "dilation": 1,
+            "scale": 0,
+            "remove_center": True,
+            "remove_bounds": True,
+        }
+        given = {name: list(getattr(p, name)) or [default] * 2 for name, default in defaults.items()}
+        given["kernel_size"] = list(p.kernel_size)
+        for name, values in given.items():
+            if len(values) != 2:
+                self.fail(
+                    f"norm_conv_meanfield_param.{name} is given {len(values)} times; give it for both filters"
+                )
+        for name in ("kernel_size", "stride", "dilation"):
+            if min(given[name]) < 1:
+                self.fail(f"norm_conv_meanfield_param.{name} is {given[name]}; both must be above 0")
+        columns = (given[name] for name in ("kernel_size", "stride", "pad", "dilation"))
+        self.windows = [Window(*((value,) * 2 for value in each)) for each in zip(*columns, strict=True)]
+        self.scales = given["scale"]
+        self.removed = list(zip(given["remove_center"], given["remove_bounds"], strict=True))
+        self.classes = bottom[0][1]
+        for diagonal in (1, 1, -1):
+            blob = self.add_blob((1, 1, self.classes, self.classes))
+            if not blob.is_meta:
+                blob.data[0, 0].diagonal().fill_(diagonal)
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        unary, guess, *embeddings = bottom
+        if guess != unary or unary[1] != self.classes:
+            self.fail(
+                f"bottom 0 of shape {unary} and bottom 1 of shape {guess} must be equal and have {self.classes} channels, "
+                "which the weights were made for"
+            )
+        for i, (shape, window) in enumerate(zip(embeddings, self.windows, strict=True), 2):
+            if shape[0] != unary[0] or shape[2:] != unary[2:]:
+                self.fail(
+                    f"bottom {i} of shape {shape} must have the records and positions of bottom 0 of shape {unary}"
+                )
+            sizes = tuple(
+                (n + 2 * p - e) // s + 1
+                for n, p, e, s in zip(shape[2:], window.pad, window.extent, window.stride, strict=True)
+            )
+            if sizes != unary[2:]:
+                self.fail(
+                    f"the window of kernel {window.kernel}, pad {window.pad} and dilation {window.dilation} makes {sizes} of "
+                    f"{unary[2:]} positions; choose pad so that they stay"
+                )
+        return [unary]
+
+    def per_record(self) -> bool:
+        return True
+
+    def forward(self, unary: Tensor, guess: Tensor, *embeddings: Tensor) -> Tensor:
+        shares = [
+            torch.softmax(-scale * distances(x, window, False, *removed), 1)[:, None]
+            for x, window, scale, removed in zip(
+                embeddings, self.windows, self.scales, self.removed, strict=True
+            )
+        ]
+        spatial, other, compatibility = (self.blobs[i][0, 0] for i in range(3))
+        q = guess
+        for _ in range(self.iterations):
+            q = torch.softmax(q, 1)
+            means = [
+                (windows(q, window) * share).sum(2)
+                for window, share in zip(self.windows, shares, strict=True)
+            ]
+            message = torch.einsum("ij,njhw->nihw", other, means[0]) + torch.einsum(
+                "ij,njhw->nihw", spatial, means[1]
+            )
+            q = unary - torch.einsum("ij,njhw->nihw", compatibility, message)
+        return q

@@ -1,7 +1,8 @@
-"""Im2dist, Im2parity, DistLoss."""
+"""Im2dist, Im2parity, DistLoss, NormConvMeanfield."""
 
 import numpy as np
 import pytest
+import torch
 
 from tests.layers.harness import Case, Error, cases, draws, errors, make
 
@@ -80,6 +81,41 @@ def dist_loss(alpha, beta, ignore=None):
     return value, diffs
 
 
+def meanfield(unary, guess, colour, place, spatial, other, compatibility):
+    def share(x, pad, kernel, dilation, scale, no_centre, no_outside):
+        found = {}
+        for k, y, u, at, centre, _ in windows(x, pad, dilation, 1, (kernel, kernel)):
+            if held(at, x) and not (no_centre and at == centre):
+                gap = x[:, :, centre[0], centre[1]] - x[:, :, at[0], at[1]]
+                found[k, y, u] = at, np.exp(-scale * (gap**2).sum(1) / 2)
+            elif not held(at, x) and not no_outside:
+                found[k, y, u] = None, np.ones(len(x))
+        return found
+
+    def mean(q, found):
+        top, whole = np.zeros_like(q), np.zeros((len(q), 1, *q.shape[2:]))
+        for (_, y, u), (at, weight) in found.items():
+            whole[:, 0, y, u] += weight
+            if at is not None:
+                top[:, :, y, u] += weight[:, None] * q[:, :, at[0], at[1]]
+        return top / whole
+
+    filters = share(colour, 2, 3, 2, 0.5, True, True), share(place, 1, 3, 1, 0.25, False, False)
+    q = guess
+    for _ in range(2):
+        q = np.exp(q) / np.exp(q).sum(1, keepdims=True)
+        message = np.einsum("ij,njhw->nihw", other[0, 0], mean(q, filters[0]))
+        message += np.einsum("ij,njhw->nihw", spatial[0, 0], mean(q, filters[1]))
+        q = unary - np.einsum("ij,njhw->nihw", compatibility[0, 0], message)
+    return q
+
+
+MEANFIELD = (
+    'type: "NormConvMeanfield" norm_conv_meanfield_param { num_iterations: 2 kernel_size: 3 kernel_size: 3 pad: 2 pad: 1 '
+    "dilation: 2 dilation: 1 scale: 0.5 scale: 0.25 remove_center: true remove_center: false remove_bounds: true "
+    "remove_bounds: false %s }"
+)
+FIELDS = [(2, 3, 4, 5), (2, 3, 4, 5), (2, 6, 4, 5), (2, 1, 4, 5)]
 DIST, PARITY = 'type: "Im2dist" ' + WINDOW, 'type: "Im2parity" ' + WINDOW
 LOSS = 'type: "DistLoss" dist_loss_param { alpha: 0.5 beta: 1.25 %s }'
 LABELS = np.array([0, 1, 1, 2, 7, 0, 1, 2, 2, 7, 0, 0, 1, 1, 1, 2, 0, 7, 1, 0, 2, 2, 1, 0], float).reshape(
@@ -106,13 +142,14 @@ CASES = [
         gradient=(),
         onnx=False,
     ),
-    Case("parity", PARITY % (1, 1, 1), [LABELS], parities(1), gradient=()),
+    Case("parity", PARITY % (1, 1, 1), [LABELS], parities(1), gradient=(), onnx="makes labels for training"),
     Case(
         "parity-ignore",
         PARITY % (1, 1, 1) + " im2parity_param { ignore_label: 7 }",
         [LABELS],
         parities(1, 7),
         gradient=(),
+        onnx="makes labels for training",
     ),
     Case(
         "loss",
@@ -133,6 +170,22 @@ CASES = [
 ]
 
 ERRORS = [
+    Error(MEANFIELD.replace("num_iterations: 2", "") % "", FIELDS, "num_iterations is 1 and must be above 1"),
+    Error(MEANFIELD % "stride: 1", FIELDS, "stride is given 1 times; give it for both filters"),
+    Error(
+        MEANFIELD.replace("dilation: 2", "dilation: 0") % "",
+        FIELDS,
+        r"dilation is \[0, 1\]; both must be above 0",
+    ),
+    Error(MEANFIELD % "", [FIELDS[0], (2, 4, 4, 5), *FIELDS[2:]], "must be equal and have 3 channels"),
+    Error(
+        MEANFIELD % "", [*FIELDS[:3], (2, 1, 5, 4)], r"bottom 3 of shape \(2, 1, 5, 4\) must have the records"
+    ),
+    Error(
+        MEANFIELD.replace("pad: 2", "pad: 0") % "",
+        FIELDS,
+        r"makes \(0, 1\) of \(4, 5\) positions; choose pad",
+    ),
     Error(
         'type: "Im2dist" convolution_param { kernel_size: 3 }',
         [(3, 4, 5)],
@@ -159,9 +212,20 @@ def test_no_export(text):
         layer.to_onnx(None, [], [])
 
 
-def test_removed_distances_have_no_gradient():
-    import torch
+def test_gradients_of_the_meanfield():
+    layer = make(MEANFIELD % "", *FIELDS)
+    assert [blob[0, 0].diagonal().tolist() for blob in layer.blobs] == [[1] * 3, [1] * 3, [-1] * 3]
+    names = [name for name, _ in layer.named_parameters()]
+    leaves = [torch.from_numpy(draws(shape, i)).requires_grad_() for i, shape in enumerate(FIELDS)]
+    leaves += [blob.detach().clone().requires_grad_() for blob in layer.parameters()]
 
+    def function(u, q, x, y, *values):
+        return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (u, q, x, y))
+
+    assert torch.autograd.gradcheck(function, leaves, fast_mode=True)
+
+
+def test_removed_distances_have_no_gradient():
     layer = make(DIST % (1, 1, 1) + " im2dist_param { remove_center: true }", SHAPE)
     x = torch.from_numpy(draws(SHAPE)).requires_grad_()
     layer(x)[:, 1, :, 1:-1].sum().backward()
