@@ -103,21 +103,8 @@ class VideoData(ListedLayer):
         return torch.from_numpy(np.array(mean)).to(self.context.dtype).reshape(mean.shape[-4:])
 
     def read_lines(self, path: str) -> list[list[str]]:
-        columns = 2 if self.p.use_temporal_jitter and not self.p.use_image else 3
-        form = "path label" if columns == 2 else "path start label"
-        try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                lines = [line.split() for line in file if line.strip()]
-        except OSError as error:
-            raise DataError(
-                f"the list '{path}' cannot be read: {error.strerror}; give a file of `{form}` lines"
-            ) from error
-        if not lines:
-            raise DataError(f"the list '{path}' is empty; it needs one `{form}` a line")
-        for number, words in enumerate(lines, 1):
-            if len(words) != columns or not all(word.replace(",", "").isdigit() for word in words[1:]):
-                raise DataError(f"line {number} of '{path}' is `{' '.join(words)}`; write `{form}`")
-        return lines
+        drawn = self.p.use_temporal_jitter and not self.p.use_image
+        return _read_lines(path, "path label" if drawn else "path start label")
 
     def guess(self) -> list[Shape]:
         old = self._is_old()
@@ -308,21 +295,7 @@ class VideoSegments(VideoData):
             self.fail(f"name_pattern '{self.pattern}' is no pattern: {error}; write one like \"{form}\"")
 
     def read_lines(self, path: str) -> list[list[str]]:
-        try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                lines = [line.split() for line in file if line.strip()]
-        except OSError as error:
-            raise DataError(
-                f"the list '{path}' cannot be read: {error.strerror}; give a file of `folder frames label` lines"
-            ) from error
-        if not lines:
-            raise DataError(f"the list '{path}' is empty; it needs one `folder frames label` a line")
-        for number, words in enumerate(lines, 1):
-            if len(words) != 3 or not all(word.isdigit() for word in words[1:]):
-                raise DataError(
-                    f"line {number} of '{path}' is `{' '.join(words)}`; write `folder frames label`"
-                )
-        return lines
+        return _read_lines(path, "folder frames label")
 
     def guess(self) -> list[Shape]:
         p, t = self.param.video_data_param, self.param.transform_param
@@ -354,7 +327,7 @@ class VideoSegments(VideoData):
                     f"{stacks[0].shape}; set crop_size, or new_height and new_width"
                 )
         data = torch.from_numpy(np.stack(stacks)).to(device, self.context.dtype)
-        labels = torch.tensor([float(self.lines[line][2]) for line in lines], dtype=self.context.dtype)
+        labels = torch.tensor([float(self.lines[line][2].split(",")[0]) for line in lines], dtype=self.context.dtype)
         return data, labels.view(-1, 1, 1, 1).to(device)
 
     def _stack(self, line: int, random: np.random.Generator) -> np.ndarray:
@@ -411,6 +384,26 @@ class VideoSegments(VideoData):
                 name = os.path.join(folder, self.pattern % ((axis, number) if self.flow else number))
                 planes.append(images.planes(self.read_picture(line, name, not self.flow)))
         return np.concatenate(planes)
+
+
+def _read_lines(path: str, form: str) -> list[list[str]]:
+    """The words of each line of a list; all but the first are numbers, of which a line may have several labels.
+
+    Raises DataError for a list that is missing or empty, and for a line that has not the form.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.split() for line in file if line.strip()]
+    except OSError as error:
+        raise DataError(
+            f"the list '{path}' cannot be read: {error.strerror}; give a file of `{form}` lines"
+        ) from error
+    if not lines:
+        raise DataError(f"the list '{path}' is empty; it needs one `{form}` a line")
+    for number, words in enumerate(lines, 1):
+        if len(words) != len(form.split()) or not all(word.replace(",", "").isdigit() for word in words[1:]):
+            raise DataError(f"line {number} of '{path}' is `{' '.join(words)}`; write `{form}`")
+    return lines
 
 
 # Places of a crop in quarters of the room: corners and centre; the middles of the sides; half-way to the corners.
