@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,9 +127,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=1,
         metavar="N",
-        help="how many runs share the CPU, or each GPU (default: 1)",
+        help="how many runs share the CPU, or each GPU (default: 1; on a GPU that is idle at times one more by and by)",
     )
     parser.add_argument(
         "--gpu",
@@ -170,8 +169,8 @@ def _add_changes(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     for name in ("jobs", "seeds"):
-        if getattr(args, name, 1) < 1:
-            raise UsageError(f"--{name} {getattr(args, name)} is below 1")
+        if (given := getattr(args, name, None)) is not None and given < 1:
+            raise UsageError(f"--{name} {given} is below 1")
     if getattr(args, "replicas", 0) < 0:
         raise UsageError(f"--replicas {args.replicas} is below 1")
     action = {
@@ -255,7 +254,14 @@ def _slots(args: argparse.Namespace) -> list[str]:
     ids = common.gpu_ids(args.gpu, count)
     if args.gpu and not ids:
         raise UsageError("--gpu all: there is no CUDA device here; leave --gpu out to use the CPU")
-    return [str(id) for id in ids] * args.jobs if ids else [""] * args.jobs
+    return ([str(id) for id in ids] if ids else [""]) * (args.jobs or 1)
+
+
+def _room(args: argparse.Namespace) -> Callable[[Sequence[str]], str | None]:
+    """What finds room for one more run on a GPU, unless --jobs says how many there are."""
+    from caffe_compat.experiments.sharing import Sharing
+
+    return Sharing().room if args.gpu and args.jobs is None else lambda running: None
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -279,7 +285,7 @@ def _run(args: argparse.Namespace) -> int:
                 "data": data_text(row, args.data_note),
             }  # fmt: skip
             jobs.append(runner.Job(folder, solver, net, known, replicas, row.estimate))
-    outcomes = runner.run_jobs(jobs, slots, _say)
+    outcomes = runner.run_jobs(jobs, slots, _say, _room(args))
     return _conclude(outcomes, f"caffe-compat experiment report --out {args.out}")
 
 
@@ -370,6 +376,6 @@ def _grid(args: argparse.Namespace) -> int:
     scale = args.iterations / solver.max_iter if args.iterations else 1
     name = args.name or f"grid-{Path(args.solver).stem}"
     jobs = grid.jobs(solver, net, axes, Path(args.out), name, scale, args.replicas, args.seeds, args.root)
-    outcomes = runner.run_jobs(jobs, _slots(args), _say)
+    outcomes = runner.run_jobs(jobs, _slots(args), _say, _room(args))
     print(grid.ranked(outcomes, axes))
     return _conclude(outcomes, "train the best in full")

@@ -76,11 +76,15 @@ class _Active:
 
 
 def run_jobs(
-    jobs: Iterable[Job], slots: Sequence[str] = ("",), say: Callable[[str], None] = lambda text: None
+    jobs: Iterable[Job],
+    slots: Sequence[str] = ("",),
+    say: Callable[[str], None] = lambda text: None,
+    room: Callable[[Sequence[str]], str | None] = lambda running: None,
 ) -> list[Outcome]:
     """Run the jobs that are not finished, at most one in each slot at a time; returns what became of all.
 
-    A slot is the GPU id that its jobs run on, '' for the CPU; an id may be there several times. A job that
+    A slot is the GPU id that its jobs run on, '' for the CPU; an id may be there several times. `room`, given the
+    slots in use while all are, may name a GPU that takes one more job (see sharing.Sharing). A job that
     fails does not hold up the others. Ctrl-C (or SIGTERM) ends the running ones, each with a snapshot, and
     raises KeyboardInterrupt; the next call goes on from there.
 
@@ -115,6 +119,9 @@ def run_jobs(
                 say(f"{job.name}: {total - len(waiting)} of {total}, log in {job.folder / results.LOG}")
                 active.append(started)
             time.sleep(_POLL)
+            if waiting and not free and (more := room([one.slot for one in active])) is not None:
+                say(f"GPU {more} is idle at times: one more run on it")
+                free.append(more)
             for one in list(active):
                 prune(one.job.folder, _KEPT_SNAPSHOTS)
                 if one.process.poll() is not None:

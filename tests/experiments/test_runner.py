@@ -136,6 +136,22 @@ def test_jobs_are_spread_over_devices(tmp_path):
     assert all("--root /r" in words(job)[0] and words(job)[0].endswith("OMP=0") for job in jobs)
 
 
+def test_a_device_with_room_takes_one_more(tmp_path):
+    jobs = [make_job(tmp_path / str(at), order="slow" if at == 0 else "") for at in range(3)]
+    asked, said = [], []
+
+    def room(running):
+        asked.append(list(running))
+        return "0" if len(running) == 1 else None
+
+    stop_when(lambda: (jobs[0].folder / "running").exists() and (jobs[2].folder / "result.json").exists())
+    with pytest.raises(KeyboardInterrupt):  # the first one would go on for long
+        run_jobs(jobs, ["0"], said.append, room)
+    assert asked[0] == ["0"]
+    assert "GPU 0 is idle at times: one more run on it" in said
+    assert all((job.folder / "result.json").exists() for job in jobs[1:])
+
+
 def test_several_at_a_time_share_the_processors(tmp_path):
     jobs = [make_job(tmp_path / str(at), order="slow") for at in range(2)]
     stop_when(lambda: all((job.folder / "running").exists() for job in jobs))

@@ -1,0 +1,76 @@
+"""Which GPU has room for one more run: small nets leave it idle while their kernels are launched."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+MOST = 4  # runs on one GPU
+BUSY = 75  # percent of the time; above it another run would only slow the others down
+SETTLING = 60.0  # seconds that a run needs until it trains steadily
+PERIOD = 5.0  # seconds between two looks
+LOOKS = 6  # whose mean counts
+_QUERY = [
+    "nvidia-smi",
+    "--query-gpu=index,utilization.gpu,memory.used,memory.free",
+    "--format=csv,noheader,nounits",
+]
+
+
+class Use(NamedTuple):
+    """What a GPU does: percent of the time that kernels ran, and memory in MiB."""
+
+    percent: float
+    used: float
+    free: float
+
+
+def uses() -> dict[str, Use]:
+    """The use of each GPU by its index; empty where nvidia-smi does not tell."""
+    try:
+        lines = subprocess.run(
+            _QUERY, capture_output=True, text=True, check=True, timeout=30
+        ).stdout.splitlines()
+        rows = [[word.strip() for word in line.split(",")] for line in lines]
+        return {index: Use(*map(float, numbers)) for index, *numbers in rows}
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError):
+        return {}
+
+
+class Sharing:
+    """Looks after the GPUs and finds one for another run.
+
+    Args:
+        look: what tells the GPUs' use; now: the time in seconds.
+    """
+
+    def __init__(
+        self, look: Callable[[], dict[str, Use]] = uses, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._look, self._now = look, now
+        self._looked = self._settled = now()
+        self._running: list[str] = []
+        self._seen: dict[str, deque[float]] = {}
+
+    def room(self, running: Sequence[str]) -> str | None:
+        """A GPU that has time and memory for one more run beside those that run on `running`, or None; to be asked
+        again and again."""
+        now = self._now()
+        if list(running) != self._running:
+            self._running, self._settled = list(running), now + SETTLING
+            self._seen.clear()
+        if now < max(self._settled, self._looked + PERIOD):
+            return None
+        self._looked = now
+        counts = Counter(running)
+        for index, use in self._look().items():
+            seen = self._seen.setdefault(index, deque(maxlen=LOOKS))
+            seen.append(use.percent)
+            count = counts[index]
+            fits = count and use.free > 1.2 * use.used / count
+            if 0 < count < MOST and fits and len(seen) == LOOKS and sum(seen) / LOOKS < BUSY:
+                return index
+        return None
