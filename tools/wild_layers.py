@@ -326,6 +326,45 @@ def _bridge(use: Use) -> list[Shape]:
     return [(1, 5), (1, 1), mask, mask, (1, 4), boxes, boxes, boxes][: len(use.top)]
 
 
+# -- DetectNet, OpenVINO's training toolbox -------------------------------------------------------
+
+
+@stands_for(
+    "caffe.layers.detectnet.clustering.ClusterGroundtruth",
+    "caffe.layers.detectnet.clustering.ClusterDetections",
+    "caffe.layers.detectnet.mean_ap.ScoreDetections",
+)
+def _detectnet_boxes(use: Use) -> list[Shape]:
+    """NVIDIA/caffe: 50 boxes a picture, a top for each class."""
+    return [(use.bottom[0][0], 50, 5)] * len(use.top)
+
+
+@stands_for("caffe.custom_layers.data_layer.DataLayer")
+def _toolbox_data(use: Use) -> list[Shape]:
+    """The sizes are those of the data_config.json beside the net."""
+    return [(4, 3, 400, 680), (1, 1, 1, 8)]
+
+
+@stands_for("caffe.custom_layers.detections_matcher_layer.DetMatcherLayer")
+def _matched(use: Use) -> list[Shape]:
+    return [(1, 1, 1, 11), (1,)][: len(use.top)]
+
+
+@stands_for("caffe.custom_layers.sampling_extractor_layer.SamplingExtractorLayer")
+def _samples(use: Use) -> list[Shape]:
+    return [(1, use.bottom[1][1]), (1,)]
+
+
+@stands_for("caffe.custom_layers.schedule_scale_layer.ScheduledScaleLayer")
+def _scaled(use: Use) -> list[Shape]:
+    return [use.bottom[0], (1,)][: len(use.top)]
+
+
+@stands_for("caffe.custom_layers.actions_detection_output_layer.ActionsDetectionOutputLayer")
+def _actions(use: Use) -> list[Shape]:
+    return [(1, 1, 1, 8)]
+
+
 # -- Labels of pixels -----------------------------------------------------------------------------
 
 # shelhamer/fcn.berkeleyvision.org loads one picture at its own size, whatever that is.
@@ -498,6 +537,19 @@ stands_for(
 
 stands_for(
     "pyloss.EuclideanLossLayer",  # Caffe's own example
+    "caffe.layers.detectnet.mean_ap.mAP",
+    *(
+        f"caffe.custom_layers.{name}_layer.{cls}Layer"
+        for name, cls in (
+            ("split_loss", "SplitLoss"),
+            ("glob_push_loss", "GlobPushLoss"),
+            ("local_push_loss", "LocalPushLoss"),
+            ("center_loss", "CenterLoss"),
+            ("push_loss", "PushLoss"),
+            ("plain_center_loss", "PlainCenterLoss"),
+            ("adaptive_weighting_loss", "AdaptiveWeightingLoss"),
+        )
+    ),
     "pyLayer.DiceLoss",  # V-Net's
     "cyclic_loss.CyclicLossLayer",
     "save_features.SaveFeaturesLayer",
