@@ -161,7 +161,38 @@ class Convolution(_Convolving):
     Blobs: 0 weight (num_output, channels / group, *kernel); 1 bias (num_output,).
     Axes after `axis` (1 unless set) are spatial, those before it are a batch. A top dimension is
     (size + 2 pad - dilation (kernel - 1) - 1) / stride + 1, rounded down. `engine` makes no difference.
+    bottom_is_im2col (aharley/segaware): the bottom is what Im2col makes of one as large as the top.
     """
+
+    fork_fields = ("convolution_param.bottom_is_im2col",)
+    columns = 1  # values of a window that lie in the bottom's channels already
+
+    def setup(self, *bottom):
+        if self.param.convolution_param.bottom_is_im2col:
+            start = self.axis(self.param.convolution_param.axis, bottom[0])
+            self.columns = prod(read_window(self, len(bottom[0]) - start - 1).kernel)
+            bottom = tuple(self._narrowed(shape, start) for shape in bottom)
+        super().setup(*bottom)
+
+    def _narrowed(self, shape, start):
+        """The shape of what Im2col made a bottom of."""
+        if shape[start] % self.columns:
+            self.fail(
+                f"bottom shape {tuple(shape)} has {shape[start]} channels, with bottom_is_im2col a multiple of the window's "
+                f"{self.columns} is needed"
+            )
+        return (*shape[:start], shape[start] // self.columns, *shape[start + 1 :])
+
+    def reshape(self, *bottom):
+        if self.columns == 1:
+            return super().reshape(*bottom)
+        tops = super().reshape(*(self._narrowed(shape, self.start) for shape in bottom))
+        if tops[0][self.start + 1 :] != bottom[0][self.start + 1 :]:
+            self.fail(
+                f"bottom shape {tuple(bottom[0])} gives a top of {tops[0][self.start + 1 :]} positions, with "
+                "bottom_is_im2col it must have as many; correct pad or stride"
+            )
+        return tops
 
     def sizes(self, spatial):
         w = self.window
@@ -170,7 +201,22 @@ class Convolution(_Convolving):
         )
 
     def compute(self, x, weight, bias, stride, pad, dilation):
+        if self.columns > 1:
+            ones = (1,) * len(stride)
+            weight = weight.flatten(1).reshape(len(weight), -1, *ones)
+            return convolve(x, weight, bias, ones, (0,) * len(stride), ones, self.group)
         return convolve(x, weight, bias, stride, pad, dilation, self.group)
+
+    def to_onnx(self, graph, bottoms, tops):
+        if self.columns == 1:
+            super().to_onnx(graph, bottoms, tops)
+            return
+        ones = (1,) * self.spatial
+        blobs = [graph.blob(self, 0, (self.outputs, self.blobs[0][0].numel(), *ones))]
+        blobs += [graph.blob(self, 1)] if len(self.blobs) > 1 else []
+        for bottom, top in zip(bottoms, tops, strict=True):
+            window = Window(ones, ones, (0,) * self.spatial, ones)
+            through_window(graph, self.operator, [bottom, *blobs], top, self.start, window, self.group)
 
 
 @layer("Deconvolution")

@@ -14,10 +14,12 @@ class Im2col(Layer):
     """top[n, (c, *k), *o] = bottom[n, c, *(stride o + dilation k - pad)], 0 outside
 
     Caffe: src/caffe/layers/im2col_layer.cpp
-    The parameters are Convolution's. The channel axis grows by the kernel's size.
+    The parameters are Convolution's. The channel axis grows by the kernel's size. bottom_is_im2col of segaware's fork
+    means nothing here.
     """
 
     num_bottom = num_top = 1
+    fork_fields = ("convolution_param.bottom_is_im2col",)
 
     def setup(self, bottom):
         self.start = self.axis(self.param.convolution_param.axis, bottom)

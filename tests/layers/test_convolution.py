@@ -77,7 +77,21 @@ def pair(formula):
 
 
 IMAGE = (2, 6, 7, 5)
+
+
+def of_columns(x, weight, bias):
+    """With the window of each position in the channels already."""
+    group = 2
+    parts = np.split(x, group, 1), np.split(weight.reshape(len(weight), -1), group)
+    return np.concatenate(
+        [np.einsum("nchw,oc->nohw", part, w) for part, w in zip(*parts, strict=True)], 1
+    ) + bias.reshape(-1, 1, 1)
+
+
 CASES = [
+    Case(
+        "columns", conv("kernel_size: 3 pad: 1 group: 2 bottom_is_im2col: true"), [(2, 36, 3, 5)], of_columns
+    ),
     Case("plain", conv("kernel_size: 3"), [IMAGE], convolution()),
     Case("1x1", conv("kernel_size: 1 bias_term: false"), [IMAGE], convolution()),
     Case("stride-pad", conv("kernel_size: 3 stride: 2 pad: 1"), [IMAGE], convolution(2, 1)),
@@ -147,6 +161,16 @@ CASES = [
 
 KERNEL = "kernel_size: 3"
 ERRORS = [
+    Error(
+        conv("kernel_size: 3 pad: 1 bottom_is_im2col: true"),
+        [(2, 10, 3, 5)],
+        "has 10 channels, with .* window's 9",
+    ),
+    Error(
+        conv("kernel_size: 3 bottom_is_im2col: true"),
+        [(2, 18, 4, 5)],
+        r"gives a top of \(2, 3\) positions, with",
+    ),
     Error(
         conv(""), [IMAGE], "kernel_size is given 0 times for 2 spatial axes; give it once, or once an axis"
     ),
@@ -255,3 +279,17 @@ def test_random_sweep(kind):
         wanted = formula(stride, pad, dilation, group)(x, weight, bias)
         assert layer.reshape(shape) == [wanted.shape]
         np.testing.assert_allclose(layer(torch.from_numpy(x)).detach(), wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_columns_are_what_im2col_makes():
+    text = conv("kernel_size: 3 pad: 2 dilation: 2 bottom_is_im2col: true")
+    columns = make('type: "Im2col" ' + text.partition('"Convolution"')[2], IMAGE)
+    layer, plain = (
+        make(text, columns.reshape(IMAGE)[0]),
+        make(text.replace("bottom_is_im2col: true", ""), IMAGE),
+    )
+    for ours, theirs in zip(layer.blobs.parameters(), plain.blobs.parameters(), strict=True):
+        ours.data.copy_(torch.randn_like(ours))
+        theirs.data.copy_(ours.data)
+    x = torch.randn(IMAGE, dtype=torch.float64)
+    torch.testing.assert_close(layer(columns(x)), plain(x))
