@@ -112,16 +112,23 @@ def export_onnx(
     simplify(graph, list(plan.outputs))
     total = sum(array.nbytes for array in graph.constants.values())
     name = os.fspath(path)
+    outside = total > _INLINE if external_data is None else external_data
+    if total > _INLINE and not outside:
+        raise ExportError(
+            f"{name}: not written: {total} bytes of constants are more than the {_INLINE} that one file can hold; "
+            "leave external_data out, and they go into a file beside it"
+        )
     with _beside(name, total) as temporary:
-        outside = total > _INLINE if external_data is None else external_data
         data = f"{os.path.basename(name)}.data" if outside else ""
         read = {value for node in graph.nodes for value in node.reads()} | {*plan.outputs}
         inputs = {n: sizes.shapes[value] for value, n in plan.inputs.items() if n in read}
         shapes = {n: sizes.shapes[value] for n, value in plan.outputs.items()}
-        model = _model(onnx, graph, plan, inputs, shapes, preprocess, data)
-        _describe(model, plan, preprocess, sources)
         if data:
-            _move_out(model, os.path.join(temporary, data), data)
+            tensors = _move_out(onnx, graph.constants, os.path.join(temporary, data))
+        else:
+            tensors = [_tensor(onnx, constant, array) for constant, array in graph.constants.items()]
+        model = _model(onnx, graph, plan, tensors, inputs, shapes, preprocess)
+        _describe(model, plan, preprocess, sources)
         file = os.path.join(temporary, os.path.basename(name))
         with open(file, "wb") as stream:
             stream.write(model.SerializeToString())
@@ -209,10 +216,10 @@ def _model(
     onnx: Any,
     graph: Graph,
     plan: Plan,
+    tensors: list[Any],
     inputs: dict[str, tuple[Dim, ...]],
     outputs: dict[str, tuple[Dim, ...]],
     preprocess: Preprocess | None,
-    data: str,
 ) -> Any:
     helper = onnx.helper
     pictures = preprocess.choose(plan)[1] if preprocess is not None else None
@@ -226,7 +233,7 @@ def _model(
         plan.net.name or "net",
         [values[name] for name in inputs],
         [values[name] for name in outputs],
-        [_tensor(onnx, name, array) for name, array in graph.constants.items()],
+        tensors,
         value_info=[info for name, info in values.items() if name in made and name not in outputs],
     )
     imports = [helper.make_opsetid("", graph.opset)]
@@ -322,19 +329,30 @@ def _sha256(path: str) -> str:
         raise ExportError(f"{path}: cannot be read: {error.strerror}; check the path") from error
 
 
-def _move_out(model: Any, path: str, location: str) -> None:
-    """Put the large constants into a file of their own."""
+def _move_out(onnx: Any, constants: dict[str, np.ndarray], path: str) -> list[Any]:
+    """The constants as tensors, with the values of the large ones in the file `path`.
+
+    The values never pass through a message: none can hold 2 GB.
+    """
+    tensors = []
     with open(path, "wb") as file:
-        for tensor in model.graph.initializer:
-            if len(tensor.raw_data) < _SMALL:
+        for name, array in constants.items():
+            if array.nbytes < _SMALL:
+                tensors.append(_tensor(onnx, name, array))
                 continue
+            tensor = onnx.TensorProto(
+                name=name,
+                dims=array.shape,
+                data_type=onnx.helper.np_dtype_to_tensor_dtype(array.dtype),
+                data_location=onnx.TensorProto.EXTERNAL,
+            )
             file.write(b"\0" * (-file.tell() % 64))
-            tensor.external_data.add(key="location", value=location)
-            tensor.external_data.add(key="offset", value=str(file.tell()))
-            tensor.external_data.add(key="length", value=str(len(tensor.raw_data)))
-            file.write(tensor.raw_data)
-            tensor.ClearField("raw_data")
-            tensor.data_location = 1  # EXTERNAL
+            place = {"location": os.path.basename(path), "offset": file.tell(), "length": array.nbytes}
+            for key, value in place.items():
+                tensor.external_data.add(key=key, value=str(value))
+            file.write(np.ascontiguousarray(array))
+            tensors.append(tensor)
+    return tensors
 
 
 # -- the file -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 
 import numpy as np
 import onnx
@@ -249,6 +250,27 @@ def test_constants_in_a_file_of_their_own(tmp_path):
     export_onnx(net, tmp_path / "one.onnx")
     (one,) = run(tmp_path / "one.onnx", data=np.ones((1, 3, 8, 9), np.float32))
     assert (whole == one).all()
+
+
+def test_constants_above_what_a_file_can_hold_go_beside_it(tmp_path, monkeypatch):
+    module = sys.modules["caffe_compat.export.onnx"]
+    tensor = module._tensor
+
+    def small_only(onnx, name, array):
+        assert array.nbytes < 1024  # the limit is that of any message, also of one in the making
+        return tensor(onnx, name, array)
+
+    monkeypatch.setattr(module, "_INLINE", 1500)
+    monkeypatch.setattr(module, "_tensor", small_only)
+    net = make_net(SCALED)
+    assert export_onnx(net, tmp_path / "net.onnx").comparisons
+    assert sorted(os.listdir(tmp_path)) == ["net.onnx", "net.onnx.data"]
+    with pytest.raises(
+        ExportError,
+        match=r"one.onnx: not written: \d{4} bytes of constants are more than the 1500 .*leave external_data out",
+    ):
+        export_onnx(net, tmp_path / "one.onnx", external_data=False)
+    assert sorted(os.listdir(tmp_path)) == ["net.onnx", "net.onnx.data"]
 
 
 def test_metadata_tells_where_a_file_comes_from(tmp_path):
