@@ -72,15 +72,15 @@ def sphere(fields):
 
 
 CASES = [
-    Case("add", ADD % "bias: -0.25", [SCORES, LABELS], added(-0.25), gradient=[0]),
-    Case("take-away", ADD % "bias: 0.25", [SCORES, LABELS], added(-0.25), gradient=[0]),
+    Case("add", ADD % "bias: -0.25", [SCORES, LABELS], added(-0.25), gradient=[0], onnx="in TRAIN it needs labels"),
+    Case("take-away", ADD % "bias: 0.25", [SCORES, LABELS], added(-0.25), gradient=[0], onnx="in TRAIN it needs labels"),
     Case("add-in-test", ADD % "bias: -0.25 transform_test: true", [SCORES, LABELS], lambda x, label: x, gradient=[0], phase=TEST),
     Case(
         "annealed",
         'type: "LabelSpecificAdd" top: "y" top: "z" label_specific_add_param { bias_base: -0.5 bias_min: -2 bias_max: 1 }',
         [SCORES, LABELS],
         lambda x, label: (added(-0.5)(x, label), np.array([-0.5])),
-        gradient=[0],
+        gradient=[0], onnx="in TRAIN it needs labels",
     ),
     *(
         Case(f"large-{name}", large(f"type: {name} base: 0.5"), [(3, 2, 5), LABELS], margin(m, 0.5), gradient=[0])

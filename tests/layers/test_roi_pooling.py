@@ -138,6 +138,7 @@ CASES = [
         [DATA, ROIS],
         roi_pooling(2, 3, 0.5, 0.25),
         gradient=(),
+        onnx="pad_ratio is 0.25, and ONNX knows only 0",
     ),
     Case(
         "pooling-regions-of-four-axes",
@@ -154,8 +155,22 @@ CASES = [
         gradient=(),
     ),
     Case("position-sensitive", PS, [(2, 12, 3, 4), ROIS], psroi_pooling(3, 2, 0.5), gradient=(0,)),
-    Case("align-corners-of-bins", GRID + "}", [DATA, ROIS], corners(2, 3, 0.5), gradient=(0,)),
-    Case("align-padded", GRID + " pad_ratio: 0.25 }", [DATA, ROIS], corners(2, 3, 0.5, 0.25), gradient=()),
+    Case(
+        "align-corners-of-bins",
+        GRID + "}",
+        [DATA, ROIS],
+        corners(2, 3, 0.5),
+        gradient=(0,),
+        onnx="samples the corners of the bins",
+    ),
+    Case(
+        "align-padded",
+        GRID + " pad_ratio: 0.25 }",
+        [DATA, ROIS],
+        corners(2, 3, 0.5, 0.25),
+        gradient=(),
+        onnx="samples the corners of the bins",
+    ),
     Case("align-points", MEAN + " sampling_ratio: 2 }", [DATA, ROIS], averages(2, 3, 0.5, 2), gradient=(0,)),
 ]
 
