@@ -4,11 +4,13 @@ A line may have glog's prefix (`I0817` or `I20170817`) or, pasted from a termina
 a line of Caffe is passed over, and a log may stop anywhere.
 """
 
+import gc
 import itertools
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from caffe_compat.errors import DataError
@@ -228,6 +230,18 @@ def _number(text: str) -> float | None:
         return math.nan if "#" in text else None
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Rows hold no cycles, and while there are ever more of them looking for some takes a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class _Clock:
     """Seconds out of glog's stamps, which may lack the year."""
 
@@ -285,6 +299,11 @@ class _Reader:
         self._head = ""
 
     def read(self, lines: Iterable[str]) -> "_Reader":
+        with _without_collector():
+            self._read(lines)
+        return self
+
+    def _read(self, lines: Iterable[str]) -> None:
         for self.count, line in enumerate(_whole_lines(lines), 1):
             if line[:1] == "\x1b":
                 line = line.removeprefix("\x1b[K")  # a terminal's log, where a progress bar was
@@ -300,7 +319,6 @@ class _Reader:
                 self._other(line)
         if self._echo is not None:
             self._end_echo()
-        return self
 
     def _begin_line(self, head: str | None) -> None:
         self._head = head or ""

@@ -1,5 +1,6 @@
 """Logs of all kinds: golden ones of a real Caffe, forms of old Caffes and forks, cut and joined ones."""
 
+import gc
 import io
 import math
 from pathlib import Path
@@ -399,3 +400,15 @@ def test_a_run_stopped_early_is_not_done():
     run = read_log(lines)
     assert run.stopped and not run.done
     assert read_log([line for line in lines if "early" not in line]).done
+
+
+def test_the_collector_is_as_before_after_reading():
+    assert gc.isenabled()
+    read_log(["I0817 16:02:51.000001 17550 solver.cpp:1] Iteration 1, loss = 2\n"])
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        read_log(["I0817 16:02:51.000001 17550 solver.cpp:1] Iteration 1, loss = 2\n"])
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
