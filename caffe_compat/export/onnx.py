@@ -350,7 +350,7 @@ def _move_out(onnx: Any, constants: dict[str, np.ndarray], path: str) -> list[An
             place = {"location": os.path.basename(path), "offset": file.tell(), "length": array.nbytes}
             for key, value in place.items():
                 tensor.external_data.add(key=key, value=str(value))
-            file.write(np.ascontiguousarray(array))
+            file.write(np.ascontiguousarray(array).data)
             tensors.append(tensor)
     return tensors
 
