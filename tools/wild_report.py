@@ -6,8 +6,9 @@
 FOLDER holds one folder a repository, each with its prototxt files. Files of equal content count once. A file
 is a net or a solver by what stands in it, not by its name; others (label maps, fragments without layers) are
 not counted. A net builds if it builds in every phase that its rules name; data layers whose source is
-missing take their shapes from crop_size and batch_size, and no filler runs. A solver passes if it parses and
-gives a rate for its first iterations. --details writes one line a file: what it is, whether it passed, why not.
+missing take their shapes from their parameters or, where these do not tell, from the names of well-known data
+sets and from what reads them, and Python layers have stand-ins (wild_layers.py); no filler runs. A solver passes if
+it parses and gives a rate for its first iterations. --details writes one line a file: what it is, whether it passed, why not.
 """
 
 from __future__ import annotations
