@@ -161,18 +161,30 @@ class Convolution(_Convolving):
     Blobs: 0 weight (num_output, channels / group, *kernel); 1 bias (num_output,).
     Axes after `axis` (1 unless set) are spatial, those before it are a batch. A top dimension is
     (size + 2 pad - dilation (kernel - 1) - 1) / stride + 1, rounded down. `engine` makes no difference.
+    hole (DeepLab's first Caffe) is another word for dilation.
     bottom_is_im2col (aharley/segaware): the bottom is what Im2col makes of one as large as the top.
     """
 
-    fork_fields = ("convolution_param.bottom_is_im2col",)
+    fork_fields: tuple[str, ...] = ("convolution_param.bottom_is_im2col", "convolution_param.hole")
     columns = 1  # values of a window that lie in the bottom's channels already
 
     def setup(self, *bottom):
+        if self.param.convolution_param.HasField("hole"):
+            self._rename_hole()
         if self.param.convolution_param.bottom_is_im2col:
             start = self.axis(self.param.convolution_param.axis, bottom[0])
             self.columns = prod(read_window(self, len(bottom[0]) - start - 1).kernel)
             bottom = tuple(self._narrowed(shape, start) for shape in bottom)
         super().setup(*bottom)
+
+    def _rename_hole(self):
+        given, p = self.param, self.param.convolution_param
+        if not p.hole or p.dilation:
+            self.fail(f"hole is {p.hole} and dilation {list(p.dilation)}; set one of them, above 0")
+        self.param = type(given).FromString(given.SerializeToString())
+        self.param.origin = given.origin
+        self.param.convolution_param.ClearField("hole")
+        self.param.convolution_param.dilation.append(p.hole)
 
     def _narrowed(self, shape, start):
         """The shape of what Im2col made a bottom of."""

@@ -137,9 +137,10 @@ class GeneralContrastiveLoss(_ByClass):
     divided by its sum / N / normalize_negative, where that is above positive_weight. add_intra_mae: a mean of the own
     distances, moving by 1 %, at most max_negative_margin, is added to negative_margin.
     Top 1: the mean own distance so cut off, the mean of max(0, negative_margin - d), and that moving mean; no gradient.
+    A general_triplet_loss_param beside means nothing.
     """
 
-    fork_fields = ("general_contrastive_loss_param",)
+    fork_fields = ("general_contrastive_loss_param", "general_triplet_loss_param")
     moving: Tensor
 
     def setup(self, *bottom: Shape) -> None:

@@ -13,18 +13,8 @@ class HoleConvolution(Convolution):
     Fork: yangguorun/SegStereo, hszhao/PSPNet, src/caffe/layers/hole_conv_layer.cpp
     """
 
-    fork_fields = ("convolution_param.hole",)
-
     def setup(self, *bottom: Shape) -> None:
         self.check_pictures(bottom[0])
-        p = self.param.convolution_param
-        if not p.hole or not p.HasField("hole") or p.dilation:
-            self.fail(
-                f"convolution_param has hole {p.hole} and dilation {list(p.dilation)}; set hole, above 0, and it alone"
-            )
-        given = self.param
-        self.param = type(given).FromString(given.SerializeToString())
-        self.param.origin = given.origin
-        self.param.convolution_param.ClearField("hole")
-        self.param.convolution_param.dilation.append(p.hole)
+        if not self.param.convolution_param.HasField("hole"):
+            self.fail("convolution_param.hole must be set; without it use a Convolution")
         super().setup(*bottom)

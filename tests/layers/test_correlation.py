@@ -57,6 +57,7 @@ CASES = [
         SHAPES,
         correlation(1, 2, pad=2, subtract=True),
     ),
+    Case("hole-of-a-convolution", HOLE.replace("Hole", "") % "hole: 2 pad: 2", [(2, 3, 5, 7)], dilated),
     Case("hole", HOLE % "hole: 2 pad: 2", [(2, 3, 5, 7)], dilated),
 ]
 
@@ -73,8 +74,9 @@ ERRORS = [
     Error(
         TEXT % (1, 6, ""), SHAPES, "gives a top of 5 x -1 with kernel_size 1, max_displacement 6 and pad 0"
     ),
-    Error(HOLE % "", [(2, 3, 5, 7)], r"has hole 1 and dilation \[\]; set hole, above 0, and it alone"),
-    Error(HOLE % "hole: 2 dilation: 2", [(2, 3, 5, 7)], r"has hole 2 and dilation \[2\]"),
+    Error(HOLE % "", [(2, 3, 5, 7)], "hole must be set; without it use a Convolution"),
+    Error(HOLE % "hole: 2 dilation: 2", [(2, 3, 5, 7)], r"hole is 2 and dilation \[2\]; set one of them"),
+    Error(HOLE % "hole: 0", [(2, 3, 5, 7)], r"hole is 0 and dilation \[\]; set one of them, above 0"),
 ]
 
 test_case = cases(CASES)
