@@ -1,6 +1,7 @@
 """What every test gets: see README.md in this folder."""
 
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from hypothesis import settings
 # No deadline: CI machines are slow and shared. No example database: tests do not write into the checkout.
 settings.register_profile("caffe_compat", deadline=None, database=None, derandomize=True)
 settings.load_profile("caffe_compat")
+
+# A shell's background job is started with SIGINT ignored, and tests of interrupted runs would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
