@@ -306,7 +306,8 @@ def _cfm_data(use: Use) -> list[Shape]:
 
 @stands_for("pylayer.proposal_layer.ProposalLayer")
 def _mnc_proposals(use: Use) -> list[Shape]:
-    return [(1, 5), (1, 1)][: len(use.top)]
+    shapes: list[Shape] = [(1, 5), (1, 1)]
+    return shapes[: len(use.top)]
 
 
 @stands_for("pylayer.proposal_target_layer.ProposalTargetLayer")

@@ -24,5 +24,5 @@ def test_born_as_zeros_and_the_top_is_the_blob():
 
 @pytest.mark.parametrize("field", ["blob_filler", "filler"])
 def test_filled(field):
-    text = 'type: "Parameter" parameter_param { shape { dim: 3 dim: 4 } %s { value: 2 } }' % field
+    text = f'type: "Parameter" parameter_param {{ shape {{ dim: 3 dim: 4 }} {field} {{ value: 2 }} }}'
     assert torch.equal(make(text)(), torch.full((3, 4), 2.0, dtype=torch.float64))
