@@ -129,9 +129,10 @@ class Solver:
                 f"{replicas} replicas cannot be shared evenly by {ranks} processes; use a multiple of {ranks}"
             )
         self.schedule = Schedule(param)
-        if self.schedule.watches_loss and ranks > 1:
+        processes = ranks if group or rank is None else self.replicas
+        if self.schedule.watches_loss and processes > 1:
             self.fail(
-                f"lr_policy '{self.schedule.policy}' watches the loss, of which each of the {ranks} processes has its "
+                f"lr_policy '{self.schedule.policy}' watches the loss, of which each of the {processes} processes has its "
                 "own part; run one process, with as many replicas"
             )
         if param.snapshot:

@@ -170,10 +170,15 @@ def test_local_rates_that_are_refused(text, match):
         update_rules.create(parse(text, SolverParameter), [], [], [])
 
 
-def test_plateau_needs_one_process():
+@pytest.mark.parametrize(
+    "parts",
+    [{"group": SimpleNamespace(size=2, rank=0)}, {"replicas": 2, "rank": 0}],
+    ids=["group", "caller's own processes"],
+)
+def test_plateau_needs_one_process(parts):
     param = parse(PLATEAU + " net: 'gone.prototxt'", SolverParameter, "s.prototxt")
     message = (
         "s.prototxt: lr_policy 'plateau' watches the loss, of which each of the 2 processes has its own part"
     )
     with pytest.raises(SolverError, match=message):
-        Solver(param, group=SimpleNamespace(size=2, rank=0))
+        Solver(param, **parts)
