@@ -6,6 +6,7 @@ a temporary name and renamed, so a file is whole or not there.
 """
 
 import errno
+import functools
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -236,9 +237,9 @@ _FORKS_BEGIN = 149  # Caffe's own fields of LayerParameter have smaller numbers
 
 def _take_blobs(data: Any, descriptor: Any, start: int, end: int, arrays: list[np.ndarray]) -> bytes:
     """The message in data[start:end] with every blob appended to `arrays`; where it was, `num` is its index."""
-    fields = {field.number: field for field in descriptor.fields}
+    fields = descriptor.fields_by_number
     is_layer = descriptor.name == "LayerParameter"
-    own = _own_numbers(data, descriptor, start, end) if is_layer else {}
+    own = _own_numbers(_type(data, start, end)) if is_layer else {}
     out = []
     for wire in _wire(data, start, end):
         if is_layer and wire.type == _BYTES and wire.number >= 100:
@@ -258,20 +259,22 @@ def _take_blobs(data: Any, descriptor: Any, start: int, end: int, arrays: list[n
     return b"".join(out)
 
 
-def _own_numbers(data: Any, descriptor: Any, start: int, end: int) -> dict[int, int]:
-    """Of the messages that the type of this layer takes: number in its fork to number in our schema.
+def _type(data: Any, start: int, end: int) -> str:
+    """The type of the LayerParameter in data[start:end]."""
+    key = LayerParameter.DESCRIPTOR.fields_by_name["type"].number, _BYTES
+    types = [wire for wire in _wire(data, start, end) if (wire.number, wire.type) == key]
+    return bytes(data[types[-1].start : types[-1].end]).decode(errors="replace") if types else ""
+
+
+@functools.cache
+def _own_numbers(layer_type: str) -> dict[int, int]:
+    """Of the messages that a layer of this type takes: number in its fork to number in our schema.
 
     Forks use the same numbers for messages of different layers, so the layer's type says which is meant. What is
     another's number in our schema is a multiple of 1000 more than the fork's.
     """
-    number = descriptor.fields_by_name["type"].number
-    types = [
-        bytes(data[w.start : w.end])
-        for w in _wire(data, start, end)
-        if (w.number, w.type) == (number, _BYTES)
-    ]
-    layer_type = types[-1].decode(errors="replace") if types else ""
-    taken = [field.number for field in descriptor.fields if takes(layer_type, field.name)]
+    fields = LayerParameter.DESCRIPTOR.fields
+    taken = [field.number for field in fields if takes(layer_type, field.name)]
     return {number % 1000: number for number in taken}
 
 
