@@ -370,7 +370,7 @@ class Net:
 
     @property
     def graph(self) -> Lowered:
-        """The fused graph of this net; made on first use, thrown away whenever blobs are replaced."""
+        """The fused graph of this net, made on first use; it takes the blobs from the layers at every run."""
         if self._graph is None:
             self._graph = fuse(lower(self))
         return self._graph
