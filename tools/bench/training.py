@@ -31,12 +31,23 @@ class Nowhere(io.StringIO):
         return len(text)
 
 
+def _on_pictures(net: str) -> bool:
+    """Whether `net` trains on pictures of ImageNet's size; the others train on CIFAR's, ResNet-56 among them."""
+    from tools.bench import pictures
+
+    return net in pictures.NETS and pictures.SIZES[net] > 32
+
+
+def _is_ours(name: str) -> bool:
+    return name == OURS or name.endswith(" replicas")
+
+
 def net_text(setup: Setup) -> str:
     """The prototxt of the net that is trained, on the bench's data set."""
     from tools import make_prototxt
     from tools.bench import handwritten, pictures
 
-    if setup.net in pictures.NETS and setup.net != "resnet56":
+    if _on_pictures(setup.net):
         return pictures.NETS[setup.net][0](setup.batch, setup.folder)
     family, numbers = handwritten.sizes(setup.net)
     paths = make_prototxt.cifar(setup.folder, prefix="")
@@ -71,7 +82,7 @@ def hand_written(setup: Setup, variant: str) -> Any:
     from caffe_compat.proto import binary
     from tools.bench import handwritten, pictures
 
-    published = setup.net in pictures.SIZES and setup.net != "resnet56"
+    published = _on_pictures(setup.net)
     side = pictures.SIZES[setup.net] if published else 32
     tag = side if published else ""
     arrays = np.load(f"{setup.folder}/arrays{tag}.npz")
@@ -84,7 +95,7 @@ def hand_written(setup: Setup, variant: str) -> Any:
 
 def step_of(setup: Setup, name: str) -> Callable[[], Any]:
     """`setup.iterations` iterations of ours, of ours with virtual replicas ("8 replicas"), or of a hand-written variant."""
-    if name == OURS or name.endswith(" replicas"):
+    if _is_ours(name):
         solver = our_solver(setup, replicas=0 if name == OURS else int(name.split()[0]))
         return lambda: solver.step(setup.iterations)
     training = hand_written(setup, name)
@@ -101,7 +112,7 @@ def serve(setup: Setup, name: str) -> None:
     peak memory in bytes."""
     import torch
 
-    if name == OURS or name.endswith(" replicas"):
+    if _is_ours(name):
         from caffe_compat.cli.common import keep_freed_memory
 
         keep_freed_memory()
