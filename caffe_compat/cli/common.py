@@ -68,9 +68,12 @@ def add_state(parser: ArgumentParser, phase: bool = True) -> None:
     parser.add_argument("--stage", default="", metavar="A,B", help="what stage and not_stage rules see")
 
 
-def stages(text: str) -> list[str]:
-    """The stages of `--stage`. None given is one empty stage, which Caffe adds and echoes too."""
-    return text.split(",")
+def stages(text: str | None) -> list[str]:
+    """The stages of `--stage`. "", where none is given, is one empty stage, which Caffe adds and echoes too.
+
+    None, for commands that are not of Caffe's `caffe` tool, is no stage.
+    """
+    return [] if text is None else text.split(",")
 
 
 def add_net(parser: ArgumentParser) -> None:

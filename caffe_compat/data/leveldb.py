@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
-from typing import BinaryIO, NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn, final
 
 from caffe_compat.data.base import Source, source
 from caffe_compat.data.compression import crc32c, snappy_decompress
@@ -288,40 +288,76 @@ class _Reader:
 
 
 def write(path: str, records: Iterable[tuple[bytes, bytes]]) -> int:
-    """Make a new LevelDB folder of (key, value) records with rising keys; returns how many.
+    """Make a new LevelDB folder of (key, value) records with rising keys; returns how many. Raises as Writer."""
+    with Writer(path) as database:
+        for key, value in records:
+            database.put(key, value)
+    return database.count
+
+
+@final
+class Writer:
+    """A new LevelDB folder that takes record after record, with rising keys; a context manager.
 
     The records go straight into tables of the bottom level, uncompressed.
+
+    count  how many records it was given
 
     Raises:
         DataError: a key does not come after the one before it.
         FileExistsError: there is something at `path`.
     """
-    os.mkdir(path)
-    edit = _varints(_SAYS_COMPARATOR) + _string(_COMPARATOR)
-    count, number, last, records = 0, 3, b"", iter(records)
-    while (first := next(records, None)) is not None:
-        number += 1
-        smallest = _internal(first[0], count + 1)
-        with open(os.path.join(path, f"{number:06}.ldb"), "wb") as file:
-            table = _TableWriter(file)
-            for key, value in chain([first], records):
-                if count and key <= last:
-                    raise DataError(
-                        f"key {key!r} does not come after {last!r}; LevelDB tables need rising keys"
-                    )
-                last, count = key, count + 1
-                table.add(_internal(key, count), value)
-                if file.tell() >= _TABLE_BYTES:
-                    break
-            table.finish()
-            edit += _varints(_SAYS_NEW, _BOTTOM, number, file.tell())
-        edit += _string(smallest) + _string(_internal(last, count))
-    edit += _varints(_SAYS_LOG, number + 1, _SAYS_NEXT_FILE, number + 2, _SAYS_SEQUENCE, count)
-    with open(os.path.join(path, "MANIFEST-000002"), "wb") as file:
-        file.write(_log_bytes(edit))
-    with open(os.path.join(path, "CURRENT"), "wb") as file:
-        file.write(b"MANIFEST-000002\n")
-    return count
+
+    def __init__(self, path: str):
+        os.mkdir(path)
+        self.path = path
+        self.count = 0
+        self._edit = _varints(_SAYS_COMPARATOR) + _string(_COMPARATOR)
+        self._number, self._last = 3, b""
+        self._file: BinaryIO | None = None
+        self._table: _TableWriter | None = None
+
+    def put(self, key: bytes, value: bytes) -> None:
+        if self.count and key <= self._last:
+            raise DataError(
+                f"key {key!r} does not come after {self._last!r}; LevelDB tables need rising keys"
+            )
+        self._last, self.count = key, self.count + 1
+        internal = _internal(key, self.count)
+        if self._file is None or self._table is None:
+            self._number += 1
+            self._file = open(os.path.join(self.path, f"{self._number:06}.ldb"), "wb")  # noqa: SIM115
+            self._table, self._smallest = _TableWriter(self._file), internal
+        self._table.add(internal, value)
+        if self._file.tell() >= _TABLE_BYTES:
+            self._end_table()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._end_table()
+            self._write_manifest()
+        elif self._file is not None:
+            self._file.close()
+
+    def _end_table(self) -> None:
+        if self._file is None or self._table is None:
+            return
+        with self._file:
+            self._table.finish()
+            self._edit += _varints(_SAYS_NEW, _BOTTOM, self._number, self._file.tell())
+        self._edit += _string(self._smallest) + _string(_internal(self._last, self.count))
+        self._file = self._table = None
+
+    def _write_manifest(self) -> None:
+        number = self._number
+        said = _varints(_SAYS_LOG, number + 1, _SAYS_NEXT_FILE, number + 2, _SAYS_SEQUENCE, self.count)
+        with open(os.path.join(self.path, "MANIFEST-000002"), "wb") as file:
+            file.write(_log_bytes(self._edit + said))
+        with open(os.path.join(self.path, "CURRENT"), "wb") as file:
+            file.write(b"MANIFEST-000002\n")
 
 
 class _TableWriter:

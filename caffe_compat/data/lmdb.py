@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from itertools import islice
-from typing import Any
+from typing import Any, final
 from weakref import WeakValueDictionary
 
 import lmdb
@@ -89,26 +89,65 @@ def _environment(path: str) -> Any:
 
 
 def write(path: str, records: Iterable[tuple[bytes, bytes]]) -> int:
-    """Make a new LMDB folder of (key, value) records, committed a thousand at a time; returns how many.
+    """Make a new LMDB folder of (key, value) records; returns how many. Raises as Writer."""
+    with Writer(path) as database:
+        for key, value in records:
+            database.put(key, value)
+    return database.count
+
+
+@final
+class Writer:
+    """A new LMDB folder that takes record after record, committed a thousand at a time; a context manager.
 
     The map starts at LMDB's own default of 1 MiB and doubles when it is full, as Caffe's does.
+
+    count  how many records it was given
 
     Raises:
         DataError: the disk is full or cannot be written.
         FileExistsError: there is something at `path`.
     """
-    records = iter(records)
-    count = 0
-    try:
+
+    def __init__(self, path: str):
         os.mkdir(path)
-        with lmdb.open(path, map_size=1 << 20, mode=0o664, sync=False) as env:
-            while batch := list(islice(records, _PUTS_PER_TRANSACTION)):
-                _commit(env, batch)
-                count += len(batch)
-            env.sync(True)
-    except lmdb.Error as error:
-        raise DataError(f"cannot write '{path}': {error}; make room there or choose another place") from error
-    return count
+        self.path = path
+        self.count = 0
+        self._waiting: list[tuple[bytes, bytes]] = []
+        with self._naming_errors():
+            self._env = lmdb.open(path, map_size=1 << 20, mode=0o664, sync=False)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self._waiting.append((key, value))
+        self.count += 1
+        if len(self._waiting) == _PUTS_PER_TRANSACTION:
+            self._commit()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._commit()
+                with self._naming_errors():
+                    self._env.sync(True)
+        finally:
+            self._env.close()
+
+    def _commit(self) -> None:
+        with self._naming_errors():
+            _commit(self._env, self._waiting)
+        self._waiting = []
+
+    @contextmanager
+    def _naming_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except lmdb.Error as error:
+            raise DataError(
+                f"cannot write '{self.path}': {error}; make room there or choose another place"
+            ) from error
 
 
 def _commit(env: Any, batch: list[tuple[bytes, bytes]]) -> None:

@@ -98,6 +98,24 @@ def serialize(image: np.ndarray, label: int, encoded: bool | None = None) -> byt
     return datum.SerializeToString(deterministic=True)
 
 
+_FLOAT_DATA = np.dtype([("tag", "u1"), ("value", "<f4")])  # float_data as it stands in a Datum: not packed
+_FLOAT_TAG = 6 << 3 | 5
+
+
+def serialize_features(blob: np.ndarray) -> Iterator[bytes]:
+    """Each item (axis 0) of a blob of up to four axes as the bytes of a Datum with float_data and no label.
+
+    Axes that the blob lacks are 1; a blob without axes is one item. Caffe: tools/extract_features.cpp.
+    """
+    _, channels, height, width = blob.shape + (1,) * (4 - blob.ndim)
+    head = Datum(channels=channels, height=height, width=width).SerializeToString(deterministic=True)
+    items = blob.reshape(blob.shape[0] if blob.ndim else 1, -1)
+    values = np.empty(items.shape, _FLOAT_DATA)
+    values["tag"], values["value"] = _FLOAT_TAG, items
+    for item in values:
+        yield head + item.tobytes()
+
+
 def _picture(datum: Any, colour: bool | None, name: Callable[[], str], into: np.ndarray | None) -> np.ndarray:
     """The picture of a Datum; one that is decoded is written to `into` if it fits there."""
     if datum.encoded:

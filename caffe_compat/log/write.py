@@ -160,6 +160,13 @@ class Log:
 
         `train` lists all of them, `test` and `time` the first.
         """
+        if command == "extract_features":
+            self._line(
+                ERROR, f"extract_features.cpp:{52 if gpus else 62}", f"Using {'GPU' if gpus else 'CPU'}"
+            )
+            if gpus:
+                self._line(ERROR, "extract_features.cpp:58", f"Using Device_id={gpus[0][0]}")
+            return
         cpu, ids, name = _DEVICE_LINES[command]
         if not gpus:
             self._line(INFO, f"caffe.cpp:{cpu}", "Use CPU.")
@@ -239,6 +246,19 @@ class Log:
         self._line(INFO, "caffe.cpp:412", f"Average Forward-Backward: {cpp_float(both)} ms.")
         self._line(INFO, "caffe.cpp:414", f"Total Time: {cpp_float(total)} ms.")
         self._line(INFO, "caffe.cpp:415", "*** Benchmark ends ***")
+
+    # -- tools/extract_features.cpp, whose lines are of error level ---------------------------
+
+    def features_begin(self) -> None:
+        self._line(ERROR, "extract_features.cpp:133", "Extracting Features")
+
+    def features(self, count: int, blob: str, done: bool = False) -> None:
+        """How many items of a blob are in its database: after each thousand, and when it is `done`."""
+        text = f"Extracted features of {count} query images for feature blob {blob}"
+        self._line(ERROR, f"extract_features.cpp:{176 if done else 165}", text)
+
+    def features_end(self) -> None:
+        self._line(ERROR, "extract_features.cpp:181", "Successfully extracted the features!")
 
     # -- src/caffe/util/upgrade_proto.cpp -----------------------------------------------------
 
