@@ -21,6 +21,7 @@ from caffe_compat.export.plan import Open, Plan, Value, judges, make_plan, open_
 from caffe_compat.export.preprocess import Preprocess
 from caffe_compat.export.simplify import simplify
 from caffe_compat.layers.base import ONNX_FLOAT, Dim, Layer
+from caffe_compat.proto.binary import head
 from caffe_compat.proto.text import to_text
 
 OLDEST_OPSET, USUAL_OPSET = 13, 18
@@ -123,15 +124,14 @@ def export_onnx(
         read = {value for node in graph.nodes for value in node.reads()} | {*plan.outputs}
         inputs = {n: sizes.shapes[value] for value, n in plan.inputs.items() if n in read}
         shapes = {n: sizes.shapes[value] for n, value in plan.outputs.items()}
+        model = _model(onnx, graph, plan, inputs, shapes, preprocess)
+        inside = graph.constants
         if data:
-            tensors = _move_out(onnx, graph.constants, os.path.join(temporary, data))
-        else:
-            tensors = [_tensor(onnx, constant, array) for constant, array in graph.constants.items()]
-        model = _model(onnx, graph, plan, tensors, inputs, shapes, preprocess)
+            inside = _move_out(onnx, graph.constants, model, os.path.join(temporary, data))
         _describe(model, plan, preprocess, sources)
         file = os.path.join(temporary, os.path.basename(name))
         with open(file, "wb") as stream:
-            stream.write(model.SerializeToString())
+            stream.writelines(_chunks(onnx, model, inside))
         try:
             onnx.checker.check_model(file, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -216,11 +216,11 @@ def _model(
     onnx: Any,
     graph: Graph,
     plan: Plan,
-    tensors: list[Any],
     inputs: dict[str, tuple[Dim, ...]],
     outputs: dict[str, tuple[Dim, ...]],
     preprocess: Preprocess | None,
 ) -> Any:
+    """The model without its constants."""
     helper = onnx.helper
     pictures = preprocess.choose(plan)[1] if preprocess is not None else None
     values = {
@@ -233,7 +233,6 @@ def _model(
         plan.net.name or "net",
         [values[name] for name in inputs],
         [values[name] for name in outputs],
-        tensors,
         value_info=[info for name, info in values.items() if name in made and name not in outputs],
     )
     imports = [helper.make_opsetid("", graph.opset)]
@@ -265,13 +264,29 @@ def _body(onnx: Any, body: Body, name: str) -> Any:
     return helper.make_graph(nodes, name, inputs, outputs)
 
 
-def _tensor(onnx: Any, name: str, array: np.ndarray) -> Any:
-    return onnx.TensorProto(
-        name=name,
-        dims=array.shape,
-        data_type=onnx.helper.np_dtype_to_tensor_dtype(array.dtype),
-        raw_data=array.tobytes(),
-    )
+def _tensor(onnx: Any, name: str, array: np.ndarray, **values: Any) -> Any:
+    """The message about a constant, without its numbers; `values` may say where they are."""
+    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.TensorProto(name=name, dims=array.shape, data_type=kind, **values)
+
+
+def _chunks(onnx: Any, model: Any, constants: dict[str, np.ndarray]) -> list[Any]:
+    """The bytes of the model's file, `constants` added to its own.
+
+    Their numbers come straight from the arrays: through messages they would be copied four times.
+    """
+    initializer = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
+    raw_data = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
+    body = [model.graph.SerializeToString()]
+    for name, array in constants.items():
+        numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        words = _tensor(onnx, name, array).SerializeToString() + head(raw_data, array.nbytes)
+        body += [head(initializer, len(words) + array.nbytes), words, numbers]
+    rest = onnx.ModelProto()
+    rest.CopyFrom(model)
+    rest.ClearField("graph")
+    graph = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
+    return [rest.SerializeToString(), head(graph, sum(map(len, body))), *body]
 
 
 def _node_names(graph: Graph) -> list[str]:
@@ -329,30 +344,22 @@ def _sha256(path: str) -> str:
         raise ExportError(f"{path}: cannot be read: {error.strerror}; check the path") from error
 
 
-def _move_out(onnx: Any, constants: dict[str, np.ndarray], path: str) -> list[Any]:
-    """The constants as tensors, with the values of the large ones in the file `path`.
-
-    The values never pass through a message: none can hold 2 GB.
-    """
-    tensors = []
+def _move_out(onnx: Any, constants: dict[str, np.ndarray], model: Any, path: str) -> dict[str, np.ndarray]:
+    """Write the large constants to the file `path` and note in the model where each is; returns the small ones."""
+    small = {}
     with open(path, "wb") as file:
         for name, array in constants.items():
             if array.nbytes < _SMALL:
-                tensors.append(_tensor(onnx, name, array))
+                small[name] = array
                 continue
-            tensor = onnx.TensorProto(
-                name=name,
-                dims=array.shape,
-                data_type=onnx.helper.np_dtype_to_tensor_dtype(array.dtype),
-                data_location=onnx.TensorProto.EXTERNAL,
-            )
+            tensor = _tensor(onnx, name, array, data_location=onnx.TensorProto.EXTERNAL)
             file.write(b"\0" * (-file.tell() % 64))
             place = {"location": os.path.basename(path), "offset": file.tell(), "length": array.nbytes}
             for key, value in place.items():
                 tensor.external_data.add(key=key, value=str(value))
             file.write(np.ascontiguousarray(array).data)
-            tensors.append(tensor)
-    return tensors
+            model.graph.initializer.append(tensor)
+    return small
 
 
 # -- the file -----------------------------------------------------------------------------------

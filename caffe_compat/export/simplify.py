@@ -154,15 +154,18 @@ def _absorb(graph: Graph, maker: Node, affine: Affine, reads: Counter[str]) -> b
 
 def _scaled(weight: np.ndarray, factor: np.ndarray, maker: Node) -> np.ndarray:
     """The weights with those of each channel of the output multiplied by its factor."""
+    split = weight
     if maker.op_type == "Gemm":
-        return (weight * (factor[:, None] if maker.attributes["transB"] else factor)).astype(np.float32)
-    if maker.op_type == "Conv":
-        return (weight * factor.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.float32)
-    # ConvTranspose: (channels in, channels out of a group, ...), one group after the other on axis 0
-    groups = maker.attributes["group"]
-    split = weight.reshape(groups, -1, *weight.shape[1:])
-    split = split * factor.reshape(groups, 1, -1, *[1] * (weight.ndim - 2))
-    return split.reshape(weight.shape).astype(np.float32)
+        factor = factor[:, None] if maker.attributes["transB"] else factor
+    elif maker.op_type == "Conv":
+        factor = factor.reshape(-1, *[1] * (weight.ndim - 1))
+    else:  # ConvTranspose: (channels in, channels out of a group, ...), one group after the other on axis 0
+        groups = maker.attributes["group"]
+        split = weight.reshape(groups, -1, *weight.shape[1:])
+        factor = factor.reshape(groups, 1, -1, *[1] * (weight.ndim - 2))
+    # Multiplied in float64, piece by piece: no second array of that size.
+    scaled = np.multiply(split, factor, out=np.empty_like(split, np.float32), casting="same_kind")
+    return scaled.reshape(weight.shape)
 
 
 def _new(graph: Graph, maker: Node, name: str, value: np.ndarray) -> str:

@@ -108,8 +108,8 @@ def _encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _head(number: int, size: int) -> bytes:
-    """What stands before a value of `size` bytes."""
+def head(number: int, size: int) -> bytes:
+    """What stands before a value of `size` bytes, be it a string, bytes or a message, of field `number`."""
     return _encode_varint(number << 3 | _BYTES) + _encode_varint(size)
 
 
@@ -255,7 +255,7 @@ def _take_blobs(data: Any, descriptor: Any, start: int, end: int, arrays: list[n
         else:
             out.append(bytes(data[wire.tag : wire.end]))
             continue
-        out.append(_head(wire.number, len(body)) + body)
+        out.append(head(wire.number, len(body)) + body)
     return b"".join(out)
 
 
@@ -286,7 +286,7 @@ def _fork_message(data: Any, wire: _Wire, fields: dict[int, Any], number: int) -
             message_factory.GetMessageClass(field.message_type).FromString(body)
         except (DecodeError, UnicodeDecodeError):
             return b""
-    return _head(number, len(body)) + body
+    return head(number, len(body)) + body
 
 
 def _array(data: Any, start: int, end: int) -> np.ndarray:
@@ -378,8 +378,8 @@ def _blob_chunks(array: np.ndarray, diff: np.ndarray | None, legacy: bool = Fals
             chunks.append(_encode_varint(number << 3 | _VARINT) + _encode_varint(size))
     dims = b"" if legacy else b"".join(map(_encode_varint, array.shape))
     if dims:
-        body = _head(1, len(dims)) + dims
-        dims = _head(7, len(body)) + body
+        body = head(1, len(dims)) + dims
+        dims = head(7, len(body)) + body
     if double:
         return [*chunks, dims, *_packed(8, array, "<f8"), *_packed(9, diff, "<f8")]
     return [*chunks, *_packed(5, array, "<f4"), *_packed(6, diff, "<f4"), dims]
@@ -389,7 +389,7 @@ def _packed(number: int, values: np.ndarray | None, dtype: str) -> list[Any]:
     if values is None or values.size == 0:
         return []
     data = np.ascontiguousarray(values, dtype).reshape(-1).data.cast("B")
-    return [_head(number, len(data)), data]
+    return [head(number, len(data)), data]
 
 
 def write_caffemodel(
@@ -404,7 +404,7 @@ def write_caffemodel(
     would be larger than the 2 GB that Caffe reads.
     """
     name = net_param.name.encode()
-    chunks: list[Any] = [_head(1, len(name)), name]
+    chunks: list[Any] = [head(1, len(name)), name]
     blobs_number = LayerParameter.DESCRIPTOR.fields_by_name["blobs"].number
     for i, (layer, arrays) in enumerate(zip(net_param.layer, blobs, strict=True)):
         copy = LayerParameter()
@@ -418,9 +418,9 @@ def write_caffemodel(
         body: list[Any] = [data[:middle]]
         for j, array in enumerate(arrays):
             blob = _blob_chunks(array, diffs[i][j] if diffs else None)
-            body += [_head(blobs_number, _size(blob)), *blob]
+            body += [head(blobs_number, _size(blob)), *blob]
         body.append(data[middle:])
-        chunks += [_head(NetParameter.DESCRIPTOR.fields_by_name["layer"].number, _size(body)), *body]
+        chunks += [head(NetParameter.DESCRIPTOR.fields_by_name["layer"].number, _size(body)), *body]
     if _size(chunks) > _LIMIT:
         raise SnapshotError(
             f"{os.fspath(path)}: {_size(chunks)} bytes are more than the {_LIMIT} that Caffe reads; "

@@ -104,9 +104,9 @@ def test_legacy_numbers_win_over_shape_as_in_caffe():
 def as_in_a_fork(tmp_path, layer_type, number, message):
     """A caffemodel of one layer whose `message` has a number of its fork's."""
     layer = LayerParameter(name="x", type=layer_type).SerializeToString()
-    layer += binary._head(number, len(message)) + message
+    layer += binary.head(number, len(message)) + message
     path = tmp_path / "fork.caffemodel"
-    path.write_bytes(binary._head(100, len(layer)) + layer)  # NetParameter.layer
+    path.write_bytes(binary.head(100, len(layer)) + layer)  # NetParameter.layer
     return read_caffemodel(path)[0].layer[0]
 
 
