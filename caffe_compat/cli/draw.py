@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    common.load_torch()
     from caffe_compat.cli.models import find_net, outline_net
     from caffe_compat.errors import CaffeError
     from caffe_compat.inspect.draw import net_graph

@@ -70,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    common.load_torch()
     from caffe_compat.cli.models import find_net
     from caffe_compat.export.check import agreement
     from caffe_compat.export.onnx import USUAL_OPSET, export_onnx

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """1 says that there are warnings; notes alone are 0."""
+    common.load_torch()
     from caffe_compat.errors import UsageError
     from caffe_compat.inspect import lint
     from caffe_compat.log.write import WARNING, Log

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    common.load_torch()
     from caffe_compat.cli.models import outline_net
     from caffe_compat.inspect import show
     from caffe_compat.log.write import WARNING, Log

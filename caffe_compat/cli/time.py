@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import time
 
+    common.load_torch()
     import torch
 
     from caffe_compat.cli.models import build_net

@@ -68,6 +68,7 @@ def run(args: argparse.Namespace, prepare: Callable[[Any], None] = lambda solver
         raise UsageError(f"--iterations {args.iterations} is below 0")
     if args.replicas is not None and args.replicas < 1:
         raise UsageError(f"--replicas {args.replicas} is below 1")
+    common.load_torch()
     from caffe_compat.cli.devices import processes_to_start
     from caffe_compat.solver import parallel
 

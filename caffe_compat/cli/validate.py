@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--tolerance {args.tolerance:g} must be 0 or more")
     if args.replicas < 1:
         raise UsageError(f"--replicas {args.replicas} is below 1")
+    common.load_torch()
     from caffe_compat.parity.report import as_html, as_text
 
     common.allow_code(args)
