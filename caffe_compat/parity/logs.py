@@ -445,9 +445,9 @@ def _complete(param: Any, theirs: NetLog) -> set[str]:
 
 
 def _built(param: Any) -> NetLog:
-    """What our log says of a net that is built from `param`."""
-    lines = io.StringIO()
-    Net(param, log=Log(lines, progress=False), create=stand_in.create)
+    """What our log says of a net that is built from `param`; no learned blob gets values."""
+    log = Log(lines := io.StringIO(), progress=False)
+    Net(param, context=Context(device="meta"), device="meta", log=log, create=stand_in.create)
     return read_log(lines.getvalue().splitlines(keepends=True)).nets[0]
 
 
