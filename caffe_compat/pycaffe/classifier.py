@@ -54,6 +54,17 @@ class Classifier(Net):
         channel_swap: Sequence[int] | None = None,
     ):
         super().__init__(model_file, TEST, weights=pretrained_file)
+        self.prepare(image_dims, mean, input_scale, raw_scale, channel_swap)
+
+    def prepare(
+        self,
+        image_dims: Sequence[int] | None = None,
+        mean: np.ndarray | None = None,
+        input_scale: float | None = None,
+        raw_scale: float | None = None,
+        channel_swap: Sequence[int] | None = None,
+    ) -> None:
+        """Set the preprocessing; needed only by a Classifier that `over` made."""
         self.transformer = transformer(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].data.shape[2:])
         self.image_dims: Sequence[int] | np.ndarray = self.crop_dims if image_dims is None else image_dims
