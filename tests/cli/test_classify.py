@@ -16,6 +16,8 @@ layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 2 d
 layer {{ name: "score" type: "InnerProduct" bottom: "data" top: "score" inner_product_param {{ num_output: 7 }} }}
 layer {{ name: "prob" type: "Softmax" bottom: "score" top: "prob" }}
 """
+RESHAPED = """top: "prob" }
+layer { name: "m" type: "Reshape" bottom: "prob" top: "m" reshape_param { shape { dim: 0 dim: 1 dim: 7 } }"""
 COLOUR = """\
 0.3375 - "n4 class 4, c"
 0.1758 - "n0 class 0, c"
@@ -159,8 +161,7 @@ def test_what_cannot_be_used(folder, capsys, words, code, message):
         (("\"Input\"", "\"DummyData\"", "input_param", "dummy_data_param"), "the net has 0 inputs; classify needs a deploy net"),
         (("dim: 3 dim: 6 dim: 5", "dim: 3 dim: 6"), r"the input's shape is \(2, 3, 6\) and must be \(count, 1 or 3, height"),
         (("dim: 3", "dim: 2"), r"the input's shape is \(2, 2, 6, 5\) and must be \(count, 1 or 3, height, width\)"),
-        (("top: \"prob\"", "top: \"prob\" }\nlayer { name: \"m\" type: \"Reshape\" bottom: \"prob\" top: \"m\" "
-          "reshape_param { shape { dim: 0 dim: 1 dim: 7 } }"), r"the output 'm' has the shape \(1, 1, 7\); classify needs one"),
+        (("top: \"prob\"", RESHAPED), r"the output 'm' has the shape \(1, 1, 7\); classify needs one score a class"),
     ],
 )  # fmt: skip
 def test_nets_that_are_no_classifiers(folder, capsys, change, message):
