@@ -30,8 +30,16 @@ class Accuracy(Labelled):
             self.fail(f"top_k is {self.top_k}, it must be at most the number of classes, {self.classes}")
         return [(), (self.classes,)] if self.by_class else [()]
 
-    @torch.no_grad()
+    def allow_force_backward(self, index):
+        return False
+
     def forward(self, scores, label):
+        tops = self.shares(scores.detach(), label.detach())
+        tops = tuple(self.without_gradient(self.without_gradient(top, scores), label) for top in tops)
+        return tops if self.by_class else tops[0]
+
+    def shares(self, scores, label):
+        """The tops, outside the autograd graph."""
         index, counted, nan = self.read_labels(label, self.ignore)
         scores = scores.reshape(self.outer, self.classes, self.inner)
         right = (scores >= scores.gather(1, index)).sum(1, keepdim=True) <= self.top_k
@@ -41,7 +49,7 @@ class Accuracy(Labelled):
         top = right.sum() / counted.sum().clamp(min=1)
         top = top if nan is None else top + nan
         if not self.by_class:
-            return top
+            return (top,)
         index, zeros = index.flatten(), scores.new_zeros(self.classes)
         of_class = zeros.scatter_add(0, index, counted.flatten())
         return top, zeros.scatter_add(0, index, right.flatten()) / of_class.clamp(min=1)

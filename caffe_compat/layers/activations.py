@@ -248,8 +248,11 @@ class Threshold(Elementwise):
     def setup(self, bottom):
         self.threshold = self.param.threshold_param.threshold
 
+    def allow_force_backward(self, index):
+        return False
+
     def forward(self, bottom):
-        return (bottom > self.threshold).to(bottom.dtype)
+        return self.without_gradient((bottom > self.threshold).to(bottom.dtype), bottom)
 
     def to_onnx(self, graph, bottoms, tops):
         above = graph.node("Greater", [*bottoms, graph.constant(self.threshold)])

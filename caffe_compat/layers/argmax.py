@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
-
-
-class _NoGradient(torch.autograd.Function):
-    """`layer.largest(bottom)`, whose gradient fails."""
-
-    @staticmethod
-    def forward(ctx: Any, bottom: Tensor, layer: ArgMax) -> Tensor:
-        ctx.layer = layer
-        return layer.largest(bottom)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        ctx.layer.fail("has no gradient; take it out of the loss's path or set `propagate_down: false`")
 
 
 @layer("ArgMax")
@@ -36,8 +22,13 @@ class ArgMax(Layer):
 
     num_bottom = num_top = 1
 
+    def allow_force_backward(self, index: int) -> bool:
+        return False
+
     def reshape(self, *bottom: Shape) -> list[Shape]:
         (shape,) = bottom
+        if not shape:
+            self.fail("bottom shape () has 0 axes, at least 1 is needed")
         p = self.param.argmax_param
         self.top_k, self.out_max_val = p.top_k, p.out_max_val
         if p.top_k < 1:
@@ -57,7 +48,7 @@ class ArgMax(Layer):
         return self.along is None or self.along > 0
 
     def forward(self, bottom: Tensor) -> Tensor:
-        return _NoGradient.apply(bottom, self) if bottom.requires_grad else self.largest(bottom)
+        return self.without_gradient(self.largest(bottom.detach()), bottom)
 
     def largest(self, bottom: Tensor) -> Tensor:
         """The top, outside the autograd graph."""

@@ -160,6 +160,7 @@ class Layer(nn.Module):
     dynamic_axis          of such tops, the axis whose size is not known before
     is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
     in_place              False where Caffe refuses a top with the name of its bottom
+    shares_memory         the tops are the bottom's memory in Caffe: what is written into one shows in the others
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
 
     Instances have `param` (LayerParameter), `name`, `type`, `phase`, `context` and `blobs`, the learned
@@ -175,6 +176,7 @@ class Layer(nn.Module):
     dynamic_axis = 0
     is_metric = False
     in_place = True
+    shares_memory = False
     fork_fields: tuple[str, ...] = ()
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
@@ -203,6 +205,13 @@ class Layer(nn.Module):
     def leftover_diffs(self, *bottom: Tensor) -> dict[int, Tensor]:
         """What Caffe's forward leaves in the diffs of bottoms, by their index, where backward does not run."""
         return {}
+
+    def overwritten_diffs(self) -> tuple[int, ...]:
+        """Indices of the blobs whose gradient Caffe's backward writes, where it adds to those of all others.
+
+        Of the passes that iter_size adds up only the last counts for them.
+        """
+        return ()
 
     def per_record(self) -> bool:
         """Whether record i (axis 0) of every top depends on record i of the bottoms and on nothing else.
@@ -271,6 +280,10 @@ class Layer(nn.Module):
             )
         return axis % len(shape)
 
+    def without_gradient(self, top: Tensor, bottom: Tensor) -> Tensor:
+        """`top`, computed outside the autograd graph: a gradient that is wanted of `bottom` through it fails."""
+        return _NoGradient.apply(bottom, top, self) if bottom.requires_grad else top
+
     def check_pictures(self, shape: Sequence[int]) -> None:
         """Fail for a bottom that has not the four axes of pictures."""
         if len(shape) != 4:
@@ -301,6 +314,19 @@ class Layer(nn.Module):
         if shape != owner.shape:
             self.blobs = _ViewedBlobs(self.owned_blobs(), {**getattr(self.blobs, "shapes", {}), index: shape})
         self.blobs[index] = owner
+
+
+class _NoGradient(torch.autograd.Function):
+    """A top that a layer made of a bottom without a derivative: its gradient fails."""
+
+    @staticmethod
+    def forward(ctx: Any, bottom: Tensor, top: Tensor, layer: Layer) -> Tensor:
+        ctx.layer = layer
+        return top.view_as(top)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        ctx.layer.fail("has no gradient; take it out of the loss's path or set `propagate_down: false`")
 
 
 class _Blobs(nn.ParameterList):

@@ -39,7 +39,7 @@ class BatchNorm(Layer):
         self.fraction, self.eps = p.moving_average_fraction, p.eps
         self.global_stats = p.use_global_stats if p.HasField("use_global_stats") else self.phase == TEST
         self.records = 0 if self.global_stats else p.stats_batch_size  # with statistics of their own; 0: all
-        self.channels = bottom[1] if len(bottom) > 1 else 1
+        self.channels = self._channels(bottom)
         for shape in ((self.channels,), (self.channels,), (1,)):
             self.add_blob(shape, learned=False)
         self.scaled = p.scale_bias or p.HasField("scale_filler") or p.HasField("bias_filler")
@@ -65,10 +65,13 @@ class BatchNorm(Layer):
         for i, spec in enumerate(self.param.param):  # whatever the file says, as in the fork
             spec.lr_mult = spec.decay_mult = 0 if i < 3 else 1
 
+    def _channels(self, bottom):
+        if len(bottom) < 2:
+            self.fail(f"bottom shape {tuple(bottom)} has {len(bottom)} axes, at least 2 are needed")
+        return bottom[1]
+
     def reshape(self, bottom):
-        if not bottom:
-            self.fail("bottom shape () has 0 axes, at least 1 is needed")
-        channels = bottom[1] if len(bottom) > 1 else 1
+        channels = self._channels(bottom)
         if channels != self.channels:
             self.fail(
                 f"bottom shape {tuple(bottom)} has {channels} channels, but the statistics were made for "
@@ -88,7 +91,6 @@ class BatchNorm(Layer):
 
     def forward_scaled(self, bottom: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
         """The layer followed by a per-channel `gamma * top + beta` (None: 1 and 0), as one normalisation."""
-        x = bottom if bottom.dim() > 1 else bottom.unsqueeze(1)
         if self.scaled:
             scale, bias = self.blobs[3], self.blobs[4]
             if gamma is not None:
@@ -96,12 +98,11 @@ class BatchNorm(Layer):
             gamma, beta = scale, bias if beta is None else bias + beta
         if self.global_stats:
             mean, variance = self.statistics()
-            top = F.batch_norm(x, mean, variance, gamma, beta, eps=self.eps)
-        elif self.records:
-            parts = x.split(self.records * self.context.virtual_replicas)
-            top = torch.cat([self._by_batch(part, gamma, beta).view(part.shape) for part in parts])
-        else:
-            top = self._by_batch(x, gamma, beta)
+            return F.batch_norm(bottom, mean, variance, gamma, beta, eps=self.eps)
+        if self.records:
+            parts = bottom.split(self.records * self.context.virtual_replicas)
+            return torch.cat([self._by_batch(part, gamma, beta).view(part.shape) for part in parts])
+        top = self._by_batch(bottom, gamma, beta)
         return top if top.shape == bottom.shape else top.view(bottom.shape)
 
     def _by_batch(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
@@ -150,7 +151,7 @@ class BatchNorm(Layer):
                     f"normalises each {self.records} of the {shape[0]} records by themselves, which ONNX cannot say; "
                     "export the TEST phase, or remove stats_batch_size"
                 )
-            axes = [axis for axis in range(max(2, len(shape))) if axis != 1]
+            axes = [axis for axis in range(len(shape)) if axis != 1]
             x = graph.node("Sub", [x, graph.reduce("ReduceMean", x, axes, keepdims=True)])
             squares = graph.reduce("ReduceMean", graph.node("Mul", [x, x]), axes, keepdims=True)
             deviation = graph.node("Sqrt", [graph.node("Add", [squares, graph.constant(self.eps)])])

@@ -45,7 +45,7 @@ def read_window(layer: Layer, axes: int) -> Window:
             values = (default,) * axes
         elif given == 1:
             values *= axes
-        elif given != axes or default is None and not given:
+        elif given != axes:
             layer.fail(
                 f"{name} is given {given} times for {axes} spatial axes; give it once, or once an axis"
             )

@@ -15,6 +15,7 @@ class Flatten(Layer):
 
     num_bottom = num_top = 1
     in_place = False
+    shares_memory = True
 
     def reshape(self, bottom):
         p = self.param.flatten_param

@@ -198,7 +198,8 @@ class ContrastiveLoss(Loss):
     """top = sum_n (y_n ? d_n^2 : max(margin - d_n, 0)^2) / (2 N), d_n = |bottom0_n - bottom1_n|, y = bottom2.
 
     Caffe: src/caffe/layers/contrastive_loss_layer.cpp
-    `legacy_version` has max(margin - d^2, 0) for dissimilar pairs.
+    `legacy_version` has max(margin - d^2, 0) for dissimilar pairs. bottom2 may come from layers that learn; it
+    passes no gradient on.
     """
 
     num_bottom = 3
@@ -223,7 +224,6 @@ class ContrastiveLoss(Loss):
         return top
 
     def forward(self, a: Tensor, b: Tensor, similar: Tensor) -> Tensor:
-        self.refuse_gradient(similar, "the similarity labels")
         count = a.shape[0]
         squared = (rows(a) - rows(b)).square().sum(1)
         apart = F.relu(self.margin - squared) if self.legacy else _Hadsell.apply(squared, self.margin)

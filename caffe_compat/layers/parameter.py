@@ -12,6 +12,7 @@ class Parameter(Layer):
     """top = blobs[0]; its gradient is the blob's
 
     Caffe: include/caffe/layers/parameter_layer.hpp
+    The blob's diff is the top's, which backward overwrites: of iter_size passes the last one counts.
     Blobs: 0 of parameter_param.shape, born as zeros, or in happynear/caffe-windows filled by blob_filler, in
     openvinotoolkit/training_toolbox_caffe by filler.
     """
@@ -30,6 +31,9 @@ class Parameter(Layer):
 
     def forward(self, *bottom: Tensor) -> Tensor:
         return self.blobs[0]
+
+    def overwritten_diffs(self) -> tuple[int, ...]:
+        return (0,)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Identity", [graph.blob(self, 0)], tops)

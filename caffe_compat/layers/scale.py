@@ -1,5 +1,7 @@
 """Scale: multiplication by a learned or given blob, broadcast from an axis on, and a learned bias if wanted."""
 
+from math import prod
+
 import torch
 
 from caffe_compat.layers.base import Layer, layer
@@ -18,6 +20,8 @@ class Scale(Layer):
     """top = bottom[0] * (blobs[0], or bottom[1] when given) + bias, broadcast from `axis` on
 
     Caffe: src/caffe/layers/scale_layer.cpp
+    In a batch of one (nothing before `axis`) Caffe overwrites the diff of blob 0, to which it adds otherwise: of
+    iter_size passes the last one counts. Only a scale of one value over several is added to even so.
     Blobs: 0 scale, shape bottom.shape[axis : axis + num_axes], born as 1 (none with two bottoms);
     with `bias_term` a bias of the scale's shape as the last blob.
     `per_channel` is True where the pair BatchNorm, Scale can run as one normalisation.
@@ -46,10 +50,15 @@ class Scale(Layer):
         if p.bias_term:
             check_broadcast(self, bottom[0], p.axis, tuple(self.blobs[-1].shape), "the bias")
         self.per_channel = len(bottom) == 1 and self.start == 1 and len(blob) == 1
+        inner = prod(bottom[0][self.start + len(blob) :])
+        self.overwrites = prod(bottom[0][: self.start]) == 1 and (inner == 1 or prod(blob) > 1)
         return [bottom[0]]
 
     def per_record(self) -> bool:
         return self.apart
+
+    def overwritten_diffs(self):
+        return (0,) if self.overwrites and len(self.param.bottom) == 1 else ()
 
     def forward(self, bottom, scale=None):
         scale = spread(self.blobs[0] if scale is None else scale, self.start, bottom.dim())

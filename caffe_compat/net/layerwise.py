@@ -18,7 +18,7 @@ from torch import Tensor
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.fuse import fuse
-from caffe_compat.net.lower import Lowered, lower, weighted
+from caffe_compat.net.lower import Lowered, lower
 from caffe_compat.proto import TRAIN
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Layerwise:
         self._data: dict[str, Tensor] = {}
         self._diff: dict[str, Tensor] = {}
         self._pinned: set[str] = set()
+        self._memory = _owners_of_memory(net)
         self._tape: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._shaped_for: dict[int, list[tuple[int, ...]]] = {}
         self._graph: Lowered | None = None
@@ -82,8 +83,14 @@ class Layerwise:
 
     def store(self, values: dict[str, Tensor]) -> None:
         """Put values that were computed elsewhere into the blobs."""
+        owners = {_memory_of(value): name for name, value in self._data.items() if name not in values}
         for name, value in values.items():
-            self._store(name, value)
+            owner = owners.setdefault(_memory_of(value), name)
+            self._store(name, value if self._share_memory(owner, name) else value.clone())
+
+    def _share_memory(self, one: str, other: str) -> bool:
+        """Whether two blobs are the same memory in Caffe, so that what is written into one shows in the other."""
+        return self._memory.get(one, one) == self._memory.get(other, other)
 
     def _zeros(self, name: str) -> Tensor:
         return torch.zeros(self.net.blob_shapes[name], dtype=self.net.context.dtype, device=self.net.device)
@@ -119,8 +126,8 @@ class Layerwise:
                 hook(i)
             for top, value, weight in zip(net.top_names[i], self._run(i), net.loss_weights[i], strict=True):
                 self._store(top, value)
-                if weight:
-                    loss = loss + weighted(value.detach(), weight)
+                if weight:  # the weights stand in the diff, where the user may have written others
+                    loss = loss + (value.detach() * self.diff(top)).sum()
             if net.debug_info:
                 self._debug_forward(i)
             for hook in self.after_forward:
@@ -189,7 +196,14 @@ class Layerwise:
         for index, diff in layer.leftover_diffs(*bottoms).items():
             self._store_diff(net.bottom_names[i][index], diff)
         self._tape[i] = (bottoms, tops)
-        return tops
+        return [self._own(i, name, top) for name, top in zip(net.top_names[i], tops, strict=True)]
+
+    def _own(self, i: int, name: str, top: Tensor) -> Tensor:
+        """Layer i's top; a copy where it is a bottom passed on, in the bottom's memory, which in Caffe it is not."""
+        for bottom in self.net.bottom_names[i]:
+            if not self._share_memory(bottom, name) and _memory_of(self._data[bottom]) == _memory_of(top):
+                return top.detach().clone()
+        return top
 
     def _bottom(self, i: int, name: str) -> Tensor:
         """A blob as layer i reads it; a copy where the layer's top goes into the same memory: backward needs both."""
@@ -240,9 +254,16 @@ class Layerwise:
             if bottom.requires_grad:
                 gradient = next(by_bottom)
                 self._store_diff(name, torch.zeros_like(bottom) if gradient is None else gradient)
+        written = {id(layer.owned_blobs()[index]) for index in layer.overwritten_diffs()}
         for blob, gradient in zip(blobs, by_bottom, strict=True):
-            if gradient is not None:
-                blob.grad = gradient.clone() if blob.grad is None else blob.grad.add_(gradient)
+            if gradient is None:
+                continue
+            if blob.grad is None:
+                blob.grad = gradient.clone()
+            elif id(blob) in written:
+                blob.grad.copy_(gradient)
+            else:
+                blob.grad.add_(gradient)
 
     def forward_backward(self) -> tuple[Tensor, dict[str, Tensor]]:
         """What Net.forward_backward does, layer by layer."""
@@ -285,6 +306,19 @@ class Layerwise:
         ]
         (l1_data, l2_data), (l1_diff, l2_diff) = sums
         self.net.log.debug_norms(l1_data, l1_diff, l2_data, l2_diff)
+
+
+def _owners_of_memory(net: Net) -> dict[str, str]:
+    """For every blob that Caffe keeps in the memory of another: the blob whose memory that is."""
+    owners: dict[str, str] = {}
+    for layer, bottoms, tops in zip(net.layers, net.bottom_names, net.top_names, strict=True):
+        if layer.shares_memory:
+            owners.update((top, owners.get(bottoms[0], bottoms[0])) for top in tops)
+    return owners
+
+
+def _memory_of(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _mean_abs(tensor: Tensor | None) -> float:

@@ -461,6 +461,8 @@ class Net:
         ):
             batch = self.load()
             self._follow_shapes(batch)
+            if backward:
+                self._clear_overwritten()
             if self.mixing_layer:
                 return self._run_in_turn(batch, backward)
             if self._compiled is None:
@@ -468,6 +470,12 @@ class Net:
                 if execution.compiles and execution.optional:
                     return self._try_compiled(batch, backward)
             return self._run_graph(self._compiled, batch, backward)
+
+    def _clear_overwritten(self) -> None:
+        """Forget the gradients that this backward overwrites (Layer.overwritten_diffs); it adds to all others."""
+        for layer in self.layers:
+            for index in layer.overwritten_diffs():
+                layer.owned_blobs()[index].grad = None
 
     def _run_graph(
         self, graph: Callable[..., Any], batch: list[Tensor], backward: bool

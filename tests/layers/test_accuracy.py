@@ -101,9 +101,13 @@ def test_all_nan_is_right():
     assert top == 1
 
 
-def test_no_gradient():
-    layer = make('type: "Accuracy"', (5, 4), (5,))
-    assert not layer(torch.zeros(5, 4, requires_grad=True), torch.zeros(5)).requires_grad
+@pytest.mark.parametrize("wanted", [0, 1])
+def test_gradient_is_refused_when_it_is_wanted(wanted):
+    layer = make('type: "Accuracy" top: "a" top: "b"', (5, 4), (5,))
+    tops = layer(*(torch.zeros(shape, requires_grad=i == wanted) for i, shape in enumerate([(5, 4), (5,)])))
+    for top in tops:
+        with pytest.raises(LayerError, match=r"layer 'l' \(Accuracy\): has no gradient; take it out of the loss"):
+            top.sum().backward()
 
 
 def test_label_that_is_no_class():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from caffe_compat.errors import LayerError
 from tests.layers.harness import TEST, Case, Error, cases, draws, errors, make, run
 
 SHAPE = (2, 3, 4, 5)
@@ -128,6 +129,15 @@ def test_power_constant_ignores_nan(param):
     layer = make(f'type: "Power" {param}', (3,))
     (top,) = run(layer, torch.tensor([torch.nan, torch.inf, 2.0], dtype=torch.float64))
     assert top.tolist() == [1, 1, 1]
+
+
+def test_threshold_refuses_a_gradient_that_is_wanted():
+    layer = make('type: "Threshold"', (3,))
+    top = layer(torch.tensor([-1.0, 0, 2], dtype=torch.float64, requires_grad=True))
+    assert top.tolist() == [0, 0, 1]
+    assert not layer.allow_force_backward(0)
+    with pytest.raises(LayerError, match=r"layer 'l' \(Threshold\): has no gradient; take it out of the loss"):
+        top.sum().backward()
 
 
 def test_absval_refuses_in_place():

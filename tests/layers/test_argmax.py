@@ -59,6 +59,7 @@ ERRORS = [
         "top_k is 3, but .* has 2 values on axis 2",
     ),
     Error('type: "ArgMax" argmax_param { axis: 2 }', [(3, 5)], "axis 2 is out of range"),
+    Error('type: "ArgMax"', [()], r"bottom shape \(\) has 0 axes, at least 1 is needed"),
 ]
 
 test_case = cases(CASES)

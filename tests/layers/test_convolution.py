@@ -111,6 +111,7 @@ CASES = [
     Case("group", conv("kernel_size: 3 group: 2 force_nd_im2col: true"), [IMAGE], convolution(group=2)),
     Case("pad-above-kernel", conv("kernel_size: 1 pad: 3"), [IMAGE], convolution(pad=3)),
     Case("stride-leaves-a-rest", conv("kernel_size: 2 stride: 4"), [IMAGE], convolution(4)),
+    Case("no-spatial-axis-no-kernel", conv(""), [(3, 6)], convolution()),
     Case("no-spatial-axis", conv("kernel_size: 9 group: 2"), [(3, 6)], convolution(group=2)),
     Case("1-d", conv("kernel_size: 3 stride: 2 pad: 1 dilation: 2"), [(2, 3, 8)], convolution(2, 1, 2)),
     Case(

@@ -178,7 +178,6 @@ def test_label_out_of_range(kind):
     [
         ("HingeLoss", [(2, 3), (2,)]),
         ("MultinomialLogisticLoss", [(2, 3), (2,)]),
-        ("ContrastiveLoss", [(2, 3), (2, 3), (2,)]),
     ],
 )
 def test_labels_take_no_gradient(kind, shapes):
@@ -186,6 +185,14 @@ def test_labels_take_no_gradient(kind, shapes):
     *data, label = (torch.ones(shape) for shape in shapes)
     with pytest.raises(LayerError, match="cannot backpropagate to .*labels?"):
         layer(*data, label.requires_grad_())
+
+
+def test_similarity_labels_may_come_from_layers_that_learn():
+    layer = make('type: "ContrastiveLoss"', (2, 3), (2, 3), (2,))
+    a, b, similar = (torch.ones(shape, requires_grad=True) for shape in [(2, 3), (2, 3), (2,)])
+    layer(a * 3, b, similar).backward()
+    assert torch.equal(a.grad, torch.full((2, 3), 3.0))  # 3 (3 - 1) / N
+    assert similar.grad is None
 
 
 @pytest.mark.parametrize(

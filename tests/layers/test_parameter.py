@@ -22,6 +22,10 @@ def test_born_as_zeros_and_the_top_is_the_blob():
     assert torch.equal(layer.blobs[0].grad, torch.ones(3, 4))
 
 
+def test_every_backward_overwrites_the_gradient():
+    assert make('type: "Parameter" parameter_param { shape { dim: 3 } }').overwritten_diffs() == (0,)
+
+
 @pytest.mark.parametrize("field", ["blob_filler", "filler"])
 def test_filled(field):
     text = f'type: "Parameter" parameter_param {{ shape {{ dim: 3 dim: 4 }} {field} {{ value: 2 }} }}'

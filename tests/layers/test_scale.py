@@ -76,6 +76,27 @@ def test_per_channel(fields, bottoms, wanted):
     assert make(param(fields), *bottoms).per_channel is wanted
 
 
+@pytest.mark.parametrize(
+    "fields, bottoms, overwritten",
+    [
+        ("", [(1, 3, 2)], True),
+        ("", [(1, 3)], True),
+        ("", [(2, 3)], False),
+        ("", [(2, 3, 2)], False),
+        ("", [(1, 1, 2)], False),  # one value over several is added to
+        ("", [(1, 1)], True),
+        ("axis: 0", [(3, 2)], True),
+        ("axis: 0", [(3,)], True),
+        ("axis: 0 num_axes: 0", [(3, 2)], False),
+        ("axis: 0 num_axes: 0", [(1, 1)], True),
+        ("axis: 0", [(3, 2), (3,)], False),  # a bottom's diff is written always
+    ],
+)
+def test_gradient_that_backward_overwrites(fields, bottoms, overwritten):
+    layer = make(param(f"bias_term: true {fields}"), *bottoms)
+    assert layer.overwritten_diffs() == ((0,) if overwritten else ())
+
+
 def test_other_channels_refused():
     layer = make('type: "Scale"', SHAPE)
     with pytest.raises(

@@ -195,3 +195,21 @@ def test_pictures_of_several_sizes_pass_one_at_a_time(tmp_path):
         assert made.blob_shapes["x"] == (1, 2, size, size + 1)
         assert made.blob_shapes["small"] == (1, 2, -(-size // 2), -(-(size + 1) // 2))
         assert torch.equal(outputs["y"], torch.full((1, 2, 1, 1), 40.0))
+
+
+@pytest.mark.parametrize(("records", "gradient"), [(1, [5, 9, 13]), (2, [44, 60, 76])])
+def test_two_passes_of_iter_size(records, gradient):
+    """In a batch of one Caffe overwrites the gradient of Scale's blob, which it adds to in larger ones."""
+    made = net(f"""
+        layer {{ name: "one" type: "DummyData" top: "x"
+          dummy_data_param {{ shape {{ dim: {records} dim: 3 dim: 2 }} data_filler {{ value: 1 }} }} }}
+        layer {{ name: "steps" type: "Parameter" top: "p" parameter_param {{ shape {{ dim: {records} dim: 3 dim: 2 }} }} }}
+        layer {{ name: "sum" type: "Eltwise" bottom: "x" bottom: "p" top: "s" }}
+        layer {{ name: "scale" type: "Scale" bottom: "s" top: "y" loss_weight: 2 }}
+        """)  # fmt: skip
+    with torch.no_grad():
+        made.params["steps"][0].copy_(torch.arange(6.0 * records).view(records, 3, 2) / 2)
+    made.forward_backward()
+    made.forward_backward()
+    assert made.params["scale"][0].grad.tolist() == gradient
+    assert torch.equal(made.params["steps"][0].grad, torch.full((records, 3, 2), 2.0))  # always overwritten

@@ -204,3 +204,70 @@ layer { name: "scale" type: "Scale" bottom: "h" top: "h" scale_param { filler { 
     net.backward()
     np.testing.assert_allclose(view, [[10, -20, 30], [40, 5, -60]])
     np.testing.assert_allclose(net.params["scale"][0].diff, [10, -3, -6])
+
+
+def build(folder, text):
+    (folder / "net.prototxt").write_text(text)
+    return caffe.Net(str(folder / "net.prototxt"), caffe.TEST)
+
+
+PASSED_ON = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "drop" type: "Dropout" bottom: "x" top: "h" }
+layer { name: "relu" type: "ReLU" bottom: "h" top: "h" }"""
+
+
+@pytest.mark.parametrize("force_backward", ["force_backward: true\n", ""])
+def test_a_blob_passed_on_unchanged_has_memory_of_its_own(tmp_path, force_backward):
+    """Dropout's top is its bottom in TEST; what goes into the top in place, or is written there, leaves the bottom."""
+    net = build(tmp_path, force_backward + PASSED_ON)
+    for x in ([[1, -2, 3], [4, 0.5, -6]], [[-1, 2, -3], [7, -0.5, 6]]):
+        net.blobs["x"].data[...] = x
+        net.forward()
+        np.testing.assert_array_equal(net.blobs["x"].data, x)
+        np.testing.assert_array_equal(net.blobs["h"].data, np.maximum(x, 0))
+        net.blobs["h"].data[...] = 9
+        np.testing.assert_array_equal(net.blobs["x"].data, x)
+
+
+@pytest.mark.parametrize("force_backward", ["force_backward: true\n", ""])
+def test_a_reshaped_blob_is_the_memory_of_its_bottom(tmp_path, force_backward):
+    text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "flat" type: "Flatten" bottom: "x" top: "y" flatten_param { axis: 0 } }
+layer { name: "twice" type: "Power" bottom: "x" top: "z" power_param { scale: 2 } }"""
+    net = build(tmp_path, force_backward + text)
+    net.forward()
+    net.blobs["y"].data[...] = [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(net.blobs["x"].data, [[1, 2, 3], [4, 5, 6]])
+
+
+def test_loss_is_weighed_with_the_diffs_that_stand_in_the_blobs(tmp_path):
+    """As in Caffe, which keeps the loss_weight there: writing another one weighs the loss anew."""
+    text = """force_backward: true
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "sum" type: "Power" bottom: "x" top: "y" power_param { scale: 3 } loss_weight: 0.5 }"""
+    net = build(tmp_path, text)
+    net.blobs["x"].data[...] = [[1, 2, 3], [4, 5, 6]]
+    assert net._forward(0, 1) == 31.5
+    net.blobs["y"].diff[...] = [[0, 0, 1], [0, -2, 0]]
+    assert net._forward(0, 1) == 9 - 30
+    net.backward()
+    np.testing.assert_array_equal(net.blobs["x"].diff, [[0, 0, 3], [0, -6, 0]])
+
+
+def test_gradients_that_backward_overwrites(tmp_path):
+    """A Parameter's, and in a batch of one a Scale's: two backward passes leave the second's, and others their sum."""
+    text = """force_backward: true
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 2 } } }
+layer { name: "scale" type: "Scale" bottom: "x" top: "y" scale_param { bias_term: true } }
+layer { name: "own" type: "Parameter" top: "p" parameter_param { shape { dim: 4 } } }
+layer { name: "twice" type: "Power" bottom: "p" top: "q" power_param { scale: 2 } }"""
+    net = build(tmp_path, text)
+    net.blobs["x"].data[...] = np.arange(6).reshape(1, 3, 2)
+    net.forward()
+    for diff in (1, 10):
+        net.blobs["y"].diff[...] = diff
+        net.blobs["q"].diff[...] = diff
+        net.backward()
+    np.testing.assert_array_equal(net.params["scale"][0].diff, [10, 50, 90])
+    np.testing.assert_array_equal(net.params["scale"][1].diff, [22, 22, 22])
+    np.testing.assert_array_equal(net.params["own"][0].diff, [20, 20, 20, 20])
