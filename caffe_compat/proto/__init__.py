@@ -5,7 +5,9 @@ by name, and the enums outside messages with their values. They live in a descri
 a real Caffe's `caffe_pb2` may be loaded in the same process.
 """
 
+import itertools
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +15,13 @@ from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.internal import enum_type_wrapper
 
-_TOKEN = re.compile(r'//[^\n]*|"([^"]*)"|([\w.+-]+|[{}=;\[\]])')
+_TOKEN = re.compile(
+    r"""//[^\n]*
+    | (?P<label>optional|required|repeated)\s+(?P<kind>[\w.]+)\s+(?P<field>\w+)\s*=\s*(?P<number>\d+)\s*
+      (?:\[\s*(?P<option>\w+)\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<value>[\w.+-]+))\s*\]\s*)?;
+    | "([^"]*)" | ([\w.+-]+|[{}=;\[\]])""",
+    re.VERBOSE,
+)
 _LABELS = {"optional": 1, "required": 2, "repeated": 3}
 _SCALARS = {
     "double": 1, "float": 2, "int64": 3, "uint64": 4, "int32": 5, "bool": 8, "string": 9, "bytes": 12, "uint32": 13,
@@ -35,9 +43,12 @@ def compile_schema(text: str, name: str = "caffe.proto") -> Schema:
     [packed = true], `extend M { ... }` and `hint M { ... }` in the sense that caffe.proto explains.
     ValueError for the rest.
     """
-    tokens = (m[1] if m[1] is not None else m[2] for m in _TOKEN.finditer(text) if m.lastindex)
+    tokens: Iterator[Any] = (
+        m if m["label"] else m[m.lastindex] for m in _TOKEN.finditer(text) if m.lastindex
+    )
     file = descriptor_pb2.FileDescriptorProto(name=name)
     messages: dict[str, Any] = {}
+    taken: dict[str, dict[str | int, Any]] = {}  # the fields of each message by name and by number
     added: dict[str, set[str]] = {"extend": set(), "hint": set()}
 
     def expect(*wanted: str) -> None:
@@ -58,34 +69,27 @@ def compile_schema(text: str, name: str = "caffe.proto") -> Schema:
             values.append(value)
         return values
 
-    def field(label: str, into: Any) -> str:
-        kind, field_name = next(tokens), next(tokens)
-        expect("=")
-        number = int(next(tokens))
-        for other in into.field:
-            if field_name == other.name or number == other.number:
+    def field(match: re.Match[str], into: Any) -> str:
+        label, kind, field_name, digits, option, quoted, value = match.groups()[:7]
+        number, known = int(digits), taken.setdefault(into.name, {})
+        for key in (field_name, number):
+            if key in known:
+                other = known[key]
                 raise ValueError(
                     f"{name}: {into.name}.{field_name} = {number} is taken by {other.name} = {other.number}"
                 )
-        new = into.field.add(name=field_name, number=number)
-        new.label = _LABELS[label]
+        new = into.field.add(name=field_name, number=number, label=_LABELS[label])
+        known[field_name] = known[number] = new
         if kind in _SCALARS:
             new.type = _SCALARS[kind]
         else:
             new.type_name = kind  # the pool finds out where it is and whether it is a message or an enum
-        if (mark := next(tokens)) == "[":
-            option = next(tokens)
-            expect("=")
-            value = next(tokens)
-            if option == "default":
-                new.default_value = value
-            elif option == "packed":
-                new.options.packed = value == "true"
-            else:
-                raise ValueError(f"{name}: unknown option {option!r} of {into.name}.{field_name}")
-            expect("]", ";")
-        elif mark != ";":
-            raise ValueError(f"{name}: expected ';' after {into.name}.{field_name}, found {mark!r}")
+        if option == "default":
+            new.default_value = value if quoted is None else quoted
+        elif option == "packed":
+            new.options.packed = value == "true"
+        elif option:
+            raise ValueError(f"{name}: unknown option {option!r} of {into.name}.{field_name}")
         return field_name
 
     def body(into: Any) -> list[str]:
@@ -95,8 +99,16 @@ def compile_schema(text: str, name: str = "caffe.proto") -> Schema:
         while (word := next(tokens)) != "}":
             if word == "enum":
                 names += enum(into)
-            elif word in _LABELS:
+            elif isinstance(word, re.Match):
                 names.append(field(word, into))
+            elif word in _LABELS:
+                rest = " ".join(
+                    str(token) for token in itertools.takewhile(lambda token: token != ";", tokens)
+                )
+                raise ValueError(
+                    f"{name}: expected 'LABEL TYPE NAME = NUMBER [default = VALUE];' in {into.name}, "
+                    f"found '{word} {rest}'"
+                )
             else:
                 raise ValueError(f"{name}: expected a field or an enum in {into.name}, found {word!r}")
         return names
@@ -137,6 +149,15 @@ def fork_fields(message: Any) -> list[str]:
 def hints(message: Any) -> list[str]:
     """What `message` sets, as `fork_fields` says it, that changes no number: a fork's hints about speed."""
     return _find(message, _SCHEMA.hints)
+
+
+def own(message: str, names: Iterable[str]) -> list[str]:
+    """Of the names of fields or enum values of `message` those that Caffe itself knows."""
+    return [
+        name
+        for name in names
+        if f"{message}.{name}" not in _SCHEMA.forks and f"{message}.{name}" not in _SCHEMA.hints
+    ]
 
 
 def _find(message: Any, names: set[str]) -> list[str]:
@@ -219,7 +240,7 @@ _SCHEMA = compile_schema(
 )
 _EXPORTS = _make_classes(_SCHEMA.file)
 globals().update(_EXPORTS)
-__all__ = ["EXTENSIONS", "compile_schema", "extend", "fork_fields", "hints", "is_repeated", *_EXPORTS]  # noqa: PLE0604
+__all__ = ["EXTENSIONS", "compile_schema", "extend", "fork_fields", "hints", "is_repeated", "own", *_EXPORTS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_compat.errors import ParseError, nearest
 from caffe_compat.log.write import WARNING, Log
-from caffe_compat.proto import EXTENSIONS, NetParameter, SolverParameter, is_repeated, upgrade
+from caffe_compat.proto import EXTENSIONS, NetParameter, SolverParameter, is_repeated, own, upgrade
 
 _BOOLS = {word: word[0] in "tT1" for word in ("true", "True", "t", "1", "false", "False", "f", "0")}
 _RANGES = {
@@ -420,15 +420,16 @@ class _Parser:
         known = field.enum.values_by_name
         if text in known:
             return known[text].number
-        if re.fullmatch(r"-?\d+", text) and int(text) in field.enum.values_by_number:
+        names = own(field.owner, known) or list(known)
+        # Forks disagree about what their numbers mean.
+        if re.fullmatch(r"-?\d+", text) and int(text) in (known[name].number for name in names):
             return int(text)
-        names = list(known)
         allowed = f"{', '.join(names[:-1])} or {names[-1]}"
         if text[0] in "\"'":
             what = f"{text} is in quotes, but {field.owner}.{field.name} is one of these words"
         else:
             what = f"{field.owner}.{field.name} cannot be {text!r}"
-        self.fail(at, f"{what}; use {allowed}{nearest(text, names)}")
+        self.fail(at, f"{what}; use {allowed}{nearest(text, names) or nearest(text, known)}")
 
     def string(self, field: _Field) -> Any:
         if self.token.kind != "string":
@@ -469,7 +470,7 @@ class _Parser:
             if holders and token.text != "origin":
                 hint = f"; it belongs inside {' or '.join(holders[:4])};"
             else:
-                hint = nearest(token.text, fields) or ";"
+                hint = nearest(token.text, own(descriptor.name, fields)) or nearest(token.text, fields) or ";"
             self.fail(token.at, f"{what}{hint} --ignore-unknown-fields goes on without it")
         self.ignored.append(f"{self.where(token.at)}: {what}; ignored")
         self.take(":")

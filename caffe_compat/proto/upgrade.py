@@ -138,25 +138,18 @@ _V1_TYPES = {
     "TANH": "TanH",
     "THRESHOLD": "Threshold",
     "WINDOW_DATA": "WindowData",
-    # forks
+    # forks, where the rule of _v1_type does not hold
     "BN": "BN",
-    "CONVOLUTION3D": "Convolution3D",
-    "CROP": "Crop",
-    "DECONVOLUTION3D": "Deconvolution3D",
-    "IMAGE_SEG_DATA": "ImageSegData",
-    "INTERP": "Interp",
-    "MAT_WRITE": "MatWrite",
+    "DEFORMABLECONVOLUTION": "DeformableConvolution",
+    "ELU": "ELU",
+    "LINEARTRANSFORM": "LinearTransform",
+    "LOCALCONNECT": "LocalConnect",
+    "MANUALCROP": "ManualCrop",
     "MCWINDOW_DATA": "MCWindowData",
-    "MULTI_STAGE_MEANFIELD": "MultiStageMeanfield",
-    "PADDING": "Padding",
-    "POOLING3D": "Pooling3D",
+    "NLU": "NLU",
     "PRELU": "PReLU",
-    "RESHAPE": "Reshape",
-    "SEG_ACCURACY": "SegAccuracy",
-    "VIDEO_DATA": "VideoData",
-    "VIDEO_SEGMENTATION_DATA": "VideoSegmentationData",
-    "VIDEO_WITH_VOXEL_TRUTH_DATA": "VideoWithVoxelTruthData",
-    "VOXEL_SOFTMAX": "VoxelSoftmax",
+    "RELU6": "ReLU6",
+    "ROIPOOLING": "ROIPooling",
     "VOXEL_SOFTMAX_LOSS": "VoxelSoftmaxWithLoss",
 }
 
@@ -418,11 +411,16 @@ _V1_SPECS = {
 }
 
 
+def _v1_type(name: str) -> str:
+    """The type of today: VIDEO_DATA is VideoData."""
+    return _V1_TYPES.get(name, name.title().replace("_", ""))
+
+
 def _upgrade_v1_layer(old: Any, new: Any) -> list[str]:
     problems = []
     for field, value in old.ListFields():
         if field.name == "type":
-            new.type = _V1_TYPES[_V1.LayerType.Name(value)]
+            new.type = _v1_type(_V1.LayerType.Name(value))
         elif field.name in _V1_SPECS:
             for i, item in enumerate(value):
                 while len(new.param) <= i:

@@ -152,8 +152,8 @@ def test_compiler_reads_the_whole_subset():
     "text, match",
     [
         ('syntax = "proto3";', "expected 'proto2', found 'proto3'"),
-        (HEAD + "message M { optional int32 a 1; }", "expected '=', found '1'"),
-        (HEAD + "message M { optional int32 a = 1 }", r"expected ';' after M\.a, found '}'"),
+        (HEAD + "message M { optional int32 a 1; }", r"expected 'LABEL .*' in M, found 'optional int32 a 1'"),
+        (HEAD + "message M { optional int32 a = 1 }", r"expected 'LABEL .*' in M, found 'optional int32 a = 1 }'"),
         (HEAD + "message M { optional int32 a = 1 [lazy = true]; }", r"unknown option 'lazy' of M\.a"),
         (HEAD + "message M { oneof x { } }", "expected a field or an enum in M, found 'oneof'"),
         (HEAD + "message M { optional int32 a = 1; optional bool b = 1; }", "M.b = 1 is taken by a = 1"),

@@ -188,6 +188,9 @@ def test_v1_types():
         "HDF5_OUTPUT": "HDF5Output", "LRN": "LRN", "MVN": "MVN", "RELU": "ReLU", "SOFTMAX_LOSS": "SoftmaxWithLoss",
         "TANH": "TanH",
         "BN": "BN", "PRELU": "PReLU", "MCWINDOW_DATA": "MCWindowData", "VOXEL_SOFTMAX_LOSS": "VoxelSoftmaxWithLoss",
+        "DEFORMABLECONVOLUTION": "DeformableConvolution", "ELU": "ELU", "LINEARTRANSFORM": "LinearTransform",
+        "LOCALCONNECT": "LocalConnect", "MANUALCROP": "ManualCrop", "NLU": "NLU", "RELU6": "ReLU6",
+        "ROIPOOLING": "ROIPooling",
     }  # fmt: skip
     for name in V1LayerParameter.LayerType.keys():  # noqa: SIM118  (an enum wrapper is no dict)
         expected = irregular.get(name, name.title().replace("_", ""))
