@@ -46,9 +46,14 @@ class DummyData(DataLayer):
         return self.shapes
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
-        return tuple(self._top(index, device) for index in range(len(self.shapes)))
+        return tuple(self.top(index, device) for index in range(len(self.shapes)))
 
-    def _top(self, index: int, device: torch.device) -> Tensor:
+    def is_constant(self, index: int) -> bool:
+        """Whether a top is filled once, so that what is written into its blob stays there."""
+        return bool(self.fillers[index].type == "constant")
+
+    def top(self, index: int, device: torch.device) -> Tensor:
+        """One top of a batch."""
         if index in self._constants:
             return self._constants[index].to(device)
         tops = [torch.empty(self.shapes[index], dtype=self.context.dtype) for _ in range(self.replicas)]
@@ -57,7 +62,7 @@ class DummyData(DataLayer):
         tops = [tops[replica] for replica in self.held]
         top = torch.stack(tops, 1).flatten(0, 1) if len(tops) > 1 else tops[0]
         top = top.to(device)
-        if self.fillers[index].type == "constant":
+        if self.is_constant(index):
             self._constants[index] = top
         return top
 

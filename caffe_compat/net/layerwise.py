@@ -10,6 +10,7 @@ a whole forward pass that nothing watches, through a graph that returns every bl
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Layer
+from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import Lowered, lower
 from caffe_compat.proto import TRAIN
@@ -39,7 +41,15 @@ class Layerwise:
         self._data: dict[str, Tensor] = {}
         self._diff: dict[str, Tensor] = {}
         self._pinned: set[str] = set()
-        self._memory = _owners_of_memory(net)
+        self._owner = _owners_of_memory(net)
+        self._weights = _loss_weights(net)
+        self._constants = {
+            name: (layer, index)
+            for layer, names in zip(net.layers, net.top_names, strict=True)
+            if isinstance(layer, DummyData)
+            for index, name in enumerate(names)
+            if layer.is_constant(index)
+        }
         self._tape: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._shaped_for: dict[int, list[tuple[int, ...]]] = {}
         self._graph: Lowered | None = None
@@ -52,9 +62,17 @@ class Layerwise:
     # -- blobs --------------------------------------------------------------------------------
 
     def data(self, name: str) -> Tensor:
-        """The blob's values; zeros before the first forward, as in Caffe."""
+        """The blob's values; before the first forward a constant DummyData's or zeros, as in Caffe."""
         if name not in self._data:
-            self._data[name] = self._zeros(name)
+            shape = self.net.blob_shapes[name]
+            if name in self._owner:
+                memory = self.data(self._owner[name])
+                return memory.view(shape) if memory.numel() == prod(shape) else self._zeros(name)
+            if name in self._constants:
+                layer, index = self._constants[name]
+                self._data[name] = layer.top(index, self.net.device).clone()
+            else:
+                self._data[name] = self._zeros(name)
         elif not self._data[name].is_contiguous():  # the graph's, with the channels innermost
             self._data[name] = self._data[name].contiguous()
         return self._data[name]
@@ -63,12 +81,14 @@ class Layerwise:
         """The blob's gradient; a loss top starts as its loss_weight, anything else as zeros."""
         shape = self.data(name).shape
         if name not in self._diff or self._diff[name].shape != shape:
-            self._diff[name] = torch.full_like(self.data(name), self.net.output_weights.get(name, 0.0))
+            self._diff[name] = torch.full_like(self.data(name), self._weights.get(name, 0.0))
         return self._diff[name]
 
     def pin(self, name: str) -> None:
         """From now on write this blob's values into the same memory: somebody holds a view of it."""
         self._pinned.add(name)
+        if name in self._owner:
+            self.pin(self._owner[name])
 
     def reshape_blob(self, name: str, shape: tuple[int, ...]) -> None:
         """Give a blob another shape, keeping as many of its first values as fit (Blob::Reshape)."""
@@ -85,12 +105,16 @@ class Layerwise:
         """Put values that were computed elsewhere into the blobs."""
         owners = {_memory_of(value): name for name, value in self._data.items() if name not in values}
         for name, value in values.items():
-            owner = owners.setdefault(_memory_of(value), name)
-            self._store(name, value if self._share_memory(owner, name) else value.clone())
+            if self._owner.get(name) in values:
+                self._share(name, value)
+            else:
+                first = owners.setdefault(_memory_of(value), name) == name
+                self._store(name, value if first else value.clone())
 
-    def _share_memory(self, one: str, other: str) -> bool:
-        """Whether two blobs are the same memory in Caffe, so that what is written into one shows in the other."""
-        return self._memory.get(one, one) == self._memory.get(other, other)
+    def _share(self, name: str, value: Tensor) -> None:
+        """The blob is the memory of its owner, which holds these values already."""
+        self._data.pop(name, None)
+        self.net.blob_shapes[name] = tuple(value.shape)
 
     def _zeros(self, name: str) -> Tensor:
         return torch.zeros(self.net.blob_shapes[name], dtype=self.net.context.dtype, device=self.net.device)
@@ -125,7 +149,7 @@ class Layerwise:
             for hook in self.before_forward:
                 hook(i)
             for top, value, weight in zip(net.top_names[i], self._run(i), net.loss_weights[i], strict=True):
-                self._store(top, value)
+                self._put(i, top, value)
                 if weight:  # the weights stand in the diff, where the user may have written others
                     loss = loss + (value.detach() * self.diff(top)).sum()
             if net.debug_info:
@@ -170,12 +194,19 @@ class Layerwise:
         with torch.no_grad():
             loss, values = self._graph(*net.laid_out(list(batch.values())))
         self.store(values)
+        if self._weights.keys() & self._diff.keys():  # there the user may have written other weights
+            loss = torch.stack([(self.data(name) * self.diff(name)).sum() for name in self._weights]).sum()
         return loss  # type: ignore[no-any-return]
 
     def _load(self, i: int) -> list[Tensor]:
-        if self.net.layers[i].type == "Input":
-            return [self.data(name) for name in self.net.top_names[i]]
-        return list(self.net.layers[i].load(self.net.device))
+        layer, names = self.net.layers[i], self.net.top_names[i]
+        if layer.type == "Input" or self._constants.keys() >= set(names):
+            return [self.data(name) for name in names]
+        tops = layer.load(self.net.device)
+        return [
+            self.data(name) if name in self._constants else top
+            for name, top in zip(names, tops, strict=True)
+        ]
 
     def _run(self, i: int) -> list[Tensor]:
         net, layer = self.net, self.net.layers[i]
@@ -196,14 +227,15 @@ class Layerwise:
         for index, diff in layer.leftover_diffs(*bottoms).items():
             self._store_diff(net.bottom_names[i][index], diff)
         self._tape[i] = (bottoms, tops)
-        return [self._own(i, name, top) for name, top in zip(net.top_names[i], tops, strict=True)]
+        return tops
 
-    def _own(self, i: int, name: str, top: Tensor) -> Tensor:
-        """Layer i's top; a copy where it is a bottom passed on, in the bottom's memory, which in Caffe it is not."""
-        for bottom in self.net.bottom_names[i]:
-            if not self._share_memory(bottom, name) and _memory_of(self._data[bottom]) == _memory_of(top):
-                return top.detach().clone()
-        return top
+    def _put(self, i: int, name: str, top: Tensor) -> None:
+        """Store layer i's top; a bottom that is only passed on is copied, as Caffe does where it does not share."""
+        if name in self._owner:
+            self._share(name, top)
+            return
+        passed_on = {_memory_of(self.data(bottom)) for bottom in self.net.bottom_names[i] if bottom != name}
+        self._store(name, top.detach().clone() if _memory_of(top) in passed_on else top)
 
     def _bottom(self, i: int, name: str) -> Tensor:
         """A blob as layer i reads it; a copy where the layer's top goes into the same memory: backward needs both."""
@@ -309,12 +341,29 @@ class Layerwise:
 
 
 def _owners_of_memory(net: Net) -> dict[str, str]:
-    """For every blob that Caffe keeps in the memory of another: the blob whose memory that is."""
-    owners: dict[str, str] = {}
-    for layer, bottoms, tops in zip(net.layers, net.bottom_names, net.top_names, strict=True):
-        if layer.shares_memory:
-            owners.update((top, owners.get(bottoms[0], bottoms[0])) for top in tops)
-    return owners
+    """For every blob that is kept in the memory of another, as in Caffe: which that is.
+
+    One that a layer in place overwrites has memory of its own: a backward pass may need what the owner held.
+    """
+    ends = list(zip(net.layers, net.bottom_names, net.top_names, strict=True))
+    overwritten = {top for _, bottoms, tops in ends for top in tops if top in bottoms}
+    return {
+        top: bottoms[0]
+        for layer, bottoms, tops in ends
+        if layer.shares_memory
+        for top in tops
+        if top not in overwritten
+    }
+
+
+def _loss_weights(net: Net) -> dict[str, float]:
+    """The loss_weight of every blob that has one; a layer in place that has none leaves the one before."""
+    return {
+        top: weight
+        for tops, weights in zip(net.top_names, net.loss_weights, strict=True)
+        for top, weight in zip(tops, weights, strict=True)
+        if weight
+    }
 
 
 def _memory_of(tensor: Tensor) -> int:

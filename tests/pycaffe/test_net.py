@@ -271,3 +271,64 @@ layer { name: "twice" type: "Power" bottom: "p" top: "q" power_param { scale: 2 
     np.testing.assert_array_equal(net.params["scale"][0].diff, [10, 50, 90])
     np.testing.assert_array_equal(net.params["scale"][1].diff, [22, 22, 22])
     np.testing.assert_array_equal(net.params["own"][0].diff, [20, 20, 20, 20])
+
+
+@pytest.mark.parametrize("force_backward", ["force_backward: true\n", ""])
+def test_what_is_written_into_constant_dummy_data_stays(tmp_path, force_backward):
+    text = """layer { name: "in" type: "DummyData" top: "x" top: "random" dummy_data_param { shape { dim: 2 dim: 3 }
+  data_filler { value: 5 } data_filler { type: "uniform" min: 1 max: 2 } } }
+layer { name: "twice" type: "Power" bottom: "x" top: "y" power_param { scale: 2 } }"""
+    net = build(tmp_path, force_backward + text)
+    assert (net.blobs["x"].data == 5).all()  # filled when the net is made; others wait for the first forward
+    assert (net.blobs["random"].data == 0).all()
+    net.forward()
+    assert (net.blobs["y"].data == 10).all()
+    assert (net.blobs["random"].data >= 1).all()
+    net.blobs["x"].data[...] = [[1, 2, 3], [4, 5, 6]]
+    net.blobs["random"].data[...] = 0
+    net.forward()
+    np.testing.assert_array_equal(net.blobs["y"].data, [[2, 4, 6], [8, 10, 12]])
+    assert (net.blobs["random"].data >= 1).all()
+
+
+def test_what_is_written_into_a_split_shows_in_all_of_it(tmp_path):
+    text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "half" type: "Power" bottom: "x" top: "h" power_param { scale: 0.5 } }
+layer { name: "a" type: "Power" bottom: "h" top: "y" }
+layer { name: "flat" type: "Flatten" bottom: "h" top: "z" flatten_param { axis: 0 } }
+layer { name: "shape" type: "Reshape" bottom: "z" top: "w" reshape_param { shape { dim: 3 dim: 2 } } }"""
+    net = build(tmp_path, "force_backward: true\n" + text)
+    views = {name: blob.data for name, blob in net.blobs.items()}
+    net.forward()
+    net.blobs["h"].data[...] = [[1, 2, 3], [4, 5, 6]]
+    net.forward(start="a")
+    np.testing.assert_array_equal(net.blobs["y"].data, [[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(net.blobs["w"].data, [[1, 2], [3, 4], [5, 6]])
+    net.blobs["w"].data[...] = 7
+    for name in ("h", "h_half_0_split_0", "h_half_0_split_1", "z", "w"):
+        assert (net.blobs[name].data == 7).all()
+        assert (views[name] == 7).all()
+    assert (net.blobs["x"].data == 0).all()
+
+
+def test_loss_weight_of_a_blob_that_is_overwritten_in_place(tmp_path):
+    """The layer in place has no loss_weight and leaves the loss's in the diff."""
+    text = """force_backward: true
+layer { name: "in" type: "Input" top: "x" top: "t" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "x" bottom: "t" top: "l" loss_weight: 0 }
+layer { name: "own" type: "EuclideanLoss" bottom: "x" bottom: "t" top: "m" }
+layer { name: "tanh" type: "TanH" bottom: "m" top: "m" }"""
+    net = build(tmp_path, text)
+    net.blobs["x"].data[...] = 2
+    assert net._forward(0, len(net.layers) - 1) == 6
+    assert net.blobs["m"].diff == 1
+
+
+def test_written_diffs_weigh_the_loss_of_a_net_without_backward(tmp_path):
+    text = """layer { name: "in" type: "Input" top: "x" top: "t" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "x" bottom: "t" top: "l" }"""
+    net = build(tmp_path, text)
+    net.blobs["x"].data[...] = 2
+    assert net._forward(0, 1) == 6
+    net.blobs["l"].diff[...] = -3
+    assert net._forward(0, 1) == -18
