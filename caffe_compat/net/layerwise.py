@@ -325,8 +325,9 @@ class Layerwise:
         for name, need in zip(net.bottom_names[i], net.bottom_need_backward[i], strict=True):
             if need:
                 net.log.debug_backward(net.layer_names[i], "bottom", name, _mean_abs(self.diff(name)))
-        for index, blob in enumerate(net.layers[i].owned_blobs()):
-            if blob.requires_grad:
+        blobs = net.layers[i].owned_blobs()
+        for index, (blob, need) in enumerate(zip(blobs, net.blob_need_backward[i], strict=True)):
+            if need:
                 net.log.debug_backward(net.layer_names[i], "param", str(index), _mean_abs(blob.grad))
 
     def _debug_norms(self) -> None:

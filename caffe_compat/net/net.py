@@ -99,6 +99,9 @@ class Net:
         self.learned: list[LearnedBlob] = []
         self.layer_need_backward: list[bool] = []
         self.bottom_need_backward: list[list[bool]] = []
+        self.blob_need_backward: list[
+            list[bool]
+        ] = []  # of each layer's blobs, BatchNorm's statistics too, as in Caffe
         self.memory = 0
         self._available: dict[str, None] = {}
         self._needs_gradient: dict[str, bool] = {}
@@ -196,7 +199,9 @@ class Net:
             layer.fail(
                 f"{len(given_lr_mults)} `param` blocks for {len(layer.blobs)} blobs; remove the surplus"
             )
-        needs |= any(given_lr_mults) or len(given_lr_mults) < len(layer.blobs)
+        unsaid = [1.0] * (len(layer.blobs) - len(given_lr_mults))
+        self.blob_need_backward.append([bool(lr_mult) for lr_mult in given_lr_mults + unsaid])
+        needs |= any(self.blob_need_backward[-1])
         self._append_blobs(layer)
         self.layer_need_backward.append(needs)
         for name in top:
@@ -303,6 +308,7 @@ class Net:
                     need or layer.allow_force_backward(j)
                     for j, need in enumerate(self.bottom_need_backward[i])
                 ]
+                self.blob_need_backward[i] = [True] * len(layer.blobs)
                 for index, blob in enumerate(layer.owned_blobs()):
                     blob.requires_grad_(index not in layer.fixed_blobs)
 

@@ -93,11 +93,12 @@ def save_hdf5(net: Net, path: str, diff: bool = False) -> None:
         diffs = file.create_group("diff") if diff else None
         for number, layer in enumerate(net.layers):
             group = data.require_group(layer.name)
+            diff_group = diffs.require_group(layer.name) if diffs is not None else None
             for index, blob in enumerate(layer.owned_blobs()):
                 if (number, index) in owners:
                     group.create_dataset(str(index), data=_array(blob))
-                if diffs is not None:
-                    diffs.require_group(layer.name).create_dataset(str(index), data=_gradient(blob))
+                if diff_group is not None:
+                    diff_group.create_dataset(str(index), data=_gradient(blob))
     write_atomic(path, image.getvalue())
 
 

@@ -213,16 +213,18 @@ class UpdateRule:
         return self.param.weight_decay * group.decay_mult != 0
 
     def _moves(self, group: _Group) -> bool:
-        """Whether the group's blobs or histories can change.
+        """Whether the group's blobs, histories or diffs can change.
 
-        At lr_mult 0 Caffe still adds decay to a history that does not contain the rate, and lets a momentum
-        that comes from a solverstate run out.
+        At lr_mult 0 Caffe still adds decay, and the gradient that force_backward asks for, to a history that does
+        not contain the rate, and lets a momentum that comes from a solverstate run out.
         """
         if group.lr_mult != 0:
             return True
+        has_gradient = any(self.blobs[i].requires_grad for i in group.indices)
         if not self._rule.rate_in_history:
-            return self._decays(group)
-        return any(bool(self.history[i].any()) for i in group.indices)
+            return has_gradient or self._decays(group)
+        in_diff = has_gradient and self.keep_diff
+        return in_diff or any(bool(self.history[i].any()) for i in group.indices)
 
 
 def create(

@@ -88,6 +88,17 @@ def test_diffs_are_written_on_request(tmp_path):
     assert set(file.layer[1].blobs[0].diff) == {0.25}
 
 
+def test_hdf5_diffs_have_a_group_for_every_layer(tmp_path):
+    """As Caffe writes them: a group for a layer without blobs, too."""
+    h5py = pytest.importorskip("h5py")
+    weights.save_hdf5(net(), str(tmp_path / "w.h5"), diff=True)
+    with h5py.File(tmp_path / "w.h5") as file:
+        names = [f"{kind}/{name}" for kind in ("data", "diff") for name in ("in", "ip", "out")]
+        assert [name for name in names if name not in file] == []
+        assert list(file["diff/in"]) == []
+        assert list(file["diff/ip"]) == ["0", "1"]
+
+
 @pytest.mark.parametrize("save", [weights.save, weights.save_hdf5])
 def test_another_shape_is_refused_and_nothing_copied(save, tmp_path):
     save(net(num_output=6), str(tmp_path / "w"))
