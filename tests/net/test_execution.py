@@ -71,13 +71,17 @@ def test_tf32_changes_nothing_on_a_cpu():
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler imports its own old parts
-def test_compiled():
-    net, found = run(Execution(compile="on"))
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_compiled(replicas):
+    net, found = run(Execution(compile="on"), replicas)
     assert net.layer("pool").edges[1] == 1  # a window reaches beyond the picture, where torch's compiler errs
-    assert errors(found, run()[1]) < 1e-5
+    plain, expected = run(replicas=replicas)
+    assert errors(found, expected) < 1e-5
     assert net.describe_execution().endswith(", compiled")
-    statistics = net.layer("bn").owned_blobs()[2]
-    assert statistics.item() == 1  # the sums moved on, once
+    statistics, wanted = (n.layer("bn").owned_blobs() for n in (net, plain))
+    for blob, other in zip(statistics, wanted, strict=True):
+        torch.testing.assert_close(blob, other)
+    assert statistics[2].item() == 1  # the sums moved on, once
 
 
 def test_auto_compiles_long_training_on_a_cpu(monkeypatch):
