@@ -115,7 +115,9 @@ class BatchNorm(Layer):
             self._add(mean, variance)
             return top
         if replicas > 1 and torch.compiler.is_compiling():
-            return self._apart(x, gamma, beta)
+            top, mean, variance = _Apart.apply(x, gamma, beta, replicas, self.eps)
+            self._add(mean[0, 0].detach().flatten(), variance[0, 0].detach().flatten())  # replica 0's
+            return top.flatten(0, 1)
         if replicas > 1:
             # Row i is replica i % N's, so folding N into the channels gives each replica statistics of its own.
             x = x.reshape(-1, replicas * self.channels, *x.shape[2:])
@@ -127,26 +129,6 @@ class BatchNorm(Layer):
             mean, variance = mean[: self.channels], variance[: self.channels]
         self._add(mean, variance)
         return top
-
-    def _apart(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
-        """`_by_batch` for the compiler, with the virtual replicas on an axis of their own.
-
-        Were they folded into the channels, it would spend many minutes on the indices.
-        """
-        whole = torch.promote_types(x.dtype, torch.float32)
-        parts = x.unflatten(0, (-1, self.context.virtual_replicas)).to(whole)
-        axes = (0, *range(3, parts.dim()))
-        variance, mean = torch.var_mean(parts, axes, correction=0, keepdim=True)
-        top = (parts - mean) * (variance + self.eps).rsqrt()
-        spread = (-1, *[1] * (x.dim() - 2))
-        if gamma is not None:
-            top = top * gamma.view(spread)
-        if beta is not None:
-            top = top + beta.view(spread)
-        count = parts.numel() // mean.numel()
-        kept = mean[0, 0], variance[0, 0] * (count / (count - 1))  # replica 0's
-        self._add(*(value.detach().flatten() for value in kept))
-        return top.flatten(0, 1).to(x.dtype)
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """The stored mean and variance (C,): the sums over the counter, or 0 while the counter is 0."""
@@ -281,6 +263,57 @@ class _Grouped(Function):
         wanted = [value for value, need in zip(inputs, ctx.needs_input_grad, strict=False) if need]
         found = iter(torch.autograd.grad(top, wanted, diff, create_graph=True))
         return [next(found) if need else None for need in ctx.needs_input_grad[:3]]
+
+
+class _Apart(Function):
+    """Normalisation for the compiler, with the virtual replicas on an axis of their own.
+
+    Were they folded into the channels, it would spend many minutes on the indices; of gradients that autograd writes
+    it makes four sums over the batch instead of two.
+    Gives the top (B, replicas, C, ...), and mean and m / (m - 1) variance (1, replicas, C, 1 ...).
+    """
+
+    @staticmethod
+    def forward(ctx, x, gamma, beta, replicas, eps):
+        parts = _apart(x, replicas)
+        axes = (0, *range(3, parts.dim()))
+        variance, mean = torch.var_mean(parts, axes, correction=0, keepdim=True)
+        inverse = (variance + eps).rsqrt()
+        top = (parts - mean) * inverse
+        if gamma is not None:
+            top = top * _along(gamma, x)
+        if beta is not None:
+            top = top + _along(beta, x)
+        count = parts.numel() // mean.numel()
+        kept = mean.clone(), variance * (count / (count - 1))
+        ctx.save_for_backward(x, gamma, mean, inverse)
+        ctx.axes, ctx.count, ctx.with_beta = axes, count, beta is not None
+        ctx.mark_non_differentiable(*kept)
+        return top.to(x.dtype), *kept
+
+    @staticmethod
+    def backward(ctx, diff, *_):
+        x, gamma, mean, inverse = ctx.saved_tensors
+        parts, diff = _apart(x, mean.shape[1]) - mean, diff.to(mean.dtype)
+        total = diff.sum(ctx.axes, keepdim=True)
+        scaled = (diff * parts).sum(ctx.axes, keepdim=True) * inverse
+        factor = inverse if gamma is None else inverse * _along(gamma, x)
+        x_diff = factor * (diff - total / ctx.count - parts * (inverse * scaled / ctx.count))
+        blob_diffs = (
+            part.sum(1).flatten() if wanted else None
+            for part, wanted in ((scaled, gamma is not None), (total, ctx.with_beta))
+        )
+        return x_diff.flatten(0, 1).to(x.dtype), *blob_diffs, None, None
+
+
+def _apart(x: Tensor, replicas: int) -> Tensor:
+    """x (N, C, ...) as (N / replicas, replicas, C, ...), in float32 at least."""
+    return x.unflatten(0, (-1, replicas)).to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _along(blob: Tensor, x: Tensor) -> Tensor:
+    """A blob (C,) to go with the channels of x (N, C, ...)."""
+    return blob.view(-1, *[1] * (x.dim() - 2))
 
 
 class _Layout(NamedTuple):
