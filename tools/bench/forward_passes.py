@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -81,12 +82,18 @@ def onnx_runtime(net: Any, x: np.ndarray, path: str) -> dict[str, Callable[[], f
 
 
 def opencv(proto: str, weights: str, x: np.ndarray) -> dict[str, Callable[[], float]]:
-    """OpenCV's dnn on the Caffe files, which it reads until version 4."""
+    """OpenCV's dnn on the Caffe files, which it reads until version 4, unless they have a layer that it lacks."""
     import cv2
 
     if not hasattr(cv2.dnn, "readNetFromCaffe"):
         return {}
     net = cv2.dnn.readNetFromCaffe(proto, weights)
+    net.setInput(x)
+    try:
+        net.forward()
+    except cv2.error as error:
+        print(f"OpenCV is left out: {error}", file=sys.stderr)
+        return {}
 
     def sample() -> float:
         net.setInput(x)
