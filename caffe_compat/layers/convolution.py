@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import zip_longest
 from math import prod
 from typing import NamedTuple
 
@@ -26,6 +27,16 @@ class Window(NamedTuple):
     def extent(self) -> Shape:
         """What the dilated kernel spans on each axis."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    def positions(self, spatial: Shape) -> Shape:
+        """How many windows lie on each axis. Caffe's division cuts off towards 0, so of a window that is up to
+        stride - 1 values longer than the padded axis there is one still; see `missing`."""
+        room = (n + 2 * p - e for n, p, e in zip(spatial, self.pad, self.extent, strict=True))
+        return tuple(r // s + 1 if r > 0 else 1 - -r // s for r, s in zip(room, self.stride, strict=True))
+
+    def missing(self, spatial: Shape) -> Shape:
+        """How many values, all 0, such a window has past the end of each axis."""
+        return tuple(max(0, e - n - 2 * p) for n, p, e in zip(spatial, self.pad, self.extent, strict=True))
 
 
 def read_window(layer: Layer, axes: int) -> Window:
@@ -69,6 +80,7 @@ class _Convolving(Layer, ABC):
     equal_num_bottom_top = True
     transposed = False
     operator = "Conv"
+    missing: Shape = ()
 
     def setup(self, *bottom):
         p, shape = self.param.convolution_param, bottom[0]
@@ -150,7 +162,9 @@ class _Convolving(Layer, ABC):
         blobs = [graph.blob(self, 0, (rows, columns, *kernel))]
         blobs += [graph.blob(self, 1)] if len(self.blobs) > 1 else []
         for bottom, top in zip(bottoms, tops, strict=True):
-            through_window(graph, self.operator, [bottom, *blobs], top, self.start, window, self.group)
+            through_window(
+                graph, self.operator, [bottom, *blobs], top, self.start, window, self.group, self.missing
+            )
 
 
 @layer("Convolution")
@@ -160,7 +174,7 @@ class Convolution(_Convolving):
     Caffe: src/caffe/layers/base_conv_layer.cpp, conv_layer.cpp
     Blobs: 0 weight (num_output, channels / group, *kernel); 1 bias (num_output,).
     Axes after `axis` (1 unless set) are spatial, those before it are a batch. A top dimension is
-    (size + 2 pad - dilation (kernel - 1) - 1) / stride + 1, rounded down. `engine` makes no difference.
+    (size + 2 pad - dilation (kernel - 1) - 1) / stride + 1, the quotient cut off towards 0. `engine` makes no difference.
     hole (DeepLab's first Caffe) is another word for dilation.
     bottom_is_im2col (aharley/segaware): the bottom is what Im2col makes of one as large as the top.
     """
@@ -197,7 +211,9 @@ class Convolution(_Convolving):
 
     def reshape(self, *bottom):
         if self.columns == 1:
-            return super().reshape(*bottom)
+            tops = super().reshape(*bottom)
+            self.missing = self.window.missing(bottom[0][self.start + 1 :])
+            return tops
         tops = super().reshape(*(self._narrowed(shape, self.start) for shape in bottom))
         if tops[0][self.start + 1 :] != bottom[0][self.start + 1 :]:
             self.fail(
@@ -207,17 +223,14 @@ class Convolution(_Convolving):
         return tops
 
     def sizes(self, spatial):
-        w = self.window
-        return tuple(
-            (n + 2 * p - e) // s + 1 for n, p, e, s in zip(spatial, w.pad, w.extent, w.stride, strict=True)
-        )
+        return self.window.positions(spatial)
 
     def compute(self, x, weight, bias, stride, pad, dilation):
         if self.columns > 1:
             ones = (1,) * len(stride)
             weight = weight.flatten(1).reshape(len(weight), -1, *ones)
             return convolve(x, weight, bias, ones, (0,) * len(stride), ones, self.group)
-        return convolve(x, weight, bias, stride, pad, dilation, self.group)
+        return convolve(filled(x, self.missing), weight, bias, stride, pad, dilation, self.group)
 
     def to_onnx(self, graph, bottoms, tops):
         if self.columns == 1:
@@ -251,6 +264,11 @@ class Deconvolution(_Convolving):
 
     def compute(self, x, weight, bias, stride, pad, dilation):
         return deconvolve(x, weight, bias, stride, pad, dilation, self.group)
+
+
+def filled(x: Tensor, missing: Shape) -> Tensor:
+    """`x` with `missing` zeros after the end of its last axes."""
+    return F.pad(x, [edge for m in reversed(missing) for edge in (0, m)]) if any(missing) else x
 
 
 def convolve(x, weight, bias, stride, pad, dilation, group):
@@ -291,7 +309,14 @@ def _add_bias(top, bias):
 
 
 def through_window(
-    graph: OnnxGraph, operator: str, inputs: Sequence[str], top: str, start: int, window: Window, group: int
+    graph: OnnxGraph,
+    operator: str,
+    inputs: Sequence[str],
+    top: str,
+    start: int,
+    window: Window,
+    group: int,
+    missing: Shape = (),
 ) -> None:
     """A Conv or ConvTranspose node of `inputs`, with the first one's axes before `start` folded into one."""
     bottom, *blobs = inputs
@@ -306,7 +331,7 @@ def through_window(
         [top] if plain else None,
         kernel_shape=list(window.kernel),
         strides=list(window.stride),
-        pads=[*window.pad, *window.pad],
+        pads=[*window.pad, *(p + m for p, m in zip_longest(window.pad, missing, fillvalue=0))],
         dilations=list(window.dilation),
         group=group,
     )

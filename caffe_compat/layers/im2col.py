@@ -6,7 +6,7 @@ import numpy as np
 import torch.nn.functional as F
 
 from caffe_compat.layers.base import Layer, layer
-from caffe_compat.layers.convolution import read_window, through_window
+from caffe_compat.layers.convolution import filled, read_window, through_window
 
 
 @layer("Im2col")
@@ -20,6 +20,7 @@ class Im2col(Layer):
 
     num_bottom = num_top = 1
     fork_fields = ("convolution_param.bottom_is_im2col",)
+    inside = False  # whether a window must not be longer than the padded bottom
 
     def setup(self, bottom):
         self.start = self.axis(self.param.convolution_param.axis, bottom)
@@ -37,11 +38,8 @@ class Im2col(Layer):
                 f"{self.start + 1 + self.spatial}; the number of axes cannot change"
             )
         w = self.window
-        sizes = tuple(
-            (n + 2 * p - e) // s + 1
-            for n, p, e, s in zip(bottom[self.start + 1 :], w.pad, w.extent, w.stride, strict=True)
-        )
-        if any(size < 1 for size in sizes):
+        sizes, self.missing = (count(bottom[self.start + 1 :]) for count in (w.positions, w.missing))
+        if any(size < 1 for size in sizes) or (self.inside and any(self.missing)):
             self.fail(
                 f"bottom shape {tuple(bottom)} gives a top of spatial size {sizes} with kernel {w.kernel}, "
                 f"pad {w.pad} and dilation {w.dilation}; enlarge the input or the pad"
@@ -53,7 +51,7 @@ class Im2col(Layer):
 
     def forward(self, bottom):
         w, first = self.window, self.start + 1
-        x = F.pad(bottom, [edge for p in reversed(w.pad) for edge in (p, p)])
+        x = F.pad(filled(bottom, self.missing), [edge for p in reversed(w.pad) for edge in (p, p)])
         for i in range(self.spatial):
             x = x.unfold(first + i, w.extent[i], w.stride[i])[..., :: w.dilation[i]]
         # now (..., channels, *positions, *kernel)
@@ -66,4 +64,4 @@ class Im2col(Layer):
         count = prod(self.window.kernel)
         picks = np.tile(np.eye(count, dtype=np.float32), (channels, 1))
         weight = graph.constant(picks.reshape(-1, 1, *self.window.kernel), name="window")
-        through_window(graph, "Conv", [*bottoms, weight], tops[0], self.start, self.window, channels)
+        through_window(graph, "Conv", [*bottoms, weight], tops[0], self.start, self.window, channels, self.missing)

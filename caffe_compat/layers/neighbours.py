@@ -57,6 +57,7 @@ class _Neighbours(Im2col):
     """A layer of (N, K, h, w): what each of a window's K positions is to its centre. The window is Convolution's."""
 
     in_place = False
+    inside = True
 
     def setup(self, *bottom: Shape) -> None:
         self.check_pictures(bottom[0])

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.batch_norm import BatchNorm
-from caffe_compat.layers.convolution import Convolution
+from caffe_compat.layers.convolution import Convolution, filled
 from caffe_compat.layers.eltwise import Eltwise
 from caffe_compat.layers.inner_product import InnerProduct
 from caffe_compat.layers.relu import ReLU
@@ -59,6 +59,7 @@ class PackedConvolution(nn.Module):
             self._made_from, self._packed = found, self._pack()
         weight, bias = self._packed
         _, stride, pad, dilation = self.layer.window
+        bottom = filled(bottom, self.layer.missing)
         return F.conv2d(bottom, weight, bias, stride, pad, dilation, self.layer.group)
 
     def _stamp(self) -> tuple[object, ...]:

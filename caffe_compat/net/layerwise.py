@@ -267,7 +267,7 @@ class Layerwise:
         blobs = [blob for blob in layer.owned_blobs() if blob.requires_grad]
         wanted = [b for b in bottoms if b.requires_grad]
         roots = [
-            (top, self.diff(name))
+            (top, self.diff(name).clone() if name in net.bottom_names[i] else self.diff(name))
             for top, name in zip(tops, net.top_names[i], strict=True)
             if top.requires_grad
         ]

@@ -31,9 +31,9 @@ def convolution(stride=1, pad=0, dilation=1, group=1, axis=1):
         kernel = weight.shape[2:]
         s, p, d = window(len(kernel), stride, pad, dilation)
         x = np.pad(x, [(0, 0), (0, 0), *zip(p, p, strict=True)])
-        sizes = [
-            (n - dd * (k - 1) - 1) // ss + 1 for n, k, ss, dd in zip(x.shape[2:], kernel, s, d, strict=True)
-        ]
+        room = [n - dd * (k - 1) - 1 for n, k, dd in zip(x.shape[2:], kernel, d, strict=True)]
+        sizes = [int(r / ss) + 1 for r, ss in zip(room, s, strict=True)]  # cut off towards 0, as C does
+        x = np.pad(x, [(0, 0), (0, 0), *((0, max(0, -r)) for r in room)])
         x = x.reshape(len(x), group, -1, *x.shape[2:])
         w = weight.reshape(group, -1, *weight.shape[1:])
         top = np.zeros((len(x), group, w.shape[1], *sizes))
@@ -111,6 +111,18 @@ CASES = [
     Case("group", conv("kernel_size: 3 group: 2 force_nd_im2col: true"), [IMAGE], convolution(group=2)),
     Case("pad-above-kernel", conv("kernel_size: 1 pad: 3"), [IMAGE], convolution(pad=3)),
     Case("stride-leaves-a-rest", conv("kernel_size: 2 stride: 4"), [IMAGE], convolution(4)),
+    Case(
+        "window-past-the-end",  # of the last axis, 5 long, a window of 7 lies in part
+        conv("kernel_size: 3 dilation: 3 stride: 3"),
+        [(2, 3, 8, 5)],
+        lambda x, w, b: convolution(3, 0, 3)(np.pad(x, [(0, 0), (0, 0), (0, 0), (0, 2)]), w, b),
+    ),
+    Case(
+        "window-past-the-padding",
+        conv("kernel_size: 6 pad: 1 stride: 2 axis: 0 group: 2"),
+        [(4, 3)],
+        lambda x, w, b: convolution(2, 0, 1, 2, 0)(np.pad(x, [(0, 0), (1, 2)]), w, b),
+    ),
     Case("no-spatial-axis-no-kernel", conv(""), [(3, 6)], convolution()),
     Case("no-spatial-axis", conv("kernel_size: 9 group: 2"), [(3, 6)], convolution(group=2)),
     Case("1-d", conv("kernel_size: 3 stride: 2 pad: 1 dilation: 2"), [(2, 3, 8)], convolution(2, 1, 2)),
@@ -215,6 +227,7 @@ ERRORS = [
         conv(KERNEL + " group: 3"), [IMAGE], r"group 3 must divide both the 6 channels .* and num_output 4"
     ),
     Error(conv(KERNEL + " group: 0"), [IMAGE], "group 0 must divide"),
+    Error(conv("kernel_size: 9 stride: 2"), [IMAGE], r"a top of spatial size \(0, -1\) with kernel"),
     Error(conv("kernel_size: 6"), [IMAGE], r"a top of spatial size \(2, 0\) with kernel \(6, 6\)"),
     Error(deconv("kernel_size: 1 pad: 3"), [IMAGE], r"a top of spatial size \(1, -1\)"),
     Error(conv(KERNEL + " axis: 4"), [IMAGE], "axis 4 is out of range"),

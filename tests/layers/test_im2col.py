@@ -36,6 +36,12 @@ CASES = [
     ),
     Case("1-d", param("kernel_size: 3 stride: 2"), [(2, 3, 8)], columns((3,), 2)),
     Case("3-d", param("kernel_size: 2 pad: 1 stride: 2"), [(2, 3, 3, 5, 2)], columns((2, 2, 2), 2, 1)),
+    Case(
+        "window-past-the-end",
+        param("kernel_h: 2 kernel_w: 5 pad_w: 1 stride: 3"),
+        [(2, 3, 5, 2)],
+        lambda x: columns((2, 5), 3)(np.pad(x, [(0, 0), (0, 0), (0, 0), (1, 2)])),
+    ),
     Case("axis-2", param("kernel_size: 2 axis: 2"), [(2, 3, 2, 4, 5)], columns((2, 2), axis=2)),
 ]
 

@@ -332,3 +332,18 @@ layer { name: "loss" type: "EuclideanLoss" bottom: "x" bottom: "t" top: "l" }"""
     assert net._forward(0, 1) == 6
     net.blobs["l"].diff[...] = -3
     assert net._forward(0, 1) == -18
+
+
+def test_gradients_of_a_layer_in_place_do_not_see_what_goes_into_the_bottom(tmp_path):
+    """The bias's gradient is the top's diff itself, into whose memory the bottom's goes."""
+    text = """force_backward: true
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "double" type: "Power" bottom: "x" top: "h" power_param { scale: 2 } }
+layer { name: "scale" type: "Scale" bottom: "h" top: "h"
+  scale_param { axis: 0 num_axes: 2 filler { value: 5 } bias_term: true } }"""
+    net = build(tmp_path, text)
+    net.forward()
+    net.blobs["h"].diff[...] = [[1, 2, 3], [4, 5, 6]]
+    net.backward()
+    np.testing.assert_array_equal(net.params["scale"][1].diff, [[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(net.blobs["x"].diff, [[10, 20, 30], [40, 50, 60]])
