@@ -1,4 +1,4 @@
-"""Convolution and pooling over volumes, as C3D and video-caffe name and parametrise them."""
+"""Convolution and pooling over volumes and other numbers of axes, as forks name and parametrise them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.convolution import Convolution, Window, through_window
-from caffe_compat.layers.pooling import LOWEST
+from caffe_compat.layers.convolution import Convolution, Deconvolution, Window, through_window
+from caffe_compat.layers.pooling import LOWEST, Pooling
 from caffe_compat.proto import PoolingParameter
 
 MAX, AVE = PoolingParameter.MAX, PoolingParameter.AVE
@@ -32,6 +32,29 @@ def _number(layer: Layer, p: Any, name: str, default: int, least: int) -> int:
     return value
 
 
+def _volume_window(layer: Layer, shape: Shape) -> tuple[Any, Window]:
+    """The message of one of C3D's convolutions, and the window that it asks for."""
+    has_own = layer.param.HasField("convolution3d_param")
+    p = layer.param.convolution3d_param if has_own else layer.param.convolution_param
+    if len(shape) != 5:
+        layer.fail(
+            f"bottom shape {shape} has {len(shape)} axes, 5 are needed: num, channels, length, height, width"
+        )
+    size, depth = _number(layer, p, "kernel_size", 0, 1), _number(layer, p, "kernel_depth", 0, 1)
+    stride, step = _number(layer, p, "stride", 1, 1), _number(layer, p, "temporal_stride", 1, 1)
+    pad, ends = _number(layer, p, "pad", 0, 0), _number(layer, p, "temporal_pad", 0, 0)
+    return p, Window((depth, size, size), (step, stride, stride), (ends, pad, pad), (1, 1, 1))
+
+
+_C3D_FIELDS = (
+    "convolution3d_param",
+    *(
+        f"convolution_param.{name}"
+        for name in ("kernel_depth", "temporal_stride", "temporal_pad", "filter_group")
+    ),
+)
+
+
 @layer("Convolution3D")
 class Convolution3D(Convolution):
     """top = cross-correlation of bottom (N, C, L, H, W) with blobs[0], plus blobs[1]
@@ -43,26 +66,11 @@ class Convolution3D(Convolution):
     """
 
     num_bottom = num_top = 1
-    fork_fields = (
-        "convolution3d_param",
-        *(
-            f"convolution_param.{name}"
-            for name in ("kernel_depth", "temporal_stride", "temporal_pad", "filter_group")
-        ),
-    )
+    fork_fields = _C3D_FIELDS
 
     def setup(self, *bottom: Shape) -> None:
         (shape,) = bottom
-        has_own = self.param.HasField("convolution3d_param")
-        p = self.param.convolution3d_param if has_own else self.param.convolution_param
-        if len(shape) != 5:
-            self.fail(
-                f"bottom shape {shape} has {len(shape)} axes, 5 are needed: num, channels, length, height, width"
-            )
-        size, depth = _number(self, p, "kernel_size", 0, 1), _number(self, p, "kernel_depth", 0, 1)
-        stride, step = _number(self, p, "stride", 1, 1), _number(self, p, "temporal_stride", 1, 1)
-        pad, ends = _number(self, p, "pad", 0, 0), _number(self, p, "temporal_pad", 0, 0)
-        self.window = Window((depth, size, size), (step, stride, stride), (ends, pad, pad), (1, 1, 1))
+        p, self.window = _volume_window(self, shape)
         self.start, self.spatial, self.group, self.channels = 1, 3, 1, shape[1]
         self.outputs = _number(self, p, "num_output", 0, 1)
         if p.filter_group < 1 or self.outputs % p.filter_group:
@@ -77,6 +85,38 @@ class Convolution3D(Convolution):
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         bias = [graph.blob(self, 1, (self.outputs,))] if len(self.blobs) > 1 else []
         through_window(graph, "Conv", [bottoms[0], graph.blob(self, 0), *bias], tops[0], 1, self.window, 1)
+
+
+@layer("Deconvolution3D")
+class Deconvolution3D(Deconvolution):
+    """top = transposed cross-correlation of bottom (N, C, L, H, W) with blobs[0], plus blobs[1]
+
+    Fork: facebookarchive/C3D
+    Blobs: 0 weight (C, num_output, kernel_depth, kernel_size, kernel_size); 1 bias (1, 1, 1, 1, num_output).
+    A top dimension is stride (size - 1) + kernel - 2 pad. Fields as of Convolution3D, but for the bias: C3D 1.1 looks
+    at convolution_param.bias_term, wherever the others stand.
+    """
+
+    num_bottom = num_top = 1
+    fork_fields = _C3D_FIELDS
+
+    def setup(self, *bottom: Shape) -> None:
+        (shape,) = bottom
+        p, self.window = _volume_window(self, shape)
+        self.start, self.spatial, self.group, self.channels = 1, 3, 1, shape[1]
+        self.outputs = _number(self, p, "num_output", 0, 1)
+        self.add_blob((self.channels, self.outputs, *self.window.kernel), p.weight_filler)
+        if self.param.convolution_param.bias_term:
+            self.add_blob((1, 1, 1, 1, self.outputs), p.bias_filler)
+
+    def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
+        return super().compute(x, weight, None if bias is None else bias.flatten(), stride, pad, dilation)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        bias = [graph.blob(self, 1, (self.outputs,))] if len(self.blobs) > 1 else []
+        through_window(
+            graph, "ConvTranspose", [bottoms[0], graph.blob(self, 0), *bias], tops[0], 1, self.window, 1
+        )
 
 
 @layer("NdConvolution")
@@ -164,12 +204,14 @@ class _Pooling(Layer):
     kernel: Shape
     stride: Shape
     pad: Shape
+    dilation: Shape = ()  # of a maximum: 1 on every axis if it is empty
 
     def reshape(self, bottom: Shape) -> list[Shape]:
         if len(bottom) != 2 + len(self.kernel):
             self.fail(f"bottom shape {bottom} has {len(bottom)} axes, {2 + len(self.kernel)} are needed")
         sizes, edges, counts = [], [], []
-        for size, kernel, stride, pad in zip(bottom[2:], self.kernel, self.stride, self.pad, strict=True):
+        extent = Window(self.kernel, self.stride, self.pad, self.dilation or (1,) * len(self.kernel)).extent
+        for size, kernel, stride, pad in zip(bottom[2:], extent, self.stride, self.pad, strict=True):
             count = math.ceil((size + 2 * pad - kernel) / stride) + 1
             if self.drops and pad and (count - 1) * stride >= size + pad:
                 count -= 1
@@ -182,9 +224,7 @@ class _Pooling(Layer):
             edges.append((pad, (count - 1) * stride + kernel - size - pad))
             counts.append([self.counted(at * stride - pad, size, kernel, pad) for at in range(count)])
         self.edges: list[int] = [edge for pair in reversed(edges) for edge in pair]
-        whole = all(
-            count == kernel for axis, kernel in zip(counts, self.kernel, strict=True) for count in axis
-        )
+        whole = all(count == kernel for axis, kernel in zip(counts, extent, strict=True) for count in axis)
         self.weights = None if whole else _outer(counts)
         return [(*bottom[:2], *sizes)]
 
@@ -198,7 +238,8 @@ class _Pooling(Layer):
     def forward(self, bottom: Tensor) -> Tensor:
         axes = len(self.kernel)
         if self.method == MAX:
-            return _MAXIMUM[axes](F.pad(bottom, self.edges, value=LOWEST), self.kernel, self.stride)
+            padded = F.pad(bottom, self.edges, value=LOWEST)
+            return _MAXIMUM[axes](padded, self.kernel, self.stride, dilation=self.dilation or 1)
         mean = _MEAN[axes](F.pad(bottom, self.edges), self.kernel, self.stride)
         return mean if self.weights is None else mean * (math.prod(self.kernel) / self.weights.to(mean))
 
@@ -210,7 +251,8 @@ class _Pooling(Layer):
             outside = graph.constant(LOWEST if self.method == MAX else 0.0)
             value = graph.node("Pad", [value, graph.constant([0, 0, *near, 0, 0, *far]), outside])
         if self.method == MAX:
-            graph.node("MaxPool", [value], tops, **window)
+            gaps = {"dilations": list(self.dilation)} if max(self.dilation, default=1) > 1 else {}
+            graph.node("MaxPool", [value], tops, **window, **gaps)
         elif self.weights is None:
             graph.node("AveragePool", [value], tops, **window)
         else:
@@ -234,22 +276,83 @@ class Pooling3D(_Pooling):
     kernel_size, stride and pad are of height and width, kernel_depth and temporal_stride of the length, which has no
     pad, in pooling3d_param (C3D 1.1) or pooling_param (C3D 1.0). Sizes are rounded up and no window is dropped: one
     that starts past the end gives -FLT_MAX or 0. A mean divides by the part of the window inside the bottom with its
-    pads. Of equal values, the first takes the gradient; all of them do in C3D.
+    pads. Of equal values, the first takes the gradient; all of them do in C3D. kernel_l and stride_l, the words of
+    nets of pseudo-3D residual networks, mean kernel_depth and temporal_stride.
     """
 
-    fork_fields = ("pooling3d_param", "pooling_param.kernel_depth", "pooling_param.temporal_stride")
+    fork_fields = (
+        "pooling3d_param",
+        *(f"pooling3d_param.{name}_l" for name in ("kernel", "stride", "pad")),
+        *(f"pooling_param.{name}" for name in ("kernel_depth", "temporal_stride")),
+    )
 
     def setup(self, bottom: Shape) -> None:
         has_own = self.param.HasField("pooling3d_param")
         p = self.param.pooling3d_param if has_own else self.param.pooling_param
-        size, depth = _number(self, p, "kernel_size", 0, 1), _number(self, p, "kernel_depth", 0, 1)
-        stride, step = _number(self, p, "stride", 1, 1), _number(self, p, "temporal_stride", 1, 1)
+        lengths = has_own and (p.HasField("kernel_l") or p.HasField("stride_l"))
+        names = ("kernel_l", "stride_l") if lengths else ("kernel_depth", "temporal_stride")
+        size, depth = _number(self, p, "kernel_size", 0, 1), _number(self, p, names[0], 0, 1)
+        stride, step = _number(self, p, "stride", 1, 1), _number(self, p, names[1], 1, 1)
+        if has_own and p.pad_l:
+            self.fail(f"pad_l is {p.pad_l}, and the length has no pad; use pad_l 0")
         self.kernel, self.stride, self.pad = (depth, size, size), (step, stride, stride), (0, p.pad, p.pad)
         self.method = p.pool
         if self.method not in (MAX, AVE):
             self.fail("pool: STOCHASTIC is not known for volumes; use MAX or AVE")
         if p.pad and self.method != AVE:
             self.fail(f"pad is {p.pad}, and only AVE pooling of volumes has one; use pad 0 or AVE")
+
+    def counted(self, start: int, size: int, kernel: int, pad: int) -> int:
+        return min(start + kernel, size + pad) - start
+
+
+class PoolingOverAxes(_Pooling, Pooling):
+    """Pooling whose kernel_size, stride or pad is given once an axis, or that has a dilation: any number of axes
+
+    Forks: naibaf7/caffe, VisionLearningGroup/R-C3D (Pooling)
+    Sizes and means are Pooling's. dilation, of MAX only, is the distance of the places that a window looks at.
+    """
+
+    num_top = 1
+    drops = True
+
+    def setup(self, bottom: Shape) -> None:
+        p, axes = self.param.pooling_param, len(bottom) - 2
+        if not 1 <= axes <= 3:
+            self.fail(f"the bottom has {axes} axes after the channels; 1 to 3 are known")
+        self.method = p.pool
+        if self.method not in (MAX, AVE):
+            self.fail("pool: STOCHASTIC is not known for windows of one size an axis; use MAX or AVE")
+        if p.global_pooling:
+            self.fail("global_pooling takes the whole bottom as kernel; remove kernel_size and dilation")
+        self.kernel = self._numbers("kernel_size", "kernel", axes)
+        self.stride = self._numbers("stride", "stride", axes)
+        self.pad = self._numbers("pad", "pad", axes)
+        self.dilation = tuple(p.dilation) * (axes if len(p.dilation) == 1 else 1) or (1,) * axes
+        if len(self.dilation) != axes or min(self.dilation) < 1:
+            self.fail(f"dilation is {self.dilation}; give one number above 0, or {axes} of them")
+        if min(self.kernel) < 1 or min(self.stride) < 1:
+            self.fail(f"kernel {self.kernel} and stride {self.stride} must be above 0 on every axis")
+        if any(pad >= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
+            self.fail(f"pad {self.pad} must be below kernel {self.kernel} on every axis; lower the pad")
+        if max(self.dilation) > 1 and self.method != MAX:
+            self.fail(f"dilation is {self.dilation}, and only MAX pooling has one; use dilation 1 or MAX")
+
+    def _numbers(self, name: str, short: str, axes: int) -> Shape:
+        p = self.param.pooling_param
+        values = tuple(getattr(p, f"{name}__list")) or (getattr(p, name),)
+        pair = (f"{short}_h", f"{short}_w")
+        if any(map(p.HasField, pair)):
+            if axes != 2:
+                self.fail(
+                    f"{pair[0]} and {pair[1]} are for 2 axes and there are {axes}; give {name} once an axis"
+                )
+            values = (getattr(p, pair[0]), getattr(p, pair[1]))
+        if len(values) == 1:
+            values *= axes
+        if len(values) != axes:
+            self.fail(f"{name} is given {len(values)} times for {axes} axes; give it once, or once an axis")
+        return values
 
     def counted(self, start: int, size: int, kernel: int, pad: int) -> int:
         return min(start + kernel, size + pad) - start

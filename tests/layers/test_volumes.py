@@ -32,6 +32,41 @@ def convolve(kernel, stride, pad, group=1):
     return formula
 
 
+def deconvolve(kernel, stride, pad):
+    def formula(x, weight, *bias):
+        size = [(n - 1) * s + k for n, k, s in zip(x.shape[2:], kernel, stride, strict=True)]
+        top = np.zeros((len(x), weight.shape[1], *size))
+        for index, place in windows(x.shape[2:], kernel, stride, pad, x.shape[2:]):
+            here = x[(slice(None), slice(None), *index)]
+            top[(slice(None), slice(None), *place)] += np.tensordot(here, weight, (1, 0))
+        top = top[(slice(None), slice(None), *(slice(p, n - p) for p, n in zip(pad, size, strict=True)))]
+        return top + bias[0].reshape(-1, 1, 1, 1) if bias else top
+
+    return formula
+
+
+def spread(kernel, stride, dilation):
+    """MAX of windows with gaps, without pads."""
+
+    def formula(x):
+        extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+        count = [int(np.ceil((n - e) / s)) + 1 for n, e, s in zip(x.shape[2:], extent, stride, strict=True)]
+        top = np.full((*x.shape[:2], *count), LOWEST)
+        for index in itertools.product(*map(range, count)):
+            for tap in itertools.product(*map(range, kernel)):
+                at = tuple(i * s + t * d for i, s, t, d in zip(index, stride, tap, dilation, strict=True))
+                if all(a < n for a, n in zip(at, x.shape[2:], strict=True)):
+                    place = (slice(None), slice(None), *index)
+                    top[place] = np.maximum(top[place], x[(slice(None), slice(None), *at)])
+        return top
+
+    return formula
+
+
+def by_axis(fields):
+    return f'type: "Pooling" pooling_param {{ {fields} }}'
+
+
 def squeezed(formula):
     def without_ones(*arrays):
         top = formula(*arrays)
@@ -68,7 +103,7 @@ def pool(kernel, stride, pad, mean, c3d):
 
 
 def old(kind, fields):
-    name = {"Convolution3D": "convolution_param", "Pooling3D": "pooling_param"}[kind]
+    name = "pooling_param" if kind == "Pooling3D" else "convolution_param"
     return f'type: "{kind}" {name} {{ {fields} }}'
 
 
@@ -111,6 +146,34 @@ CASES = [
     ),
     Case("max", old(P, POOL), [VOLUME], pool((2, 3, 3), (1, 2, 2), (0,) * 3, False, True)),
     Case("max-new", new(P, POOL + " temporal_stride: 3"), [VOLUME], pool((2, 3, 3), (3, 2, 2), (0,) * 3, False, True)),
+    Case(
+        "max-l", new(P, "kernel_size: 3 kernel_l: 2 stride: 2 stride_l: 3 pad_l: 0"), [VOLUME],
+        pool((2, 3, 3), (3, 2, 2), (0,) * 3, False, True),
+    ),
+    Case("deconvolution", new("Deconvolution3D", SMALL), [(1, 2, 2, 3, 4)], deconvolve((2, 3, 3), (2, 1, 1), (0,) * 3)),
+    Case(
+        "deconvolution-bias", new("Deconvolution3D", WINDOW + " bias_term: false"), [(1, 2, 3, 4, 5)],
+        deconvolve((3, 2, 2), (1, 2, 2), (1, 1, 1)),
+    ),
+    Case(
+        "deconvolution-no-bias",
+        new("Deconvolution3D", "num_output: 4 kernel_size: 2 kernel_depth: 3") + " convolution_param { bias_term: false }",
+        [(1, 2, 3, 4, 5)],
+        deconvolve((3, 2, 2), (1, 1, 1), (0,) * 3),
+    ),
+    Case(
+        "by-axis", by_axis("kernel_size: 2 kernel_size: 3 kernel_size: 1 stride: 1 stride: 2 stride: 3"), [VOLUME],
+        pool((2, 3, 1), (1, 2, 3), (0,) * 3, False, False),
+    ),
+    Case(
+        "by-axis-mean", by_axis("pool: AVE kernel_size: [2, 3] stride: 2 pad: [0, 1]"), [(2, 3, 5, 6)],
+        pool((2, 3), (2, 2), (0, 1), True, True),
+    ),
+    Case("gaps", by_axis("kernel_size: 2 dilation: 2"), [(2, 3, 5, 6)], spread((2, 2), (1, 1), (2, 2))),
+    Case(
+        "gaps-by-axis", by_axis("kernel_h: 3 kernel_w: 2 stride: 2 dilation: [1, 3]"), [(2, 3, 5, 7)],
+        spread((3, 2), (2, 2), (1, 3)),
+    ),
     Case("mean", new(P, POOL + " pool: AVE"), [VOLUME], pool((2, 3, 3), (1, 2, 2), (0,) * 3, True, True)),
     Case("mean-pad", old(P, POOL + " pool: AVE pad: 1"), [VOLUME], pool((2, 3, 3), (1, 2, 2), (0, 1, 1), True, True)),
     Case(
@@ -180,6 +243,44 @@ ERRORS = [
     Error(old(P, POOL + " pad: 1"), [VOLUME], "pad is 1, and only AVE pooling of volumes has one"),
     Error(new(P, POOL + " pool: STOCHASTIC"), [VOLUME], "STOCHASTIC is not known for volumes"),
     Error(new(P, "kernel_size: 9 kernel_depth: 2"), [VOLUME], "gives no window; enlarge the input"),
+    Error(new(P, "kernel_size: 2 kernel_l: 2 pad_l: 1"), [VOLUME], "pad_l is 1, and the length has no pad"),
+    Error(
+        by_axis("kernel_size: [2, 3]"),
+        [VOLUME],
+        "kernel_size is given 2 times for 3 axes; give it once, or once an axis",
+    ),
+    Error(
+        by_axis("kernel_size: 2 pad: [2, 1]"), [(2, 3, 4, 5)], r"pad \(2, 1\) must be below kernel \(2, 2\)"
+    ),
+    Error(
+        by_axis("kernel_size: 2 dilation: [1, 2, 3]"),
+        [(2, 3, 4, 5)],
+        r"dilation is \(1, 2, 3\); give one number",
+    ),
+    Error(
+        by_axis("kernel_size: 2 dilation: 2 pool: AVE"),
+        [(2, 3, 4, 5)],
+        "only MAX pooling has one; use dilation 1",
+    ),
+    Error(by_axis("kernel_size: 2 dilation: 2 pool: STOCHASTIC"), [(2, 3, 4, 5)], "STOCHASTIC is not known"),
+    Error(
+        by_axis("kernel_size: 0 dilation: 2"),
+        [(2, 3, 4, 5)],
+        r"kernel \(0, 0\) and stride \(1, 1\) must be above 0",
+    ),
+    Error(
+        by_axis("global_pooling: true dilation: 2"),
+        [(2, 3, 4, 5)],
+        "takes the whole bottom as kernel; remove",
+    ),
+    Error(
+        by_axis("kernel_h: 2 kernel_w: 2 dilation: 2"),
+        [VOLUME],
+        "kernel_h and kernel_w are for 2 axes and there are 3",
+    ),
+    Error(
+        by_axis("kernel_size: 2 dilation: 2"), [(2, 3)], "the bottom has 0 axes after the channels; 1 to 3"
+    ),
     Error(
         nd(NP, f"{shape('kernel', 2)} pool: STOCHASTIC"),
         [(2, 3, 4)],

@@ -1,0 +1,89 @@
+"""Losses of maps of where people look: KLDivLoss and NSSLoss; of edges: SigmoidCrossEntropyBalanceLoss."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.loss import KnownGradient, Loss, rows
+
+_LEAST = 1e-6
+
+
+class _MapLoss(Loss):
+    """A loss of a map (N, 1, H, W) and of its target of the same shape."""
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        data, target = bottom
+        if len(data) != 4 or data != target or data[1] != 1:
+            self.fail(
+                f"bottom 0 of shape {data} and bottom 1 of shape {target} must be maps of one shape: N x 1 x H x W"
+            )
+        return super().reshape(*bottom)
+
+
+@layer("KLDivLoss")
+class KLDivLoss(_MapLoss):
+    """top = sum f log(f / (s + e) + e) / N, s and f the maps divided by the sum of their absolute values + e; e = 1e-6
+
+    Fork: the one with the layers KLDivLoss and NSSLoss for eye fixations, src/caffe/layers/kldiv_loss_layer.cpp
+    Its gradient for a value x of a map with sum S is -f (S - x) / (S x + e) / N: what other values lose by x is left out.
+    """
+
+    def forward(self, data: Tensor, target: Tensor) -> Tensor:
+        self.refuse_gradient(target, "label inputs")
+        x, target = rows(data), rows(target)
+        total = x.detach().abs().sum(1, keepdim=True)
+        wanted = target / (target.abs().sum(1, keepdim=True) + _LEAST)
+        share = x.detach() / (total + _LEAST)
+        value = (wanted * torch.log(wanted / (share + _LEAST) + _LEAST)).sum() / len(x)
+        gradient = -wanted * (total - x.detach()) / (total * x.detach() + _LEAST) / len(x)
+        return KnownGradient.apply(x, value, gradient)
+
+
+@layer("NSSLoss")
+class NSSLoss(_MapLoss):
+    """top = -sum s f / N, f the target divided by the sum of its absolute values; s is normalised before (MVN)
+
+    Fork: as of KLDivLoss, src/caffe/layers/nss_loss_layer.cpp
+    """
+
+    def forward(self, data: Tensor, target: Tensor) -> Tensor:
+        self.refuse_gradient(target, "label inputs")
+        target = rows(target)
+        return -(rows(data) * target / target.abs().sum(1, keepdim=True)).sum() / len(data)
+
+
+@layer("SigmoidCrossEntropyBalanceLoss")
+class SigmoidCrossEntropyBalanceLoss(Loss):
+    """top = -sum w (t log s(x) + (1 - t) log(1 - s(x))) / N, with w of an item's ones its share of zeros, and vice versa
+
+    Fork: s9xie/hed, kmaninis/OSVOS-caffe, src/caffe/layers/sigmoid_cross_entropy_balance_loss_layer.cpp
+    Targets that are neither 0 nor 1 count for nothing; an item without ones or without zeros has loss 0.
+    """
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        a, b = (math.prod(shape) for shape in bottom)
+        if a != b:
+            self.fail(
+                f"bottom 0 of shape {bottom[0]} has {a} values and bottom 1 of shape {bottom[1]} has {b}; "
+                "give one target a value"
+            )
+        return super().reshape(*bottom)
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index == 0
+
+    def forward(self, data: Tensor, target: Tensor) -> Tensor:
+        self.refuse_gradient(target, "label inputs")
+        x, target = rows(data), rows(target)
+        ones, zeros = target == 1, target == 0
+        loss = F.binary_cross_entropy_with_logits(x, target, reduction="none")
+        counts = [part.sum(1, keepdim=True).to(x.dtype) for part in (ones, zeros)]
+        known = (counts[0] + counts[1]).clamp(min=1)
+        weight = torch.where(ones, counts[1], torch.where(zeros, counts[0], 0)) / known
+        return (weight * loss).sum() / len(x)

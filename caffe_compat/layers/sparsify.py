@@ -1,0 +1,108 @@
+"""Layers of forks that make nets sparse: Sparsify, and names of fused or sparse layers that compute what stock ones do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.convolution import Convolution
+from caffe_compat.layers.lrn import LRN
+from caffe_compat.layers.pooling import Pooling
+from caffe_compat.proto import PoolingParameter
+
+
+class _Pulled(torch.autograd.Function):
+    """x, with coef sign(x) added to its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, coef: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.coef = coef
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return grad + ctx.coef * x.sign(), None
+
+
+@layer("Sparsify")
+class Sparsify(Layer):
+    """top = x moved towards 0 by `thre`, and 0 within it; backward adds coef sign(top) to the top's gradient
+
+    Fork: wenwei202/caffe, src/caffe/layers/sparsify_layer.cpp
+    Values that became 0 get no gradient, if thre is above 0.
+    """
+
+    num_bottom = num_top = 1
+    fork_fields = ("sparsify_param",)
+
+    def setup(self, bottom: Shape) -> None:
+        p = self.param.sparsify_param
+        self.threshold, self.coef = p.thre, p.coef
+        if min(p.thre, p.coef) < 0:
+            self.fail(f"sparsify_param has thre {p.thre:g} and coef {p.coef:g}; both must be at least 0")
+
+    def reshape(self, bottom: Shape) -> list[Shape]:
+        return [bottom]
+
+    def per_record(self) -> bool:
+        return True
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        top = bottom
+        if self.threshold:
+            top = torch.nn.functional.softshrink(bottom, self.threshold)
+        return _Pulled.apply(top, self.coef) if self.coef else top.clone()
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        if self.threshold:
+            graph.node("Shrink", bottoms, tops, lambd=self.threshold, bias=self.threshold)
+        else:
+            graph.node("Identity", bottoms, tops)
+
+
+@layer("ReLUPooling")
+class ReLUPooling(Pooling):
+    """top = max(0, the maximum of each window)
+
+    Fork: IntelLabs/SkimCaffe, src/caffe/layers/relu_pooling_layer.cpp
+    """
+
+    num_top = 1
+
+    def setup(self, bottom: Shape) -> None:
+        super().setup(bottom)
+        if self.method != PoolingParameter.MAX:
+            self.fail("only MAX pooling is known here; write a ReLU and a Pooling layer")
+        if self.param.relu_param.negative_slope:
+            self.fail(
+                f"relu_param.negative_slope is {self.param.relu_param.negative_slope:g}, and must be 0 here"
+            )
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        return super().forward(bottom).relu()
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        (pooled,) = graph.fresh(1)
+        super().to_onnx(graph, bottoms, [pooled])
+        graph.node("Relu", [pooled], tops)
+
+
+@layer("MKLConvolution")
+class MKLConvolution(Convolution):
+    """Convolution under another name
+
+    Fork: IntelLabs/SkimCaffe, src/caffe/layers/mkl_convolution_layer.cpp
+    """
+
+
+@layer("MKLLRN")
+class MKLLRN(LRN):
+    """LRN under another name
+
+    Fork: IntelLabs/SkimCaffe, src/caffe/layers/mkl_lrn_layer.cpp
+    """

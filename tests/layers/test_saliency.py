@@ -1,0 +1,61 @@
+"""KLDivLoss, NSSLoss, SigmoidCrossEntropyBalanceLoss."""
+
+import numpy as np
+
+from tests.layers.harness import Case, Error, cases, errors
+
+MAPS = np.random.default_rng(1).uniform(0.1, 2, (3, 1, 4, 5))
+FIXATIONS = np.random.default_rng(2).uniform(0, 1, (3, 1, 4, 5)) * (MAPS > 0.7)
+EDGES = np.array([[1, 0, 0, 1, 0], [0, 0, 1, 0, 2]], float).reshape(2, 1, 5)
+E = 1e-6
+
+
+def divergence(x, target):
+    total = 0.0
+    for one, wanted in zip(x, target, strict=True):
+        f, s = wanted / (wanted.sum() + E), one / (one.sum() + E)
+        total += (f * np.log(f / (s + E) + E)).sum()
+    return total / len(x)
+
+
+def divergence_diffs(diffs, x, target):
+    found = np.zeros_like(x)
+    for n, (one, wanted) in enumerate(zip(x, target, strict=True)):
+        f = wanted / (wanted.sum() + E)
+        found[n] = -f * (one.sum() - one) / (one.sum() * one + E) / len(x)
+    return (diffs[0] * found,)
+
+
+def scanpath(x, target):
+    return -sum((one * wanted).sum() / wanted.sum() for one, wanted in zip(x, target, strict=True)) / len(x)
+
+
+def balanced(x, target):
+    total = 0.0
+    for one, wanted in zip(x.reshape(len(x), -1), target.reshape(len(x), -1), strict=True):
+        ones, zeros = (wanted == 1).sum(), (wanted == 0).sum()
+        share = 1 / (1 + np.exp(-one))
+        total -= np.log(share[wanted == 1]).sum() * zeros / (ones + zeros)
+        total -= np.log(1 - share[wanted == 0]).sum() * ones / (ones + zeros)
+    return total / len(x)
+
+
+KLD, NSS, BALANCED = (
+    f'type: "{name}"' for name in ("KLDivLoss", "NSSLoss", "SigmoidCrossEntropyBalanceLoss")
+)
+
+CASES = [
+    Case("divergence", KLD, [MAPS, FIXATIONS], divergence, diffs=divergence_diffs, gradient=(0,)),
+    Case("scanpath", NSS, [(3, 1, 4, 5), FIXATIONS], scanpath, gradient=(0,)),
+    Case("balanced", BALANCED, [(2, 1, 5), EDGES], balanced, gradient=(0,)),
+    Case("one-kind", BALANCED, [(2, 3), np.ones((2, 3))], lambda x, t: np.zeros(()), gradient=(0,)),
+]
+
+ERRORS = [
+    Error(KLD, [(3, 2, 4, 5), (3, 2, 4, 5)], r"\(3, 2, 4, 5\) must be maps of one shape: N x 1 x H x W"),
+    Error(NSS, [(3, 1, 4, 5), (3, 1, 5, 4)], r"bottom 1 of shape \(3, 1, 5, 4\) must be maps"),
+    Error(BALANCED, [(2, 3), (2, 4)], "has 6 values and bottom 1 .* has 8; give one target a value"),
+]
+
+test_case = cases(CASES)
+test_error = errors(ERRORS)
