@@ -517,6 +517,37 @@ def _going_on(use: Use) -> list[Shape]:
     return [use.bottom[0][:2]]
 
 
+@stands_for("CustomData.CustomData")
+def _driven(use: Use) -> list[Shape]:
+    """sunnycia/scripts and CWIC: the program puts the data in; param_str is their shape."""
+    return [tuple(int(size) for size in use.text.split(","))]
+
+
+@stands_for("CongWeilin+mtcnn-caffe/pythonLayer.Data_Layer_train")
+def _windows(use: Use) -> list[Shape]:
+    """A window's picture, class, box and landmarks."""
+    side = use.number("net_side", 12)
+    return [(64, 3, side, side), (64, 1), (64, 4), (64, 10)]
+
+
+@stands_for("pythonLayer.cls_Layer_fc", "pythonLayer.cls_Layer")
+def _valid(use: Use) -> list[Shape]:
+    """Scores and labels of the windows that have a class."""
+    return [(use.bottom[1][0], 2, 1, 1), (use.bottom[1][0], 1)]
+
+
+@stands_for("dcDataLayer.DataRGBW")
+def _mosaic(use: Use) -> list[Shape]:
+    """carlosh93/learncfa: 24 x 24 patches of three colours and white, and their middles."""
+    size = use.number("bsz", 128)
+    return [(size, 4, 24, 24), (size, 3, 8, 8)]
+
+
+@stands_for("sensor.Bayer", "sensor.CFZ14", "sensor.FLCFA", "sensor.LCFA")
+def _sensed(use: Use) -> list[Shape]:
+    return [(use.bottom[0][0], 1, 24, 24)]
+
+
 @stands_for("data_switch.DataSwitchLayer")
 def _switched(use: Use) -> list[Shape]:
     """lferrer/iccv2017"""
@@ -529,6 +560,9 @@ def _label_columns(use: Use) -> list[Shape]:
 
 
 stands_for(
+    "siamese.SiameseLabels",  # chenzhenhua986/siamese
+    "l2norm_layer.L2NormLayer",  # Tushn/triplet
+    "triplet.l2norm_layer.L2NormLayer",
     "mvn.MVNLayer",
     "spatial_dropout.SpatialDropoutLayer",  # TimoSaemann/ENet
     "pylayers.SoftmaxLayer",
@@ -538,6 +572,11 @@ stands_for(
 
 stands_for(
     "pyloss.EuclideanLossLayer",  # Caffe's own example
+    *(
+        f"pyloss.{name}" for name in ("L1", "SSIM", "MSSSIM", "MSSSIML1", "MSSSIML2")
+    ),  # guanlongzhao/single-image-dehazing
+    "custom_loss.KldLossLayer",
+    "custom_loss.GBDLossLayer",
     "caffe.layers.detectnet.mean_ap.mAP",
     *(
         f"caffe.custom_layers.{name}_layer.{cls}Layer"

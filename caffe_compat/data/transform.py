@@ -43,7 +43,15 @@ class Transformer:
         dtype: torch.dtype = torch.float32,
     ):
         self.crop, self.mirror, self.scale = param.crop_size, param.mirror, param.scale
-        self.random_crop = phase == TRAIN and self.crop > 0
+        self.window = (
+            param.crop_height or self.crop,
+            param.crop_width or self.crop,
+        )  # of the crop; 0 is none
+        if (self.window[0] == 0) != (self.window[1] == 0):
+            fail(
+                f"crop_height is {param.crop_height} and crop_width {param.crop_width}; set both, or crop_size instead"
+            )
+        self.random_crop = phase == TRAIN and self.window[0] > 0
         self.generator, self.fail, self.dtype = generator, fail, dtype
         self._batches = Recycled()
         self.mean: Tensor | None = None  # (C, H, W)
@@ -68,10 +76,11 @@ class Transformer:
         `name` says which picture it is.
         """
         channels, height, width = shape
-        if self.crop > min(height, width):
+        if self.window[0] > height or self.window[1] > width:
+            square = self.window[0] == self.window[1]
             self.fail(
-                f"crop_size {self.crop} is larger than {name()}, which is {height} x {width}; "
-                f"use at most {min(height, width)}"
+                f"{f'crop_size {self.crop}' if square else f'a crop of {_size(self.window)}'} is larger than {name()}, "
+                f"which is {height} x {width}; use at most {min(height, width) if square else f'{height} x {width}'}"
             )
         if self.mean is not None and tuple(self.mean.shape) != shape:
             self.fail(
@@ -82,7 +91,7 @@ class Transformer:
             self.fail(
                 f"{len(self.mean_values)} mean_value for the {channels} channels of {name()}; give 1 or {channels}"
             )
-        return (channels, self.crop, self.crop) if self.crop else shape
+        return (channels, *self.window) if self.window[0] else shape
 
     def draw(self, count: int) -> Tensor:
         """The random numbers of `count` pictures, in Caffe's order: mirror coin, row and column of the crop.
@@ -117,7 +126,10 @@ class Transformer:
         if self._cuts(images):
             if self.random_crop:
                 tops, lefts = self._corners(images, draws)
-                result, own = (_windows_on_cpu if on_cpu else _windows)(result, tops, lefts, self.crop), True
+                result, own = (
+                    (_windows_on_cpu if on_cpu else _windows)(result, tops, lefts, self.window),
+                    True,
+                )
             else:
                 result = self._cut(result)
         if self.mirror:
@@ -134,7 +146,7 @@ class Transformer:
         """The same for large pictures on a CPU: each stays in the caches until it is done."""
         n, channels, height, width = images.shape
         cuts = self._cuts(images)
-        side = (self.crop, self.crop) if cuts else (height, width)
+        side = self.window if cuts else (height, width)
         result = self._batches.empty((n, channels, *side), self.dtype)
         corners: Any = [None] * n  # the middle
         if cuts and self.random_crop:
@@ -150,17 +162,18 @@ class Transformer:
         return result
 
     def _cuts(self, images: Tensor) -> bool:
-        return self.crop > 0 and tuple(images.shape[2:]) != (self.crop, self.crop)
+        return self.window[0] > 0 and tuple(images.shape[2:]) != self.window
 
     def _corners(self, images: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
         """The row and the column at which each picture's random crop begins."""
-        height, width = images.shape[2:]
-        return draws[:, -2] % (height - self.crop + 1), draws[:, -1] % (width - self.crop + 1)
+        rows, columns = (side - size + 1 for side, size in zip(images.shape[2:], self.window, strict=True))
+        return draws[:, -2] % rows, draws[:, -1] % columns
 
     def _cut(self, images: Tensor, corner: Sequence[int] | None = None) -> Tensor:
         """The crop of every picture that begins at this row and column, or the one in the middle."""
-        top, left = corner or ((side - self.crop) // 2 for side in images.shape[-2:])
-        return images[..., top : top + self.crop, left : left + self.crop]
+        height, width = self.window
+        top, left = corner or ((images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2)
+        return images[..., top : top + height, left : left + width]
 
     def _scaled(self, images: Tensor) -> Tensor:
         """`images` with mean_value subtracted and the scale applied, in place."""
@@ -211,19 +224,19 @@ def _size(shape: Any) -> str:
     return " x ".join(str(side) for side in shape)
 
 
-def _windows(images: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
-    """The size x size window of each picture that starts at its row and column."""
+def _windows(images: Tensor, tops: Tensor, lefts: Tensor, window: tuple[int, int]) -> Tensor:
+    """The (height, width) window of each picture that starts at its row and column."""
     index = torch.arange(len(images), device=images.device)
-    return images.unfold(2, size, 1).unfold(3, size, 1)[index, :, tops, lefts]
+    return images.unfold(2, window[0], 1).unfold(3, window[1], 1)[index, :, tops, lefts]
 
 
-def _windows_on_cpu(images: Tensor, tops: Tensor, lefts: Tensor, size: int) -> Tensor:
+def _windows_on_cpu(images: Tensor, tops: Tensor, lefts: Tensor, window: tuple[int, int]) -> Tensor:
     """The same by numpy, which copies row by row where torch copies byte by byte: four times as fast."""
     pixels = images.numpy()
     (n, channels, height, width), (image, plane, row, column) = pixels.shape, pixels.strides
     windows = np.lib.stride_tricks.as_strided(
         pixels,
-        (n, height - size + 1, width - size + 1, channels, size, size),
+        (n, height - window[0] + 1, width - window[1] + 1, channels, *window),
         (image, row, column, plane, row, column),
         writeable=False,
     )

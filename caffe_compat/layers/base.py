@@ -398,7 +398,8 @@ def create_layer(param: Any, phase: int, context: Context | None = None, log: An
             f"known types: {', '.join(sorted(_REGISTRY))}; a module that registers @layer({param.type!r}) "
             "can be given with --import"
         )
-    ignored = [name for name in fork_fields(param) if name not in cls.fork_fields]
+    # What `param` says of a blob is the solver's to act on.
+    ignored = [n for n in fork_fields(param) if n not in cls.fork_fields and not n.startswith("param.")]
     if ignored:
         what = f"{where(param)}: {', '.join(ignored)}: a fork of Caffe's, which this layer does not act on"
         if context is None or not context.ignore_unknown:

@@ -91,6 +91,8 @@ class DataLayer(Layer):
 _AUGMENTED = ("resize_param", "distort_param", "expand_param")
 PREPARATIONS = tuple(f"transform_param.{name}" for name in (*_AUGMENTED, *random_size.FIELDS))
 
+CROPS = ("transform_param.crop_height", "transform_param.crop_width")
+
 
 class PictureLayer(DataLayer):
     """A data layer whose first top is pictures, cut and scaled by transform_param."""

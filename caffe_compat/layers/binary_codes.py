@@ -55,6 +55,7 @@ class ScaleTanH(Layer):
 
     num_bottom = num_top = 1
     fork_fields = ("scale_tanh_param",)
+    passes: Tensor
 
     def setup(self, bottom: Shape) -> None:
         p = self.param.scale_tanh_param
@@ -70,16 +71,16 @@ class ScaleTanH(Layer):
     def per_record(self) -> bool:
         return True
 
-    def scale(self) -> Tensor:
+    def steepness(self) -> Tensor:
         reached = self.passes - self.passes % self.step
         return torch.where(reached > 0, self.first * (1 + self.gamma * reached) ** self.power, self.first)
 
     def forward(self, bottom: Tensor) -> Tensor:
         self.passes.add_(1)
-        return torch.tanh(self.scale().to(bottom.dtype) * bottom)
+        return torch.tanh(self.steepness().to(bottom.dtype) * bottom)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if self.phase == TRAIN:
             self.fail("cannot be exported: in TRAIN its scale grows; export the TEST net")
-        scaled = graph.node("Mul", [bottoms[0], graph.constant(float(self.scale()))])
+        scaled = graph.node("Mul", [bottoms[0], graph.constant(float(self.steepness()))])
         graph.node("Tanh", [scaled], tops)

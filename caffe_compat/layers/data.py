@@ -14,7 +14,7 @@ from caffe_compat.data.feed import Batch, Kept, Streamed, memory_budget
 from caffe_compat.data.records import Images, is_encoded, parse
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Shape, layer
-from caffe_compat.layers.base_data import PREPARATIONS, PictureLayer
+from caffe_compat.layers.base_data import CROPS, PREPARATIONS, PictureLayer
 from caffe_compat.proto import DataParameter
 
 
@@ -27,11 +27,13 @@ class Data(PictureLayer):
     A set that fits a quarter of the free memory is decoded once and kept, on the GPU if it fits a quarter of
     the GPU's; a larger one is read and decoded ahead, again and again. `rand_skip` is ignored, as in Caffe.
     SSD's fork: pictures are distorted, expanded and resized before they are cropped (data/annotated.py).
+    Cysu's and PSPNet's forks: a crop of crop_height x crop_width, which need not be a square.
     NVIDIA's fork: in TRAIN, `shuffle` with `cache` gives a set that is kept another order in each pass but the first.
+    shuffle_pool_size (Cysu's fork: how many records are drawn from at a time) is all of them here.
     """
 
     num_top = (1, 2)
-    fork_fields = (*PREPARATIONS, "data_param.shuffle")
+    fork_fields = (*PREPARATIONS, *CROPS, "data_param.shuffle", "data_param.shuffle_pool_size")
 
     def open(self) -> None:
         super().open()

@@ -15,7 +15,7 @@ from caffe_compat.data.feed import Ahead, memory_budget
 from caffe_compat.data.image_list import read_list
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import PREPARATIONS, SeededPictureLayer
+from caffe_compat.layers.base_data import CROPS, PREPARATIONS, SeededPictureLayer
 
 _AHEAD = 4  # batches
 
@@ -122,7 +122,7 @@ class ImageData(ListedLayer):
 
     num_top = 2
     message = "image_data_param"
-    fork_fields = PREPARATIONS
+    fork_fields = (*PREPARATIONS, *CROPS)
 
     def open(self) -> None:
         super().open()

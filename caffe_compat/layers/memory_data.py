@@ -21,14 +21,24 @@ class MemoryData(PictureLayer):
     Caffe: src/caffe/layers/memory_data_layer.cpp
     Tops: 0 data (batch_size, channels, height, width); 1 labels (batch_size,).
     transform_param is applied to what `add_datums` gets and not to what `reset` gets.
+    naibaf7's fork: `dim`, once an axis, gives the shape of the data instead; the labels, whose axes after the first are
+    then 1, may be left out.
     """
 
-    num_top = 2
+    num_top = (1, 2)
+    fork_fields = ("memory_data_param.dim",)
 
     def open(self) -> None:
         super().open()
         p = self.param.memory_data_param
         self.batch_size, self.item_shape = p.batch_size, (p.channels, p.height, p.width)
+        if p.dim:
+            self.batch_size, *rest = p.dim
+            self.item_shape = tuple(rest)
+        elif len(self.param.top) < 2:
+            self.fail("makes 2 top blobs, data and labels, and has 1; add a `top:` line")
+        if p.dim and min(p.dim) < 1:
+            self.fail(f"memory_data_param.dim is {tuple(p.dim)}; every number of it must be above 0")
         if min(self.batch_size, *self.item_shape) < 1:
             self.fail(
                 f"batch_size {p.batch_size}, channels {p.channels}, height {p.height} and width {p.width} must all be "
@@ -39,7 +49,8 @@ class MemoryData(PictureLayer):
         self._unserved = False  # whether items of add_datums have not been served yet
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
-        return [(self.batch_size, *self.item_shape), (self.batch_size,)]
+        ones = (1,) * len(self.param.memory_data_param.dim[1:])
+        return [(self.batch_size, *self.item_shape), (self.batch_size, *ones)][: len(self.param.top)]
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         if not len(self._data):
@@ -48,7 +59,9 @@ class MemoryData(PictureLayer):
         self._next = part.stop % len(self._data)
         self._unserved &= self._next != 0
         self.position += self.batch_size
-        return self._data[part].to(device), self._labels[part].to(device)
+        ones = (1,) * len(self.param.memory_data_param.dim[1:])
+        labels = self._labels[part].reshape(-1, *ones)
+        return (self._data[part].to(device), labels.to(device))[: len(self.param.top)]
 
     def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Serve these from now on: data (n, channels, height, width) and n labels, n a multiple of batch_size.

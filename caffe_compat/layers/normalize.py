@@ -101,3 +101,30 @@ class Normalize(Layer):
         norm = graph.node("Sqrt", [graph.node("Add", [squares, graph.constant(self.eps)])])
         unit = graph.node("Div", [bottoms[0], norm])
         graph.node("Mul", [unit, graph.blob(self, 0, self.scale_shape)], tops)
+
+
+@layer("NormalizationL2")
+class NormalizationL2(Layer):
+    """top = each item of bottom divided by its Euclidean length
+
+    Fork: liu-xb/RAM, caffe/src/caffe/layers/normalization_l2_layer.cpp
+    An item of zeros gives NaN, as there.
+    """
+
+    num_bottom = num_top = 1
+
+    def reshape(self, bottom: Shape) -> list[Shape]:
+        if len(bottom) < 2:
+            self.fail(f"bottom shape {bottom} has {len(bottom)} axes, at least 2 are needed: items of values")
+        return [bottom]
+
+    def per_record(self) -> bool:
+        return True
+
+    def forward(self, bottom: Tensor) -> Tensor:
+        length = bottom.square().sum(tuple(range(1, bottom.dim())), keepdim=True).sqrt()
+        return bottom / length
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        axes = list(range(1, len(graph.shape(bottoms[0]))))
+        graph.node("Div", [bottoms[0], graph.reduce("ReduceL2", bottoms[0], axes, keepdims=True)], tops)

@@ -32,7 +32,7 @@ class Pooling(Layer):
     """
 
     num_bottom = 1
-    num_top = (1, 2)
+    num_top: int | tuple[int, int | None] | None = (1, 2)
     fork_fields = ("pooling_param.ceil_mode", *(f"pooling_param.{name}" for name in _BY_AXIS))
 
     def __new__(cls, param: Any = None, *_: Any) -> Any:

@@ -261,6 +261,17 @@ def step(param, iter, state):
     return param.base_lr * f64(param.gamma) ** steps
 
 
+@lr_policy("stepdecr", above_0=["stepsize"], at_least_0=["gamma"])
+def stepdecr(param, iter, state):
+    """base_lr * (1 - gamma * (iter div stepsize)), to min_lr, or 0 without it
+
+    Fork: Cysu/dgd_person_reid; by the rates in its logs, for its code is not public.
+    """
+    steps = iter // param.stepsize
+    state.current_step = int(steps[-1])
+    return np.maximum(param.base_lr * (1 - f64(f32(param.gamma)) * steps), 0)
+
+
 @lr_policy("multistep", at_least_0=["gamma"])
 def multistep(param, iter, state):
     """base_lr * gamma ^ current_step, which goes up when iter reaches stepvalue[current_step].

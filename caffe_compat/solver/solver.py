@@ -10,7 +10,7 @@ import base64
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -114,12 +114,8 @@ class Solver:
                 f"{param.origin or 'the solver'}: {names}: a fork's, about speed or what is printed; ignored"
             )
         known = lr_policy.FORK_FIELDS + update_rules.FORK_FIELDS
-        ignored = [name for name in fork_fields(param) if name not in known and "." not in name]
-        if ignored:  # what stands inside a net is its layers' business
-            what = f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on"
-            if not ignore_unknown:
-                self.fail(f"{what}; remove it, or give --ignore-unknown-fields")
-            log.warn_once(f"{param.origin or 'the solver'}: {what}; ignored")
+        # What stands inside a net is its layers' business.
+        self._refuse([name for name in fork_fields(param) if name not in known and "." not in name])
         if param.average_loss < 1:
             self.fail(f"average_loss is {param.average_loss} and must be 1 or more")
         if param.iter_size < 1:
@@ -146,6 +142,8 @@ class Solver:
             self.generator.manual_seed(group.same(seed) if group else seed)
 
         self.net = self._train_net()
+        of_blobs = (n for layer in self.net.layers for spec in layer.param.param for n in fork_fields(spec))
+        self._refuse([f"param.{name}" for name in dict.fromkeys(of_blobs)])
         self.test_nets = self._test_nets()
         self.rule = update_rules.create(
             param,
@@ -175,6 +173,15 @@ class Solver:
         self._displayed = (0, time.perf_counter())
         self._span = (0, param.max_iter)  # the iterations that the progress bar shows
         log.scaffolding_done()
+
+    def _refuse(self, ignored: Sequence[str]) -> None:
+        """Fail for fields of forks that nobody acts on, or warn of them, as ignore_unknown says."""
+        if not ignored:
+            return
+        what = f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on"
+        if not self.ignore_unknown:
+            self.fail(f"{what}; remove it, or give --ignore-unknown-fields")
+        self.log.warn_once(f"{self.param.origin or 'the solver'}: {what}; ignored")
 
     def fail(self, what: str) -> None:
         """Raise SolverError naming the solver file."""

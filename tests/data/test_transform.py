@@ -83,6 +83,21 @@ def test_every_combination_is_exact(root, phase, mirror, crop_size, subtract, sc
         np.testing.assert_array_equal(images, before.astype(kind), err_msg="the source changed")
 
 
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+@pytest.mark.parametrize("crop", [{"crop_height": 4, "crop_width": 7}, {"crop_size": 4, "crop_width": 7}])
+def test_crops_that_are_no_squares(phase, crop):
+    change = transformer(phase=phase, **crop)
+    draws, images = change.draw(len(IMAGES)), torch.from_numpy(IMAGES)
+    height, width = IMAGES.shape[2:]
+    tops = change(images, draws)
+    assert change.top_shape(IMAGES.shape[1:], lambda: "it") == (IMAGES.shape[1], 4, 7)
+    corners = [(height - 4) // 2, (width - 7) // 2]
+    for image, draw, top in zip(IMAGES, draws.tolist(), tops, strict=True):
+        y, x = (draw[0] % (height - 3), draw[1] % (width - 6)) if phase == TRAIN else corners
+        np.testing.assert_array_equal(top.numpy(), image[:, y : y + 4, x : x + 7])
+    np.testing.assert_array_equal(change._one_by_one(images, draws).numpy(), tops.numpy())
+
+
 def test_double_precision(root):
     change = transformer(root, dtype=torch.float64, mean_file="mean.binaryproto", scale=0.1)
     top = change(torch.from_numpy(IMAGES), change.draw(6))[2].numpy()
@@ -145,6 +160,11 @@ def test_colour():
             r"mean_file '.*none' does not exist; make it with: caffe-compat compute-image-mean SOURCE",
         ),
         ({"force_color": True, "force_gray": True}, "force_color and force_gray are both set"),
+        ({"crop_height": 5}, "crop_height is 5 and crop_width 0; set both, or crop_size instead"),
+        (
+            {"crop_height": 5, "crop_width": 9},
+            "a crop of 5 x 9 is larger than record 3, which is 11 x 8; use at most 11 x 8",
+        ),
         ({"crop_size": 9}, "crop_size 9 is larger than record 3, which is 11 x 8; use at most 8"),
         ({"mean_value": [1, 2]}, "2 mean_value for the 3 channels of record 3; give 1 or 3"),
     ],
@@ -177,8 +197,8 @@ def test_what_runs_on_a_gpu_equals_what_runs_on_the_cpu(width, kind):
     assert torch.equal(transform._mirror_on_cpu(images.clone(), flipped), wanted)
     assert not torch.equal(wanted, images)
     tops, lefts = torch.arange(9) % 3, torch.arange(9) % (width - 4)
-    windows = transform._windows(images, tops, lefts, 5)
-    assert torch.equal(transform._windows_on_cpu(images, tops, lefts, 5), windows)
+    windows = transform._windows(images, tops, lefts, (5, 5))
+    assert torch.equal(transform._windows_on_cpu(images, tops, lefts, (5, 5)), windows)
     assert torch.equal(windows[4], images[4, :, 1:6, 4 % (width - 4) :][..., :5])
 
 

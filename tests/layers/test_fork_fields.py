@@ -43,6 +43,20 @@ def test_taken_by_layers_that_act_on_them():
     )
 
 
+def test_what_forks_say_of_blobs_is_the_solvers_business():
+    product = "type: 'InnerProduct' param { regularization_type: 'L1' } inner_product_param { num_output: 4 }"
+    create_layer(parse(product, LayerParameter), TRAIN)
+    data = "type: 'DummyData' top: 'x' dummy_data_param { shape { dim: 2 dim: 3 } }"
+    net = f"layer {{ name: 'd' {data} }} layer {{ name: 'i' bottom: 'x' top: 'y' {product} }}"
+    solver = parse(
+        f"net_param {{ {net} }} lr_policy: 'fixed' base_lr: 1 max_iter: 1", SolverParameter, "s.prototxt"
+    )
+    with pytest.raises(
+        SolverError, match="param.regularization_type: a fork of Caffe's, which this solver does not"
+    ):
+        Solver(solver)
+
+
 def test_refused_by_solvers():
     with pytest.raises(
         SolverError,

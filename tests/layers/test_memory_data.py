@@ -105,3 +105,22 @@ def test_refusals_name_the_layer():
     refuses("batch_size cannot change before the added data is served", layer.set_batch_size, 4)
     layer.load(CPU)
     layer.set_batch_size(4)
+
+
+def test_dim_gives_the_shape_of_data_of_any_axes():
+    layer = make('type: "MemoryData" memory_data_param { dim: 2 dim: 3 dim: 5 }')
+    assert layer.reshape() == [(2, 3, 5), (2, 1, 1)]
+    data = np.arange(60.0).reshape(4, 3, 5)
+    layer.reset(data, np.arange(4))
+    second, labels = load(layer, 2)[1]
+    np.testing.assert_array_equal(second, data[2:])
+    assert labels.tolist() == [[[2]], [[3]]]
+
+
+def test_labels_may_be_left_out_with_dim_only():
+    layer = make('type: "MemoryData" memory_data_param { dim: 2 dim: 3 }', top=1)
+    assert layer.reshape() == [(2, 3)]
+    with pytest.raises(LayerError, match="makes 2 top blobs, data and labels, and has 1"):
+        make(TEXT, top=1)
+    with pytest.raises(LayerError, match=r"memory_data_param.dim is \(2, 0\); every number"):
+        make('type: "MemoryData" memory_data_param { dim: 2 dim: 0 }')

@@ -47,6 +47,9 @@ CASES = [
         [SHAPE],
         bare("L1", 2),
     ),
+    Case(
+        "l2", 'type: "NormalizationL2"', [(2, 3, 4)], lambda x: x / np.sqrt((x**2).sum((1, 2), keepdims=True))
+    ),
     Case("an-item", 'type: "Normalize"', [(2, 3, 4, 5)], unit((1, 2, 3))),
     Case("a-position", 'type: "Normalize" norm_param { across_spatial: false }', [(2, 3, 4, 5)], unit(1)),
     Case(
@@ -64,6 +67,7 @@ CASES = [
 ]
 
 ERRORS = [
+    Error('type: "NormalizationL2"', [(3,)], r"bottom shape \(3,\) has 1 axes, at least 2 are needed"),
     Error(
         'type: "Normalize" normalize_param { normalize_type: "L3" }',
         [(2, 3)],

@@ -85,6 +85,23 @@ def test_multistep_moves_by_at_most_one_step_an_iteration_in_file_order():
     assert rates(head, 2) == [1, 1]
 
 
+def test_stepdecr_gives_the_rates_of_its_forks_logs():
+    """Cysu/dgd_person_reid, archived/individually_3dpes.log."""
+    told = rates('base_lr: 0.1 lr_policy: "stepdecr" gamma: 0.04 stepsize: 100 min_lr: 0.0005', 2700)
+    logged = {
+        0: 0.1,
+        120: 0.096,
+        600: 0.076,
+        1320: 0.048,
+        1800: 0.028,
+        2280: 0.012,
+        2400: 0.004,
+        2520: 0.0005,
+        2640: 0.0005,
+    }
+    assert {i: pytest.approx(rate, rel=1e-5) for i, rate in logged.items()} == {i: told[i] for i in logged}
+
+
 def test_sigmoid_rises():
     text = 'lr_policy: "sigmoid" base_lr: 1 gamma: 1 stepsize: 3'
     assert rates(text, 6) == pytest.approx([0.0474, 0.1192, 0.2689, 0.5, 0.7311, 0.8808], abs=5e-5)
@@ -160,6 +177,7 @@ FORMULAS = {
     "sigmoid": lambda p, i: p.base_lr / (1 + math.exp(-p.gamma * (i - p.stepsize))),
     "triangular": lambda p, i: cyclical(p, i, lambda p, i: triangle(i, p.stepsize)[1]),
     "triangular2": lambda p, i: cyclical(p, i, triangular2_height),
+    "stepdecr": lambda p, i: max(0, p.base_lr * (1 - p.gamma * (i // p.stepsize))),
     "exp_range": lambda p, i: cyclical(p, i, lambda p, i: triangle(i, p.stepsize)[1] * p.gamma**i),
     "1cycle": lambda p, i: one_cycle(p, max(0, i - p.start_lr_policy)),
 }
@@ -196,7 +214,10 @@ def test_rates_follow_the_formula(policy, data, momentum, stepvalue):
 
 
 def test_every_policy_has_its_formula_here():
-    assert set(lr_policy._REGISTRY) == set(FORMULAS) | {"multifixed", "plateau"}  # those are in test_fork_fields.py
+    assert set(lr_policy._REGISTRY) == set(FORMULAS) | {
+        "multifixed",
+        "plateau",
+    }  # those are in test_fork_fields.py
 
 
 # -- what is refused ------------------------------------------------------------------------------
