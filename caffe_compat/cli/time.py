@@ -37,9 +37,10 @@ def run(args: argparse.Namespace) -> int:
             torch.cuda.synchronize(device)
         return time.perf_counter() * 1000
 
-    initial_loss = runner.forward().item()
+    log.timing_forward()
+    log.timing_backward(runner.forward().item())
     runner.backward()
-    log.timing_begins(initial_loss, args.iterations)
+    log.timing_begins(args.iterations)
     count = len(net.layers)
     spent = {"forward": [0.0] * count, "backward": [0.0] * count}
     began = [0.0]

@@ -117,6 +117,10 @@ class PictureLayer(DataLayer):
         elif any(param.HasField(name) for name in _AUGMENTED):
             self.preparation = Augment(param, (), self.fail)
 
+    def log_setup(self, log: Any) -> None:
+        if self.param.transform_param.HasField("mean_file"):
+            log.mean_file(self.param.transform_param.mean_file)
+
     def draw(self, count: int) -> Tensor:
         """The random numbers of `count` pictures: the transformation's, with a seed after the mirror's coin."""
         draws = self.transform.draw(count)

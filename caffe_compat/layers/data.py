@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,15 @@ class Data(PictureLayer):
         self._orders: dict[int, np.ndarray] = {}  # of the passes that the last batch was of
         self._kept: Kept | None = None
         self._streamed: Streamed | None = None
+
+    def log_creation(self, log: Any) -> None:
+        p = self.param.data_param
+        if os.path.exists(os.path.join(self.context.root, p.source)):  # else `setup` says so
+            log.opened(DataParameter.DB.Name(p.backend).lower(), p.source)
+
+    def log_setup(self, log: Any) -> None:
+        super().log_setup(log)
+        log.output_size("data", (self.batch_size, *self.top_shape))
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *self.top_shape), (self.batch_size,)][: len(self.param.top)]

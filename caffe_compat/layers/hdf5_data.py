@@ -56,6 +56,9 @@ class HDF5Data(DataLayer):
         self.row_shapes = [tuple(blob.shape[1:]) for blob in first]
         self._restart()
 
+    def log_setup(self, log: Any) -> None:
+        log.hdf5_list(self.param.hdf5_data_param.source, len(self.files))
+
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *shape) for shape in self.row_shapes]
 

@@ -134,6 +134,12 @@ class ImageData(ListedLayer):
         self._keep = len(self.lines) * first.nbytes <= memory_budget()
         self.top_shape = self.top_of(first, lambda: f"'{self.lines[line][0]}'")
 
+    def log_setup(self, log: Any) -> None:
+        super().log_setup(log)
+        skipped = self.first_line(self.held[0]) if self.p.rand_skip else None
+        log.image_list(self.p.source, len(self.lines), self.p.shuffle, skipped)
+        log.output_size("image_data", (self.batch_size, *self.top_shape))
+
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, *self.top_shape), (self.batch_size,)]
 

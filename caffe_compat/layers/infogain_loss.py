@@ -32,6 +32,9 @@ class InfogainLoss(Labelled, Loss):
     def allow_force_backward(self, index: int) -> bool:
         return index == 0
 
+    def log_setup(self, log):
+        log.creating_layer(self.name)  # Caffe's has a Softmax inside
+
     def setup(self, *bottom: Shape) -> None:
         p, loss = self.param.infogain_loss_param, self.param.loss_param
         if loss.HasField("normalize"):

@@ -40,6 +40,10 @@ class Scale(Layer):
             num_axes = p.num_axes if len(bottom) == 1 else len(bottom[1])
             self.add_blob(broadcast_shape(self, bottom[0], p.axis, num_axes), p.bias_filler)
 
+    def log_setup(self, log):
+        if self.bias_term:
+            log.creating_layer(self.name)  # Caffe's has a Bias inside
+
     def reshape(self, *bottom):
         p = self.param.scale_param
         blob = bottom[1] if len(bottom) > 1 else tuple(self.blobs[0].shape)

@@ -43,6 +43,9 @@ class SoftmaxWithLoss(Labelled, Loss):
         )
     )
 
+    def log_setup(self, log):
+        log.creating_layer(self.name)  # Caffe's has a Softmax inside
+
     def setup(self, *bottom):
         p = self.param.loss_param
         self.fixed = p.pre_fixed_normalizer

@@ -215,11 +215,17 @@ class Log:
         for label, value in {"Device id": device, **properties}.items():
             self._line(INFO, "common.cpp:186", f"{label + ':':<31}{value}")
 
-    def timing_begins(self, initial_loss: float, iterations: int) -> None:
-        """The time command, after its first forward and backward pass."""
+    def timing_forward(self) -> None:
+        """The time command, before its first forward pass."""
         self._line(INFO, "caffe.cpp:351", "Performing Forward")
+
+    def timing_backward(self, initial_loss: float) -> None:
+        """Between its first forward and backward pass."""
         self._line(INFO, "caffe.cpp:356", f"Initial loss: {cpp_float(initial_loss)}")
         self._line(INFO, "caffe.cpp:357", "Performing Backward")
+
+    def timing_begins(self, iterations: int) -> None:
+        """After the first passes."""
         self._line(INFO, "caffe.cpp:365", "*** Benchmark begins ***")
         self._line(INFO, "caffe.cpp:366", f"Testing for {iterations} iterations.")
 
@@ -355,6 +361,34 @@ class Log:
     def copying_source_layer(self, name: str, how: str = "binary") -> None:
         """A layer of the weights that the net has; only in debug logs, as in Caffe."""
         self._line(DEBUG, f"net.cpp:{_SOURCE_LAYER_LINES[how][1]}", f"Copying source layer {name}")
+
+    # -- the data layers ----------------------------------------------------------------------
+
+    def opened(self, kind: str, source: str) -> None:
+        """A database of kind lmdb or leveldb."""
+        self._line(INFO, f"db_{kind}.cpp:{ {'lmdb': 35, 'leveldb': 18}[kind] }", f"Opened {kind} {source}")
+
+    def mean_file(self, path: str) -> None:
+        self._line(INFO, "data_transformer.cpp:25", f"Loading mean file from: {path}")
+
+    def output_size(self, kind: str, shape: Sequence[int]) -> None:
+        """The shape of the pictures of a layer of kind data or image_data."""
+        line = {"data": 45, "image_data": 90}[kind]
+        self._line(INFO, f"{kind}_layer.cpp:{line}", f"output data size: {','.join(map(str, shape))}")
+
+    def image_list(self, source: str, count: int, shuffled: bool, skipped: int | None) -> None:
+        """The list of an ImageData layer; `skipped` lines at its start if it has rand_skip."""
+        self._line(INFO, "image_data_layer.cpp:38", f"Opening file {source}")
+        if shuffled:
+            self._line(INFO, "image_data_layer.cpp:53", "Shuffling data")
+        self._line(INFO, "image_data_layer.cpp:63", f"A total of {count} images.")
+        if skipped is not None:
+            self._line(INFO, "image_data_layer.cpp:70", f"Skipping first {skipped} data points.")
+
+    def hdf5_list(self, source: str, count: int) -> None:
+        """The files of an HDF5Data layer."""
+        self._line(INFO, "hdf5_data_layer.cpp:81", f"Loading list of HDF5 filenames from: {source}")
+        self._line(INFO, "hdf5_data_layer.cpp:95", f"Number of HDF5 files: {count}")
 
     # -- src/caffe/net.cpp: debug_info --------------------------------------------------------
 

@@ -143,6 +143,7 @@ class Net:
             )
         self.log.creating_layer(param.name)
         layer = create(param, param.phase, self.context, self.log)
+        layer.log_creation(self.log)
         self.log.created_layer(param.name)
         # Caffe decides who needs a gradient by the specs in the file, before BatchNorm adds its own.
         given_lr_mults = [spec.lr_mult for spec in param.param]
@@ -179,6 +180,7 @@ class Net:
             param.loss_weight.append(1.0)
         weights = self._loss_weights(layer, len(top))
         layer.setup(*shapes)
+        layer.log_setup(self.log)
         self.log.setting_up(param.name)
         top_shapes = layer.reshape(*shapes)
         for name, shape, weight in zip(top, top_shapes, weights, strict=True):

@@ -32,6 +32,27 @@ def test_every_layer_is_timed_both_ways(folder, capsys):
     assert "*** Benchmark ends ***" in log
 
 
+def test_the_first_passes_are_told_as_they_go(folder, capsys):
+    """The lines of debug_info show when each pass runs."""
+    Path("net.prototxt").write_text("debug_info: true\n" + Path("net.prototxt").read_text())
+    assert main(["time", "--model", "net.prototxt", "--iterations", "1"]) == 0
+    heads = (
+        "Performing",
+        "Initial loss",
+        "***",
+        "    [Forward] Layer data, top blob label",
+        "    [Backward] Layer ip",
+    )
+    lines = [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert [re.split(r"[:,]", line)[0].strip() for line in lines if line.startswith(heads)][:5] == [
+        "Performing Forward",
+        "[Forward] Layer data",
+        "Initial loss",
+        "Performing Backward",
+        "[Backward] Layer ip1_ip1_0_split",
+    ]
+
+
 def test_no_iterations_are_refused(folder, capsys):
     assert main(["time", "--model", "net.prototxt", "--iterations", "0"]) == 2
     assert "--iterations 0 is below 1" in capsys.readouterr().err

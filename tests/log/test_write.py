@@ -281,8 +281,25 @@ LINES = [
         lambda log: log.debug_update_shared("ip2", "0", "ip1", "w", 0.25),
         "net.cpp:657]     [Update] Layer ip2, param blob 0 (owned by layer ip1, param w) diff: 0.25",
     ),
-    (lambda log: log.timing_begins(2.5, 50), "caffe.cpp:356] Initial loss: 2.5"),
-    (lambda log: log.timing_begins(2.5, 50), "caffe.cpp:366] Testing for 50 iterations."),
+    (lambda log: log.timing_forward(), "caffe.cpp:351] Performing Forward"),
+    (lambda log: log.timing_backward(2.5), "caffe.cpp:356] Initial loss: 2.5"),
+    (lambda log: log.timing_begins(50), "caffe.cpp:366] Testing for 50 iterations."),
+    (lambda log: log.opened("leveldb", "a/b"), "db_leveldb.cpp:18] Opened leveldb a/b"),
+    (lambda log: log.image_list("l.txt", 7, True, None), "image_data_layer.cpp:53] Shuffling data"),
+    (lambda log: log.image_list("l.txt", 7, False, None), "image_data_layer.cpp:63] A total of 7 images."),
+    (
+        lambda log: log.image_list("l.txt", 7, False, 0),
+        "image_data_layer.cpp:70] Skipping first 0 data points.",
+    ),
+    (
+        lambda log: log.output_size("image_data", (2, 3, 5, 4)),
+        "image_data_layer.cpp:90] output data size: 2,3,5,4",
+    ),
+    (
+        lambda log: log.hdf5_list("l.txt", 2),
+        "hdf5_data_layer.cpp:81] Loading list of HDF5 filenames from: l.txt",
+    ),
+    (lambda log: log.hdf5_list("l.txt", 2), "hdf5_data_layer.cpp:95] Number of HDF5 files: 2"),
     (
         lambda log: log.timing_iteration(0, 12.25),
         "caffe.cpp:394] Iteration: 1 forward-backward time: 12.25 ms.",

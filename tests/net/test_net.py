@@ -147,7 +147,7 @@ def test_log_has_caffes_lines():
     said = [re.sub(r"^.*?\] ", "", line) for line in stream.getvalue().splitlines()]
     tail = said[said.index("Creating Layer loss") :]
     assert tail == [
-        "Creating Layer loss", "loss <- y", "loss <- label", "loss -> loss", "Setting up loss", "Top shape: (1)",
+        "Creating Layer loss", "loss <- y", "loss <- label", "loss -> loss", "Creating layer loss", "Setting up loss", "Top shape: (1)",
         "    with loss weight 1", "Memory required for data: 76", "loss needs backward computation.",
         "ip needs backward computation.", "lab does not need backward computation.",
         "in does not need backward computation.", "This network produces output loss", "Network initialization done.",
