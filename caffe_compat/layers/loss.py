@@ -119,6 +119,7 @@ class EuclideanLoss(DifferenceLoss):
     """top = sum (bottom0 - bottom1)^2 / (2 N), N the first dimension; both bottoms get a gradient.
 
     Caffe: src/caffe/layers/euclidean_loss_layer.cpp
+    Caffe stops at bottoms of more than four axes.
     """
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ class PReLU(Elementwise):
     """top = bottom where it is above 0, else blobs[0] * bottom
 
     Caffe: src/caffe/layers/prelu_layer.cpp
+    Caffe stops at bottoms of more than four axes.
     Blobs: 0 slope (channels,), one for each index of axis 1, or () with `channel_shared`; born as 0.25.
     """
 
