@@ -137,6 +137,9 @@ def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
 
 def _normalise(words: Sequence[str], parser: argparse.ArgumentParser) -> Iterator[str]:
     """The words with gflags' spellings turned into the parser's; unknown options raise UsageError."""
+    if any(action.nargs == argparse.REMAINDER for action in parser._actions):
+        yield from words  # another program's
+        return
     options = _options(parser)
     for at, word in enumerate(words):
         if word == "--":
