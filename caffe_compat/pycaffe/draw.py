@@ -28,7 +28,7 @@ _LEARNING = ("Convolution", "Deconvolution", "InnerProduct")
 
 
 def get_pooling_types_dict() -> dict[int, str]:
-    """The names of the pooling methods by their numbers."""
+    """The names of the pooling methods, those of Caffe's forks too, by their numbers."""
     return {
         value.number: value.name
         for value in PoolingParameter.DESCRIPTOR.enum_types_by_name["PoolMethod"].values
