@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     script = args.words[0]
     if not os.path.isfile(script):
         raise DataError(f"{script}: no such file; give a Python script")
-    from caffe_compat import install_as_caffe
+    import caffe_compat
 
-    install_as_caffe()
+    caffe_compat.install_as_caffe()
     sys.argv = args.words
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
     try:
