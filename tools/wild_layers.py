@@ -79,6 +79,8 @@ def _wanted(layer: Any, index: int, shapes: dict[int, Shape], first: Shape) -> S
         return (*other[:1], 1, *other[2:]) if len(other) > 2 else other[:1]
     if other and index == 1 and layer.type.endswith("Loss"):
         return other
+    if other and index == 1 and layer.type == "GuidedDropout":
+        return other
     if layer.type == "Slice":
         length = _length(layer)
         return (*first[:1], length, *PICTURE[1:]) if length % PICTURE[0] == 0 else (*first[:1], length)
@@ -238,7 +240,7 @@ def _roi_data(use: Use) -> list[Shape]:
     """
     if "rois" not in use.top:
         known = {"im_info": (1, 3), "gt_boxes": (1, 5), "gt_info": (1, 28), "im_idx": (1,)}
-        return [(1, 3, 608, 1024), *(known[name] for name in use.top[1:])]
+        return [(1, 3, 608, 1024), *(known.get(name, (1, 5)) for name in use.top[1:])]
     classes = 2 if "rfcn_alt_opt" in use.where else use.number("num_classes", 21)
     targets = [(_REGIONS, 4 * classes)] * 3
     return [(2, 3, 608, 1024), *_of_regions(use, [(_REGIONS, 5), (_REGIONS,), *targets])]

@@ -45,7 +45,7 @@ class BN(Layer):
                 f"{', '.join(sorted(other))} of another fork's; keep the fields of one form"
             )
         self.segnet, self.tops = segnet, len(self.param.top)
-        self.channels = legacy_shape(self, bottom)[1]
+        self.channels = self.shape_of(bottom)[1]
         if self.segnet:
             self.eps, self.affine_only = SEGNET_EPS, p.bn_mode == BNParameter.INFERENCE
             self.stored = False
@@ -72,8 +72,12 @@ class BN(Layer):
         for spec in list(self.param.param)[0 if p.frozen else 2 : 4]:
             spec.lr_mult = spec.decay_mult = 0
 
+    def shape_of(self, bottom):
+        """The bottom's shape of four axes; of more for volumes, which SegNet's form does not know."""
+        return bottom if len(bottom) > 4 and not self.segnet else legacy_shape(self, bottom)
+
     def reshape(self, bottom):
-        shape = legacy_shape(self, bottom)
+        shape = self.shape_of(bottom)
         if shape[1] != self.channels:
             self.fail(
                 f"bottom shape {tuple(bottom)} has {shape[1]} channels, but the blobs were made for "

@@ -52,6 +52,8 @@ CASES = [
     Case("train", param("slope_filler { value: 1 }"), [SHAPE], by_batch(1e-5), onnx=OF_BATCH),
     Case("train-eps", param("eps: 0.5"), [(5, 3)], by_batch(0.5), onnx=OF_BATCH),
     Case("no-parameters", 'type: "BN"', [(2, 3, 5)], by_batch(1e-5), onnx=OF_BATCH),
+    Case("volumes", param(), [(2, 3, 2, 4, 5)], by_batch(1e-5), onnx=OF_BATCH),
+    Case("volumes-stored", param(), [(2, 3, 1, 4, 5)], by_stored(), phase=TEST, blobs=STORED),
     Case("test", param(), [SHAPE], by_stored(), phase=TEST, blobs=STORED),
     Case("test-eps", param("eps: 0.25 momentum: 0.5"), [(5, 3)], by_stored(0.25), phase=TEST, blobs=STORED),
     Case("frozen", param("frozen: true"), [SHAPE], by_stored(), blobs=STORED),

@@ -199,6 +199,13 @@ def test_v1_types():
     assert not upgraded("layers { name: 'x' }").layer[0].HasField("type")
 
 
+def test_every_v1_message_has_its_place_in_a_layer_of_today():
+    today = LayerParameter.DESCRIPTOR.fields_by_name
+    for field in V1LayerParameter.DESCRIPTOR.fields:
+        if field.name not in ("layer", "type", "blobs_lr", "weight_decay", "param", "blob_share_mode"):
+            assert today[field.name].message_type == field.message_type, field.name
+
+
 def test_v1_lists_become_params():
     check(
         "layers { type: CONVOLUTION param: 'w' blobs_lr: 1 blobs_lr: 2 weight_decay: 3 weight_decay: 4 weight_decay: 5 "
