@@ -20,9 +20,9 @@ class Dropout(Elementwise):
 
     def setup(self, bottom):
         self.ratio = self.param.dropout_param.dropout_ratio
-        if not 0 <= self.ratio < 1:
-            self.fail(f"dropout_ratio is {self.ratio:g}, it must be at least 0 and below 1")
         self.drops = self.phase == TRAIN or self.param.dropout_param.sample_weights_test
+        if self.drops and not 0 <= self.ratio < 1:
+            self.fail(f"dropout_ratio is {self.ratio:g}, it must be at least 0 and below 1")
         self.factor = 1.0 if self.param.dropout_param.scale_train else 1 - self.ratio
 
     def forward(self, bottom):

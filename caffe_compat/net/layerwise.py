@@ -204,8 +204,7 @@ class Layerwise:
             return [self.data(name) for name in names]
         tops = layer.load(self.net.device)
         return [
-            self.data(name) if name in self._constants else top
-            for name, top in zip(names, tops, strict=True)
+            self.data(name) if name in self._constants else top for name, top in zip(names, tops, strict=True)
         ]
 
     def _run(self, i: int) -> list[Tensor]:
@@ -266,11 +265,16 @@ class Layerwise:
         bottoms, tops = self._tape[i]
         blobs = [blob for blob in layer.owned_blobs() if blob.requires_grad]
         wanted = [b for b in bottoms if b.requires_grad]
-        roots = [
-            (top, self.diff(name).clone() if name in net.bottom_names[i] else self.diff(name))
-            for top, name in zip(tops, net.top_names[i], strict=True)
-            if top.requires_grad
-        ]
+        roots = []
+        for top, name in zip(tops, net.top_names[i], strict=True):
+            diff = self.diff(name)
+            if top.requires_grad and diff.shape != top.shape:
+                layer.fail(
+                    f"top '{name}' has shape {tuple(top.shape)}, but a layer in place has made the blob "
+                    f"{tuple(diff.shape)}, so no gradient comes back; give that layer's top another name"
+                )
+            if top.requires_grad:
+                roots.append((top, diff.clone() if name in net.bottom_names[i] else diff))
         sources = wanted + blobs
         gradients: tuple[Tensor | None, ...] = (None,) * len(sources)
         if roots and sources:

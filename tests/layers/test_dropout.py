@@ -11,6 +11,13 @@ CASES = [
         "test", 'type: "Dropout" dropout_param { dropout_ratio: 0.9 }', [(3, 4, 5)], lambda x: x, phase=TEST
     ),
     Case(
+        "test-of-any-ratio",  # which says nothing there
+        'type: "Dropout" dropout_param { dropout_ratio: 1 }',
+        [(3, 4, 5)],
+        lambda x: x,
+        phase=TEST,
+    ),
+    Case(
         "test-unscaled",
         'type: "Dropout" dropout_param { dropout_ratio: 0.25 scale_train: false }',
         [(3, 4, 5)],

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import caffe_compat as caffe
-from caffe_compat.errors import NetError
+from caffe_compat.errors import LayerError, NetError
 from caffe_compat.pycaffe import net as pynet
 
 NET = """
@@ -347,3 +347,17 @@ layer { name: "scale" type: "Scale" bottom: "h" top: "h"
     net.backward()
     np.testing.assert_array_equal(net.params["scale"][1].diff, [[1, 2, 3], [4, 5, 6]])
     np.testing.assert_array_equal(net.blobs["x"].diff, [[10, 20, 30], [40, 50, 60]])
+
+
+def test_backward_names_the_layer_whose_blob_another_has_reshaped_in_place(tmp_path):
+    text = """force_backward: true
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "double" type: "Power" bottom: "x" top: "h" power_param { scale: 2 } }
+layer { name: "sum" type: "Reduction" bottom: "h" top: "h" }"""
+    net = build(tmp_path, text)
+    net.forward()
+    with pytest.raises(
+        LayerError,
+        match=r"layer 'double' \(Power\): top 'h' has shape \(2, 3\), but a layer in place has made the blob \(\)",
+    ):
+        net.backward()
