@@ -23,7 +23,17 @@ from caffe_compat.log.write import NULL
 from caffe_compat.net import weights
 from caffe_compat.net.execution import Execution
 from caffe_compat.net.net import LearnedBlob, Net
-from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter, fork_fields, hints, text
+from caffe_compat.proto import (
+    TEST,
+    TRAIN,
+    NetParameter,
+    NetState,
+    Phase,
+    SolverParameter,
+    fork_fields,
+    hints,
+    text,
+)
 from caffe_compat.solver import lr_policy, update_rules
 from caffe_compat.solver.lr_policy import Schedule
 from caffe_compat.solver.parallel import Group, Reducer
@@ -282,6 +292,10 @@ class Solver:
             log=self.log,
             device=self.device,
         )
+        if not net.layers:
+            self.fail(
+                f"the {Phase.Name(phase)} net has no layers; look at its file, and at the include and exclude rules in it"
+            )
         for layer in net.data_layers():
             if layer.type in ("Input", "MemoryData") and len(net.context.held) > 1:
                 layer.fail(

@@ -206,6 +206,7 @@ def test_signals_stop_or_snapshot(folder, number, left_over, said):
         (("--iterations", "-3"), 2, "--iterations -3 is below 0"),
         (("--snapshot", "a", "--weights", "b"), 2, "not allowed with argument"),
         (("--net", "nope.prototxt"), 1, "nope.prototxt: cannot be read: No such file"),
+        (("--net", os.devnull), 1, "the TRAIN net has no layers; look at its file, and at the include and exclude rules"),
     ],
 )  # fmt: skip
 def test_refusals(folder, capsys, arguments, code, said, monkeypatch):
