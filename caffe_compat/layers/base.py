@@ -312,7 +312,8 @@ class Layer(nn.Module):
 
     def owned_blobs(self) -> list[nn.Parameter]:
         """The tensors behind `blobs`, in order: a shared blob's owner, in the owner's shape."""
-        return [blob for _, blob in self.blobs.named_parameters(remove_duplicate=False)]
+        # Every pass asks for them, and named_parameters() takes ten times as long.
+        return [blob for blob in self.blobs._parameters.values() if blob is not None]
 
     def share_blob(self, index: int, owner: nn.Parameter) -> None:
         """Make blob `index` the same tensor as `owner`, seen in this layer's own shape."""

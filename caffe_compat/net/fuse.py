@@ -50,6 +50,8 @@ class PackedConvolution(nn.Module):
         super().__init__()
         self.layer = layer
         self.normalisation = normalisation
+        parts = () if normalisation is None else (normalisation.batch_norm, normalisation.scale)
+        self._layers: tuple[Layer, ...] = (layer, *parts)  # at hand: nn.Module looks its children up by name
         self._made_from: tuple[object, ...] = ()
         self._packed: tuple[Tensor, Tensor | None] | None = None
 
@@ -58,17 +60,16 @@ class PackedConvolution(nn.Module):
         if self._packed is None or found != self._made_from or None in found:
             self._made_from, self._packed = found, self._pack()
         weight, bias = self._packed
-        _, stride, pad, dilation = self.layer.window
-        bottom = filled(bottom, self.layer.missing)
-        return F.conv2d(bottom, weight, bias, stride, pad, dilation, self.layer.group)
+        layer = self._layers[0]
+        assert isinstance(layer, Convolution)
+        _, stride, pad, dilation = layer.window
+        bottom = filled(bottom, layer.missing)
+        return F.conv2d(bottom, weight, bias, stride, pad, dilation, layer.group)
 
     def _stamp(self) -> tuple[object, ...]:
-        layers: list[Layer] = [self.layer]
-        if self.normalisation is not None:
-            layers += [self.normalisation.batch_norm, self.normalisation.scale]
         return tuple(
             None if getattr(blob, "shown", False) else (blob.data_ptr(), blob._version)
-            for layer in layers
+            for layer in self._layers
             for blob in layer.owned_blobs()
         )
 

@@ -58,6 +58,11 @@ class Blob(ABC):
             self._copies[kind] = _HostCopy(tensor)
         return self._copies[kind].host.numpy()
 
+    @property
+    def copied(self) -> bool:
+        """Whether there are views of it that live in another memory."""
+        return bool(self._copies)
+
     def push(self) -> None:
         """Send what was written into views of a GPU blob to the GPU."""
         for kind, copy in self._copies.items():
@@ -333,12 +338,14 @@ class Net:
         blobs = [*self.blobs.values(), *(blob for layer in self.layers for blob in layer.blobs)]
         blobs = [blob for blob in blobs if isinstance(blob, Blob)]
         for blob in blobs:
-            blob.push()
+            if blob.copied:
+                blob.push()
         try:
             yield
         finally:
             for blob in blobs:
-                blob.pull()
+                if blob.copied:
+                    blob.pull()
 
     def _fill(self, target: np.ndarray, value: np.ndarray, what: str, name: str) -> None:
         if value.ndim and target.ndim and value.shape[0] != target.shape[0]:
