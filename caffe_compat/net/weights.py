@@ -74,7 +74,7 @@ def save(net: Net, path: str, diff: bool = False) -> None:
         path,
         net.param,
         [[_array(blob) for blob in layer.blobs] for layer in net.layers],
-        [[_gradient(blob) for blob in layer.owned_blobs()] for layer in net.layers] if diff else None,
+        [_gradients(layer) for layer in net.layers] if diff else None,
     )
 
 
@@ -97,8 +97,9 @@ def save_hdf5(net: Net, path: str, diff: bool = False) -> None:
             for index, blob in enumerate(layer.owned_blobs()):
                 if (number, index) in owners:
                     group.create_dataset(str(index), data=_array(blob))
-                if diff_group is not None:
-                    diff_group.create_dataset(str(index), data=_gradient(blob))
+            if diff_group is not None:
+                for index, array in enumerate(_gradients(layer)):
+                    diff_group.create_dataset(str(index), data=array)
     write_atomic(path, image.getvalue())
 
 
@@ -207,8 +208,13 @@ def _array(blob: torch.Tensor) -> np.ndarray:
     return blob.detach().cpu().contiguous().numpy()
 
 
-def _gradient(blob: torch.Tensor) -> np.ndarray:
-    return np.zeros(blob.shape, np.float32) if blob.grad is None else _array(blob.grad)
+def _gradients(layer: Layer) -> list[np.ndarray]:
+    """The gradients of a layer's blobs, in the layer's own shapes; those of a shared blob are its owner's."""
+    found = []
+    for blob, owned in zip(layer.blobs, layer.owned_blobs(), strict=True):
+        array = np.zeros(blob.shape, np.float32) if owned.grad is None else _array(owned.grad)
+        found.append(array.reshape(tuple(blob.shape)))
+    return found
 
 
 def _is_hdf5(path: str) -> bool:

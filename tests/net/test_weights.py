@@ -88,6 +88,26 @@ def test_diffs_are_written_on_request(tmp_path):
     assert set(file.layer[1].blobs[0].diff) == {0.25}
 
 
+def test_diffs_of_a_shared_blob_are_written_in_each_layers_shape(tmp_path):
+    """share_mode PERMISSIVE: a blob of 5 x 3 is another layer's of 3 x 5; HDF5 too has the diffs of both."""
+    h5py = pytest.importorskip("h5py")
+    share = 'param { name: "w" share_mode: PERMISSIVE }'
+    extra = f"""layer {{ name: "a" type: "InnerProduct" bottom: "x" top: "a" {share} inner_product_param {{ num_output: 5 }} }}
+layer {{ name: "b" type: "InnerProduct" bottom: "a" top: "b" {share} inner_product_param {{ num_output: 3 }} }}"""
+    made = net(extra=extra)
+    (owner,) = (blob for blob in made.learned if blob.name == "w")
+    owner.tensor.grad = torch.arange(15.0).reshape(5, 3)
+    weights.save(made, str(tmp_path / "w.caffemodel"), diff=True)
+    file = NetParameter.FromString((tmp_path / "w.caffemodel").read_bytes())
+    first, second = (layer.blobs[0] for layer in file.layer if layer.name in ("a", "b"))
+    assert (list(first.shape.dim), list(second.shape.dim)) == ([5, 3], [3, 5])
+    assert list(first.diff) == list(second.diff) == list(range(15))
+    weights.save_hdf5(made, str(tmp_path / "w.h5"), diff=True)
+    with h5py.File(tmp_path / "w.h5") as file:
+        assert (file["diff/a/0"].shape, file["diff/b/0"].shape) == ((5, 3), (3, 5))
+        assert "0" not in file["data/b"]
+
+
 def test_hdf5_diffs_have_a_group_for_every_layer(tmp_path):
     """As Caffe writes them: a group for a layer without blobs, too."""
     h5py = pytest.importorskip("h5py")
