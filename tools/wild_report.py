@@ -236,7 +236,7 @@ def _cause(message: str) -> str:
     ):
         if match := re.search(pattern, message):
             return cause.format(*match.groups())
-    message = re.sub(r"^[^ ]*: ", "", message)
+    message = re.sub(r"^(.*?\.(prototxt|pt)[\d:]*|[^ ]*): ", "", message)
     message = re.sub(r"^layer '[^']*' \((\w+)\)", r"\1", message)
     message = re.sub(r"'[^']*'", "'...'", message)
     message = re.sub(r"\([\d, ]*\)|\d+", "N", message)

@@ -101,6 +101,7 @@ def scalars(field):
         field.CPPTYPE_INT32: st.integers(-(2**31), 2**31 - 1),
         field.CPPTYPE_INT64: st.integers(-(2**63), 2**63 - 1),
         field.CPPTYPE_UINT32: st.integers(0, 2**32 - 1),
+        field.CPPTYPE_UINT64: st.integers(0, 2**64 - 1),
         field.CPPTYPE_BOOL: st.booleans(),
         field.CPPTYPE_STRING: st.binary(max_size=9)
         if field.type == field.TYPE_BYTES
