@@ -1,4 +1,4 @@
-"""Layers that learn binary codes: K1_EuclideanLoss, K2_EuclideanLoss, and a tanh that grows steeper, ScaleTanH."""
+"""Layers that learn binary codes: HashingLoss, K1_EuclideanLoss, K2_EuclideanLoss, and ScaleTanH, which grows steeper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.loss import Loss, rows
 
 
 class _Spread(Loss):
@@ -42,6 +42,40 @@ class K2EuclideanLoss(_Spread):
     """
 
     sign = 1.0
+
+
+@layer("HashingLoss")
+class HashingLoss(Loss):
+    """top = sum over pairs / (N (N - 1)) + tradeoff sum | |x| - 1 | / N: codes near -1 and 1, alike for like items
+
+    Fork: lhmRyan/deep-supervised-hashing-DSH, src/caffe/layers/hashing_loss_layer.cpp
+    A pair of like items, each pair once, gives its squared distance d, another one max(0, bi_margin - d). Items are
+    alike if their labels, cut to whole numbers, are equal or, where an item has several, share one that is not 0. The
+    gradient of the pairs is half of what the formula has, as in the fork.
+    """
+
+    fork_fields = ("hashing_loss_param",)
+
+    def setup(self, *bottom: Shape) -> None:
+        p = self.param.hashing_loss_param
+        self.margin, self.tradeoff = p.bi_margin, p.tradeoff
+        if bottom[0][0] < 2:
+            self.fail(f"bottom 0 of shape {bottom[0]} has {bottom[0][0]} items; a pair needs two")
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index == 0
+
+    def forward(self, data: Tensor, label: Tensor) -> Tensor:
+        self.refuse_gradient(label, "label inputs")
+        x, label = rows(data), rows(label)
+        alike = label.long() == label.long().T if label.shape[1] == 1 else label @ label.T > 0
+        squares = (x[:, None] - x).square().sum(2)
+        pairs = torch.where(alike, squares, (self.margin - squares).clamp(min=0)).triu(1).sum()
+        pairs = (pairs + pairs.detach()) / (
+            2 * len(x) * (len(x) - 1)
+        )  # half of the gradient, all of the value
+        far = torch.where(x > 0, x - 1, x + 1).abs().sum()
+        return pairs + self.tradeoff * far / len(x)
 
 
 @layer("ScaleTanH")
