@@ -319,8 +319,18 @@ class Layer(nn.Module):
         """Make blob `index` the same tensor as `owner`, seen in this layer's own shape."""
         shape = self.blobs[index].shape
         if shape != owner.shape:
-            self.blobs = _ViewedBlobs(self.owned_blobs(), {**getattr(self.blobs, "shapes", {}), index: shape})
+            self._view({index: shape}, frozenset())
         self.blobs[index] = owner
+
+    def hold_still(self, index: int) -> None:
+        """Let blob `index`, which another layer learns, have no gradient from this one."""
+        self._view({}, frozenset({index}))
+
+    def _view(self, shapes: dict[int, torch.Size], still: frozenset[int]) -> None:
+        old = self.blobs
+        if isinstance(old, _ViewedBlobs):
+            shapes, still = {**old.shapes, **shapes}, old.still | still
+        self.blobs = _ViewedBlobs(self.owned_blobs(), shapes, still)
 
 
 class _NoGradient(torch.autograd.Function):
@@ -346,15 +356,20 @@ class _Blobs(nn.ParameterList):
 
 
 class _ViewedBlobs(_Blobs):
-    """Blobs of which some are another layer's, in another shape (share_mode PERMISSIVE)."""
+    """Blobs of which some are another layer's, in another shape (share_mode PERMISSIVE) or without a gradient from here."""
 
-    def __init__(self, blobs: Iterable[nn.Parameter], shapes: dict[int, torch.Size]):
+    def __init__(self, blobs: Iterable[nn.Parameter], shapes: dict[int, torch.Size], still: frozenset[int]):
         super().__init__(blobs)
         self.shapes = shapes
+        self.still = still
 
     def __getitem__(self, index: Any) -> Any:
         blob = super().__getitem__(index)
-        shape = None if isinstance(index, slice) else self.shapes.get(range(len(self))[index])
+        if isinstance(index, slice):
+            return blob
+        number = range(len(self))[index]
+        shape = self.shapes.get(number)
+        blob = blob.detach() if number in self.still else blob
         return blob if shape is None else blob.view(shape)
 
 

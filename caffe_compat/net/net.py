@@ -313,6 +313,10 @@ class Net:
                 self.blob_need_backward[i] = [True] * len(layer.blobs)
                 for index, blob in enumerate(layer.owned_blobs()):
                     blob.requires_grad_(index not in layer.fixed_blobs)
+        for layer, needs in zip(self.layers, self.blob_need_backward, strict=True):
+            for index, (blob, need) in enumerate(zip(layer.owned_blobs(), needs, strict=True)):
+                if blob.requires_grad and not need:  # a layer that shares it has another lr_mult
+                    layer.hold_still(index)
 
     # -- what a net is asked ------------------------------------------------------------------
 
