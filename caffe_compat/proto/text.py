@@ -429,7 +429,7 @@ class _Parser:
             what = f"{text} is in quotes, but {field.owner}.{field.name} is one of these words"
         else:
             what = f"{field.owner}.{field.name} cannot be {text!r}"
-        self.fail(at, f"{what}; use {allowed}{nearest(text, names) or nearest(text, known)}")
+        self.fail(at, f"{what}; use {allowed}{nearest(text, known)}")
 
     def string(self, field: _Field) -> Any:
         if self.token.kind != "string":
@@ -465,12 +465,13 @@ class _Parser:
             holders = [
                 name
                 for name, field in fields.items()
-                if field.message and token.text in _fields(field.message)
+                if field.message and token.text in _fields(field.message) and "__" not in name
             ]
             if holders and token.text != "origin":
                 hint = f"; it belongs inside {' or '.join(holders[:4])};"
             else:
-                hint = nearest(token.text, own(descriptor.name, fields)) or nearest(token.text, fields) or ";"
+                words = [name for name in fields if "__" not in name]
+                hint = nearest(token.text, words) or ";"
             self.fail(token.at, f"{what}{hint} --ignore-unknown-fields goes on without it")
         self.ignored.append(f"{self.where(token.at)}: {what}; ignored")
         self.take(":")

@@ -109,6 +109,14 @@ def scalars(field):
     }[field.cpp_type]
 
 
+def test_no_hint_names_what_text_cannot_say():
+    """device_id__list is what device_id is called where forks give it several times."""
+    message = complaint("device_idd: 1", SolverParameter)
+    assert "did you mean 'device_id' or" in message and "__" not in message
+    message = complaint("layer { transform_param { resize_mode: WARP } }")
+    assert "it belongs inside resize_param" in message and "__" not in message
+
+
 def test_namesakes_of_forks_are_told_apart_by_content():
     solver = parse("device_id: [2, 0] base_lr: 1", SolverParameter)
     assert (solver.device_id, list(solver.device_id__list), solver.base_lr) == (0, [2, 0], 1)
@@ -248,6 +256,8 @@ BAD = [
     ("layer { pooling_param { pool: MEAN } }", "n.prototxt:1:31: PoolingParameter.pool cannot be 'MEAN'; use MAX, AVE or STOCHASTIC"),
     ("layer { pooling_param { pool: 7 } }", "PoolingParameter.pool cannot be '7'; use MAX, AVE or STOCHASTIC"),
     ("layer { pooling_param { pool: 'MAX' } }", "'MAX' is in quotes, but PoolingParameter.pool is one of these words; use MAX, AVE or"),
+    ("layer { pooling_param { kernal_size: 3 } }", "did you mean 'kernel_size'"),
+    ("layer { loss_param { normalization: PRE_FIX } }", "use FULL, VALID, BATCH_SIZE or NONE; did you mean 'PRE_FIXED'?"),
     ("layers { type: CONVOLUTON }", "did you mean 'CONVOLUTION' or 'DECONVOLUTION'"),
     ("layer { type: CONVOLUTION }", "1:15: LayerParameter.type must be a string in quotes, found 'CONVOLUTION'"),
     ("layer { name: 'a'\nname: 'b' }", "n.prototxt:2:1: LayerParameter.name is given twice, first in line 1; give it once"),
