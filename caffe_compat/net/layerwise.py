@@ -20,7 +20,7 @@ from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.net.fuse import fuse
-from caffe_compat.net.lower import Lowered, lower
+from caffe_compat.net.lower import Lowered, loss_weights, lower
 from caffe_compat.proto import TRAIN
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Layerwise:
         self._diff: dict[str, Tensor] = {}
         self._pinned: set[str] = set()
         self._owner = _owners_of_memory(net)
-        self._weights = _loss_weights(net)
+        self._weights = loss_weights(net)
         self._constants = {
             name: (layer, index)
             for layer, names in zip(net.layers, net.top_names, strict=True)
@@ -358,16 +358,6 @@ def _owners_of_memory(net: Net) -> dict[str, str]:
         if layer.shares_memory
         for top in tops
         if top not in overwritten
-    }
-
-
-def _loss_weights(net: Net) -> dict[str, float]:
-    """The loss_weight of every blob that has one; a layer in place that has none leaves the one before."""
-    return {
-        top: weight
-        for tops, weights in zip(net.top_names, net.loss_weights, strict=True)
-        for top, weight in zip(tops, weights, strict=True)
-        if weight
     }
 
 

@@ -52,6 +52,7 @@ class _Lowering:
         self.net = net
         self.outputs = outputs
         self._cuts = [needs_cut(net, i) for i in range(len(net.layers))]
+        self._weights = loss_weights(net)
         self.replicas = net.context.virtual_replicas
         self.root = nn.Module()
         self.graph = fx.Graph()
@@ -103,22 +104,42 @@ class _Lowering:
 
     def _each_replica(self, i: int, target: str) -> None:
         """Layer i on the rows of every replica that counts: all where there is a loss, else only replica 0."""
-        weights = self.net.loss_weights[i]
+        weights = self._loss_weights(i)
         bottoms = self._bottoms(i)
         for replica in range(self.replicas if any(weights) else 1):
             results = self._call(i, target, [self._rows_of(bottom, replica) for bottom in bottoms])
             if replica == 0:
                 self.values.update(zip(self.net.top_names[i], results, strict=True))
                 self.first_only.update(self.net.top_names[i])
-            for result, weight in zip(results, weights, strict=True):
+            for result, weight, name in zip(results, weights, self.net.top_names[i], strict=True):
                 if weight:
+                    result = self._node("detach", result) if self._is_overwritten(i, name) else result
                     self.losses.append(self._weighted(result, weight / self.replicas))
                     if replica == 0:
                         self.first_losses.append(self._weighted(result, weight))
 
+    def _loss_weights(self, i: int) -> list[float]:
+        """What each top of layer i counts in the loss; tops that are one blob, in place, have one weight."""
+        names = self.net.top_names[i]
+        return [
+            weight and self._weights[name]
+            for name, weight in zip(names, self.net.loss_weights[i], strict=True)
+        ]
+
+    def _is_overwritten(self, i: int, name: str) -> bool:
+        """Whether the weight of layer i's top counts in the loss only, and not in the gradient: Caffe keeps it in the
+        blob's diff, where the backward of a layer that reads the blob overwrites it."""
+        return any(
+            need and name == bottom
+            for k in range(i + 1, len(self.net.layers))
+            if self.net.layer_need_backward[k]
+            for bottom, need in zip(self.net.bottom_names[k], self.net.bottom_need_backward[k], strict=True)
+        )
+
     def _add_losses(self, i: int, results: list[fx.Node]) -> None:
-        for result, weight in zip(results, self.net.loss_weights[i], strict=True):
+        for result, weight, name in zip(results, self._loss_weights(i), self.net.top_names[i], strict=True):
             if weight:
+                result = self._node("detach", result) if self._is_overwritten(i, name) else result
                 self.losses.append(self._weighted(result, weight / self.replicas))
                 if self.replicas > 1:
                     self.first_losses.append(self._weighted(self._rows_of(result, 0), weight))
@@ -156,9 +177,18 @@ def needs_cut(net: Net, index: int) -> bool:
 
     A net without a loss stops none: whoever puts a loss on its module wants them all.
     """
-    return any(net.layer_need_backward) and (
-        bool(net.layers[index].param.propagate_down) or not net.layer_need_backward[index]
-    )
+    has_loss = any(net.layer_need_backward) or (bool(net.learned) and bool(loss_weights(net)))
+    return has_loss and (bool(net.layers[index].param.propagate_down) or not net.layer_need_backward[index])
+
+
+def loss_weights(net: Net) -> dict[str, float]:
+    """The loss_weight of every blob that has one; a layer in place that has none leaves the one before."""
+    return {
+        top: weight
+        for tops, weights in zip(net.top_names, net.loss_weights, strict=True)
+        for top, weight in zip(tops, weights, strict=True)
+        if weight
+    }
 
 
 def weighted(top: Tensor, weight: float) -> Tensor:

@@ -213,3 +213,31 @@ def test_two_passes_of_iter_size(records, gradient):
     made.forward_backward()
     assert made.params["scale"][0].grad.tolist() == gradient
     assert torch.equal(made.params["steps"][0].grad, torch.full((records, 3, 2), 2.0))  # always overwritten
+
+
+LOSS_READ = """layer { name: "in" type: "DummyData" top: "x" top: "t" dummy_data_param { shape { dim: 2 dim: 3 } data_filler { value: 2 } data_filler { value: 1 } } }
+layer { name: "s" type: "Scale" bottom: "x" top: "y" scale_param { filler { value: 2 } } }
+layer { name: "e" type: "EuclideanLoss" bottom: "y" bottom: "t" top: "e" %s }
+"""
+
+
+@pytest.mark.parametrize(
+    ("weight", "reader", "loss", "gradient"),
+    [  # the loss itself is 13.5, and its gradient for each of three scales 6
+        ("loss_weight: 0.5", 'type: "Eltwise" bottom: "e" bottom: "e" top: "z" loss_weight: 2', 74.25, 27),
+        ("", 'type: "ReLU" bottom: "e" top: "e" loss_weight: 2', 54, 12),
+        ("", 'type: "Power" bottom: "e" top: "z" loss_weight: 1 power_param { scale: 3 }', 54, 18),
+        ("", 'type: "Power" bottom: "e" top: "z"', 13.5, 0),
+        ("", 'type: "Silence" bottom: "e"', 13.5, 0),
+    ],
+)
+def test_a_loss_that_another_layer_reads(weight, reader, loss, gradient):
+    """Its loss_weight stands in the diff of its top. The reader's backward overwrites that, and where the reader is
+    under no loss, Caffe takes the loss for one that nothing needs the gradient of."""
+    for observed in (False, True):
+        made = net(LOSS_READ % weight + f'layer {{ name: "r" {reader} }}')
+        made.observed = observed
+        total, _ = made.forward_backward()
+        assert total == loss
+        found = made.params["s"][0].grad
+        assert (torch.zeros(3) if found is None else found).tolist() == [gradient] * 3
