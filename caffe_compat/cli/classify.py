@@ -95,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         if given:
             raise UsageError(f"--{given[0]} is only used with --crops ten or --crops center")
     names = list(_pictures(args.images, args.ext))
+    common.load_torch()
     import numpy as np
 
     from caffe_compat.cli.models import build_net

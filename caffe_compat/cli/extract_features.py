@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if args.batches < 1:
         raise UsageError(f"BATCHES is {args.batches} and must be 1 or more")
     args.gpu = args.gpu or _gpu(args.device)
+    common.load_torch()
     from contextlib import ExitStack
 
     import torch
