@@ -49,7 +49,8 @@ class Transformer:
         )  # of the crop; 0 is none
         if (self.window[0] == 0) != (self.window[1] == 0):
             fail(
-                f"crop_height is {param.crop_height} and crop_width {param.crop_width}; set both, or crop_size instead"
+                f"crop_size is {self.crop}, crop_height {param.crop_height} and crop_width {param.crop_width}; "
+                "set crop_size, or both of the others"
             )
         self.random_crop = phase == TRAIN and self.window[0] > 0
         self.generator, self.fail, self.dtype = generator, fail, dtype

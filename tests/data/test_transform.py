@@ -160,7 +160,7 @@ def test_colour():
             r"mean_file '.*none' does not exist; make it with: caffe-compat compute-image-mean SOURCE",
         ),
         ({"force_color": True, "force_gray": True}, "force_color and force_gray are both set"),
-        ({"crop_height": 5}, "crop_height is 5 and crop_width 0; set both, or crop_size instead"),
+        ({"crop_height": 5}, "crop_size is 0, crop_height 5 and crop_width 0; set crop_size, or both"),
         (
             {"crop_height": 5, "crop_width": 9},
             "a crop of 5 x 9 is larger than record 3, which is 11 x 8; use at most 11 x 8",
