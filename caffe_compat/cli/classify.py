@@ -77,11 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --crops: the order of channels (default: 2,1,0, RGB to BGR)",
     )
     group.add_argument("--input_scale", type=float, metavar="X", help="times this after MEAN is subtracted")
-    common.add_gpu(parser)
-    common.add_state(parser, phase=False)
-    common.add_building(parser)
-    common.add_set(parser)
-    parser.set_defaults(phase=None, stage=None)
+    common.add_running(parser, phase=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -89,10 +89,17 @@ def add_model(parser: ArgumentParser, required: bool = True) -> None:
 def add_model_options(parser: ArgumentParser) -> None:
     """`--model` and what else `models.build_net` reads."""
     add_model(parser)
+    add_running(parser)
+
+
+def add_running(parser: ArgumentParser, phase: bool = True) -> None:
+    """What `models.build_net` reads beside the net; `phase` False: for commands that have one phase."""
     add_gpu(parser)
-    add_state(parser)
+    add_state(parser, phase)
     add_building(parser)
     add_set(parser)
+    if not phase:
+        parser.set_defaults(phase=None, stage=None)
 
 
 def add_building(parser: ArgumentParser) -> None:

@@ -22,11 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "device", nargs="*", metavar="CPU|GPU [ID]", help="where to run, as for Caffe's tool (or --gpu)"
     )
     parser.add_argument("--force", action="store_true", help="replace what is there already")
-    common.add_gpu(parser)
-    common.add_state(parser, phase=False)
-    common.add_building(parser)
-    common.add_set(parser)
-    parser.set_defaults(phase=None, stage=None)
+    common.add_running(parser, phase=False)
 
 
 def run(args: argparse.Namespace) -> int:
