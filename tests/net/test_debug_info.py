@@ -51,6 +51,6 @@ def test_the_lines_of_caffe():
     """BatchNorm's statistics have diffs, which stay 0; only a lr_mult of 0 in the file says that a blob has none."""
     stream = io.StringIO()
     Solver(parse(SOLVER, SolverParameter), log=Log(stream, progress=False)).solve()
-    lines = [line.split(" ", 3)[3].lstrip() for line in stream.getvalue().splitlines() if "ward]" in line]
+    lines = [line.split(None, 3)[3] for line in stream.getvalue().splitlines() if "ward]" in line]
     assert lines[: len(FORWARD + BACKWARD)] == FORWARD + BACKWARD
     assert len(lines) == len(FORWARD + BACKWARD + FORWARD)  # a last forward pass shows the loss
