@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     from caffe_compat.cli.models import build_net
     from caffe_compat.data import leveldb, lmdb
+    from caffe_compat.data.base import Writer
     from caffe_compat.data.records import serialize_features
     from caffe_compat.data.stage import stage
     from caffe_compat.errors import NetError, nearest
@@ -64,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
                 f"{args.model}: blob '{blob}' has {len(net.blob_shapes[blob])} axes {net.blob_shapes[blob]} and "
                 "a Datum holds items of channels, height and width; Flatten or Reshape it first"
             )
-    create: type[lmdb.Writer | leveldb.Writer] = lmdb.Writer if args.backend == "lmdb" else leveldb.Writer
+    create: type[Writer] = lmdb.Writer if args.backend == "lmdb" else leveldb.Writer
     with ExitStack() as stack, torch.no_grad():
-        writers: list[lmdb.Writer | leveldb.Writer] = []
+        writers: list[Writer] = []
         for path in databases:
             folder, name = os.path.split(os.path.normpath(path))
             temporary = stack.enter_context(stage(folder, [name], args.force))

@@ -1,4 +1,4 @@
-"""What a source of records is, and the registry that finds one by the backend a prototxt names.
+"""What a source of records is, the registry that finds one by the backend a prototxt names, and what writes one.
 
 A source is a read-only sequence of serialized Datum messages in key order, as Caffe's db::Cursor
 walks them. Nothing here imports torch.
@@ -10,10 +10,14 @@ import importlib.util
 import os
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
 
 from caffe_compat.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _REGISTRY: dict[str, type[Source]] = {}
 _S = TypeVar("_S", bound="type[Source]")
@@ -62,6 +66,38 @@ class Source(ABC):
     @abstractmethod
     def is_at(cls, path: str) -> bool:
         """Whether the folder `path` looks like a database of this kind."""
+
+
+class Writer(ABC):
+    """A new database that takes record after record; a context manager, whole after an end without an error.
+
+    count  how many records it was given
+    """
+
+    count = 0
+
+    @abstractmethod
+    def __init__(self, path: str):
+        """Make the folder; FileExistsError if there is something at `path`."""
+
+    @abstractmethod
+    def put(self, key: bytes, value: bytes) -> None:
+        """Add a record; raises DataError where it cannot be."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish the database, or after an error only close it."""
+
+    @classmethod
+    def write(cls, path: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+        """Make a database of (key, value) records; returns how many. Raises as the class does."""
+        with cls(path) as database:
+            for key, value in records:
+                database.put(key, value)
+        return database.count
 
 
 def source(backend: str) -> Callable[[_S], _S]:

@@ -14,8 +14,9 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
-from typing import BinaryIO, NamedTuple, NoReturn, final
+from typing import BinaryIO, NamedTuple, NoReturn
 
+from caffe_compat.data import base
 from caffe_compat.data.base import Source, source
 from caffe_compat.data.compression import crc32c, snappy_decompress
 from caffe_compat.errors import DataError
@@ -287,21 +288,10 @@ class _Reader:
 # -- writing -----------------------------------------------------------------------------------
 
 
-def write(path: str, records: Iterable[tuple[bytes, bytes]]) -> int:
-    """Make a new LevelDB folder of (key, value) records with rising keys; returns how many. Raises as Writer."""
-    with Writer(path) as database:
-        for key, value in records:
-            database.put(key, value)
-    return database.count
-
-
-@final
-class Writer:
-    """A new LevelDB folder that takes record after record, with rising keys; a context manager.
+class Writer(base.Writer):
+    """A new LevelDB folder that takes record after record, with rising keys.
 
     The records go straight into tables of the bottom level, uncompressed.
-
-    count  how many records it was given
 
     Raises:
         DataError: a key does not come after the one before it.
@@ -311,7 +301,6 @@ class Writer:
     def __init__(self, path: str):
         os.mkdir(path)
         self.path = path
-        self.count = 0
         self._edit = _varints(_SAYS_COMPARATOR) + _string(_COMPARATOR)
         self._number, self._last = 3, b""
         self._file: BinaryIO | None = None
@@ -331,9 +320,6 @@ class Writer:
         self._table.add(internal, value)
         if self._file.tell() >= _TABLE_BYTES:
             self._end_table()
-
-    def __enter__(self) -> Writer:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
@@ -358,6 +344,9 @@ class Writer:
             file.write(_log_bytes(self._edit + said))
         with open(os.path.join(self.path, "CURRENT"), "wb") as file:
             file.write(b"MANIFEST-000002\n")
+
+
+write = Writer.write
 
 
 class _TableWriter:

@@ -7,14 +7,15 @@ read-only disk and be shared by any number of runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, final
+from typing import Any
 from weakref import WeakValueDictionary
 
 import lmdb
 
+from caffe_compat.data import base
 from caffe_compat.data.base import Source, source
 from caffe_compat.errors import DataError
 
@@ -88,21 +89,10 @@ def _environment(path: str) -> Any:
     return env
 
 
-def write(path: str, records: Iterable[tuple[bytes, bytes]]) -> int:
-    """Make a new LMDB folder of (key, value) records; returns how many. Raises as Writer."""
-    with Writer(path) as database:
-        for key, value in records:
-            database.put(key, value)
-    return database.count
-
-
-@final
-class Writer:
-    """A new LMDB folder that takes record after record, committed a thousand at a time; a context manager.
+class Writer(base.Writer):
+    """A new LMDB folder that takes record after record, committed a thousand at a time.
 
     The map starts at LMDB's own default of 1 MiB and doubles when it is full, as Caffe's does.
-
-    count  how many records it was given
 
     Raises:
         DataError: the disk is full or cannot be written.
@@ -112,7 +102,6 @@ class Writer:
     def __init__(self, path: str):
         os.mkdir(path)
         self.path = path
-        self.count = 0
         self._waiting: list[tuple[bytes, bytes]] = []
         with self._naming_errors():
             self._env = lmdb.open(path, map_size=1 << 20, mode=0o664, sync=False)
@@ -122,9 +111,6 @@ class Writer:
         self.count += 1
         if len(self._waiting) == _PUTS_PER_TRANSACTION:
             self._commit()
-
-    def __enter__(self) -> Writer:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
@@ -148,6 +134,9 @@ class Writer:
             raise DataError(
                 f"cannot write '{self.path}': {error}; make room there or choose another place"
             ) from error
+
+
+write = Writer.write
 
 
 def _commit(env: Any, batch: list[tuple[bytes, bytes]]) -> None:
