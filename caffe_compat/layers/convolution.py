@@ -72,7 +72,7 @@ def read_window(layer: Layer, axes: int) -> Window:
     )
 
 
-class _Convolving(Layer, ABC):
+class Convolving(Layer, ABC):
     """What Convolution and Deconvolution share: parameters, blobs, folding of the axes before the channels."""
 
     num_bottom: int | tuple[int, int | None] | None = (1, None)
@@ -168,7 +168,7 @@ class _Convolving(Layer, ABC):
 
 
 @layer("Convolution")
-class Convolution(_Convolving):
+class Convolution(Convolving):
     """top = cross-correlation of bottom with blobs[0], plus blobs[1]
 
     Caffe: src/caffe/layers/base_conv_layer.cpp, conv_layer.cpp
@@ -245,7 +245,7 @@ class Convolution(_Convolving):
 
 
 @layer("Deconvolution")
-class Deconvolution(_Convolving):
+class Deconvolution(Convolving):
     """top = transposed cross-correlation of bottom with blobs[0], plus blobs[1]
 
     Caffe: src/caffe/layers/base_conv_layer.cpp, deconv_layer.cpp

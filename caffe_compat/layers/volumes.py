@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.convolution import Convolution, Deconvolution, Window, through_window
+from caffe_compat.layers.convolution import Convolution, Convolving, Deconvolution, Window, through_window
 from caffe_compat.layers.pooling import LOWEST, Pooling
 from caffe_compat.proto import PoolingParameter
 
@@ -46,17 +46,42 @@ def _volume_window(layer: Layer, shape: Shape) -> tuple[Any, Window]:
     return p, Window((depth, size, size), (step, stride, stride), (ends, pad, pad), (1, 1, 1))
 
 
-_C3D_FIELDS = (
-    "convolution3d_param",
-    *(
-        f"convolution_param.{name}"
-        for name in ("kernel_depth", "temporal_stride", "temporal_pad", "filter_group")
-    ),
-)
+class _C3D(Convolving):
+    """What C3D's two convolutions have in common, mixed into Caffe's."""
+
+    num_bottom = num_top = 1
+    fork_fields = (
+        "convolution3d_param",
+        *(
+            f"convolution_param.{name}"
+            for name in ("kernel_depth", "temporal_stride", "temporal_pad", "filter_group")
+        ),
+    )
+
+    def setup(self, *bottom: Shape) -> None:
+        (shape,) = bottom
+        p, self.window = _volume_window(self, shape)
+        self.start, self.spatial, self.group, self.channels = 1, 3, 1, shape[1]
+        self.outputs = _number(self, p, "num_output", 0, 1)
+        columns, rows = (self.outputs, self.channels) if self.transposed else (self.channels, self.outputs)
+        if not self.transposed and (p.filter_group < 1 or rows % p.filter_group):
+            self.fail(f"filter_group {p.filter_group} must divide num_output {rows}")
+        self.add_blob((rows, columns, *self.window.kernel), p.weight_filler)
+        if (self.param.convolution_param if self.transposed else p).bias_term:
+            self.add_blob((1, 1, 1, 1, self.outputs), p.bias_filler)
+
+    def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
+        bias = None if bias is None else bias.flatten()
+        return super().compute(x, weight, bias, stride, pad, dilation)  # type: ignore[safe-super]
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        bias = [graph.blob(self, 1, (self.outputs,))] if len(self.blobs) > 1 else []
+        inputs = [bottoms[0], graph.blob(self, 0), *bias]
+        through_window(graph, self.operator, inputs, tops[0], 1, self.window, 1)
 
 
 @layer("Convolution3D")
-class Convolution3D(Convolution):
+class Convolution3D(_C3D, Convolution):
     """top = cross-correlation of bottom (N, C, L, H, W) with blobs[0], plus blobs[1]
 
     Fork: facebookarchive/C3D
@@ -65,30 +90,9 @@ class Convolution3D(Convolution):
     (C3D 1.1) or convolution_param (C3D 1.0). group means nothing, and filter_group only how C3D goes about it.
     """
 
-    num_bottom = num_top = 1
-    fork_fields = _C3D_FIELDS
-
-    def setup(self, *bottom: Shape) -> None:
-        (shape,) = bottom
-        p, self.window = _volume_window(self, shape)
-        self.start, self.spatial, self.group, self.channels = 1, 3, 1, shape[1]
-        self.outputs = _number(self, p, "num_output", 0, 1)
-        if p.filter_group < 1 or self.outputs % p.filter_group:
-            self.fail(f"filter_group {p.filter_group} must divide num_output {self.outputs}")
-        self.add_blob((self.outputs, self.channels, *self.window.kernel), p.weight_filler)
-        if p.bias_term:
-            self.add_blob((1, 1, 1, 1, self.outputs), p.bias_filler)
-
-    def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
-        return super().compute(x, weight, None if bias is None else bias.flatten(), stride, pad, dilation)
-
-    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
-        bias = [graph.blob(self, 1, (self.outputs,))] if len(self.blobs) > 1 else []
-        through_window(graph, "Conv", [bottoms[0], graph.blob(self, 0), *bias], tops[0], 1, self.window, 1)
-
 
 @layer("Deconvolution3D")
-class Deconvolution3D(Deconvolution):
+class Deconvolution3D(_C3D, Deconvolution):
     """top = transposed cross-correlation of bottom (N, C, L, H, W) with blobs[0], plus blobs[1]
 
     Fork: facebookarchive/C3D
@@ -96,27 +100,6 @@ class Deconvolution3D(Deconvolution):
     A top dimension is stride (size - 1) + kernel - 2 pad. Fields as of Convolution3D, but for the bias: C3D 1.1 looks
     at convolution_param.bias_term, wherever the others stand.
     """
-
-    num_bottom = num_top = 1
-    fork_fields = _C3D_FIELDS
-
-    def setup(self, *bottom: Shape) -> None:
-        (shape,) = bottom
-        p, self.window = _volume_window(self, shape)
-        self.start, self.spatial, self.group, self.channels = 1, 3, 1, shape[1]
-        self.outputs = _number(self, p, "num_output", 0, 1)
-        self.add_blob((self.channels, self.outputs, *self.window.kernel), p.weight_filler)
-        if self.param.convolution_param.bias_term:
-            self.add_blob((1, 1, 1, 1, self.outputs), p.bias_filler)
-
-    def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
-        return super().compute(x, weight, None if bias is None else bias.flatten(), stride, pad, dilation)
-
-    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
-        bias = [graph.blob(self, 1, (self.outputs,))] if len(self.blobs) > 1 else []
-        through_window(
-            graph, "ConvTranspose", [bottoms[0], graph.blob(self, 0), *bias], tops[0], 1, self.window, 1
-        )
 
 
 @layer("NdConvolution")
