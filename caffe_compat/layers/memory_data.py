@@ -32,6 +32,7 @@ class MemoryData(PictureLayer):
         super().open()
         p = self.param.memory_data_param
         self.batch_size, self.item_shape = p.batch_size, (p.channels, p.height, p.width)
+        self.label_ones = (1,) * len(p.dim[1:])  # the labels' axes after the first
         if p.dim:
             self.batch_size, *rest = p.dim
             self.item_shape = tuple(rest)
@@ -49,8 +50,9 @@ class MemoryData(PictureLayer):
         self._unserved = False  # whether items of add_datums have not been served yet
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
-        ones = (1,) * len(self.param.memory_data_param.dim[1:])
-        return [(self.batch_size, *self.item_shape), (self.batch_size, *ones)][: len(self.param.top)]
+        return [(self.batch_size, *self.item_shape), (self.batch_size, *self.label_ones)][
+            : len(self.param.top)
+        ]
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         if not len(self._data):
@@ -59,8 +61,7 @@ class MemoryData(PictureLayer):
         self._next = part.stop % len(self._data)
         self._unserved &= self._next != 0
         self.position += self.batch_size
-        ones = (1,) * len(self.param.memory_data_param.dim[1:])
-        labels = self._labels[part].reshape(-1, *ones)
+        labels = self._labels[part].reshape(-1, *self.label_ones)
         return (self._data[part].to(device), labels.to(device))[: len(self.param.top)]
 
     def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
