@@ -43,10 +43,8 @@ class Transformer:
         dtype: torch.dtype = torch.float32,
     ):
         self.crop, self.mirror, self.scale = param.crop_size, param.mirror, param.scale
-        self.window = (
-            param.crop_height or self.crop,
-            param.crop_width or self.crop,
-        )  # of the crop; 0 is none
+        # The crop's height and width; 0 is none.
+        self.window = (param.crop_height or self.crop, param.crop_width or self.crop)
         if (self.window[0] == 0) != (self.window[1] == 0):
             fail(
                 f"crop_size is {self.crop}, crop_height {param.crop_height} and crop_width {param.crop_width}; "
@@ -127,10 +125,8 @@ class Transformer:
         if self._cuts(images):
             if self.random_crop:
                 tops, lefts = self._corners(images, draws)
-                result, own = (
-                    (_windows_on_cpu if on_cpu else _windows)(result, tops, lefts, self.window),
-                    True,
-                )
+                windows = _windows_on_cpu if on_cpu else _windows
+                result, own = windows(result, tops, lefts, self.window), True
             else:
                 result = self._cut(result)
         if self.mirror:

@@ -15,6 +15,7 @@ from caffe_compat.data import images
 from caffe_compat.data.feed import Ahead
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Shape, layer
+from caffe_compat.layers.base_data import CROPS
 from caffe_compat.layers.image_data import ListedLayer
 
 _AHEAD = 4  # batches
@@ -204,8 +205,7 @@ class ImageSegData(_Segmentation):
         "image_data_param.label_type",
         *(f"image_data_param.label_type: {kind}" for kind in ("NONE", "IMAGE", "PIXEL")),
         "image_data_param.ignore_label",
-        "transform_param.crop_height",
-        "transform_param.crop_width",
+        *CROPS,
         "transform_param.scale_factors",
     )
     draws = 4
@@ -214,13 +214,12 @@ class ImageSegData(_Segmentation):
         t = self.param.transform_param
         if t.HasField("mean_file"):
             self.fail("transform_param.mean_file is not known to ImageSegData; give mean_value")
-        pair = (t.crop_height, t.crop_width)
-        if bool(pair[0]) != bool(pair[1]) or (any(pair) and t.crop_size):
+        if t.crop_size and (t.crop_height or t.crop_width):
             self.fail(
-                f"crop_size is {t.crop_size}, crop_height {pair[0]} and crop_width {pair[1]}; set crop_size, or both "
-                "of the others"
+                f"crop_size is {t.crop_size}, crop_height {t.crop_height} and crop_width {t.crop_width}; set crop_size, "
+                "or both of the others"
             )
-        self.crop = pair if any(pair) else (t.crop_size, t.crop_size)
+        self.crop = self.transform.window
         self.factors = list(t.scale_factors)
         self.has_sizes = len(self.param.top) > 2
         kinds = self.p.DESCRIPTOR.fields_by_name["label_type"].enum_type.values_by_number
