@@ -23,8 +23,8 @@ from caffe_compat.errors import SolverError, nearest
 f32, f64 = np.float32, np.float64
 
 FORK_FIELDS = (  # of SolverParameter, that are acted on here
-    "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "plateau_winsize", "warmup_iter", "warmup_start_lr",
-    "rampup_interval", "rampup_lr", "min_lr", "momentum_policy", "max_momentum", "momentum_power",
+    "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "plateau_winsize", "stepearly", "warmup_iter",
+    "warmup_start_lr", "rampup_interval", "rampup_lr", "min_lr", "momentum_policy", "max_momentum", "momentum_power",
     "weight_decay_policy", "weight_decay_power", "max_weight_decay",
 )  # fmt: skip
 
@@ -54,7 +54,15 @@ class State:
     least_loss: float = math.inf
     last_event: int = 0  # the iteration of the last least loss, or step
     loss: float | None = None  # the smoothed loss, for a policy that watches it
+    best_accuracy: float = -math.inf  # of the tests so far
+    tests: int = 0  # since that one, or since the last step
 
+
+# The policies that look at how the training goes: what they watch, and the parts of the state that remember it.
+_WATCHED = {
+    "plateau": ("loss", "least_loss", "last_event"),
+    "stepearly": ("accuracy", "best_accuracy", "tests"),
+}
 
 Function = Callable[[Any, np.ndarray, State], np.ndarray]
 
@@ -108,25 +116,35 @@ class Schedule:
         self._check()
 
     @property
-    def watches_loss(self) -> bool:
-        """Whether the rates depend on the loss, so that `at` needs it."""
-        return self.policy == "plateau"
+    def watches(self) -> str:
+        """What of the training the rates depend on: "loss", which `at` needs; "accuracy", for `tested`; or ""."""
+        return _WATCHED.get(self.policy, ("",))[0]
 
     def at(self, iter: int, loss: float | None = None) -> Rates:
         """The rates of the update that follows `iter` updates; `loss` is the smoothed one.
 
         Call it once an iteration, in rising order: `multistep` moves on by at most one step a call, and what
-        `watches_loss` moves on only by calls with a loss.
+        `watches` the loss moves on only by calls with a loss.
         """
         iters = np.array([iter])
         self._state.loss = loss
         lr, decay = self._lr(iters, self._state), self._weight_decay(iters)
         return Rates(float(lr[0]), float(self._all_momentum(iters, lr)[0]), float(decay[0]))
 
+    def tested(self, accuracy: float) -> None:
+        """Tell a policy that `watches` the accuracy what a test found."""
+        state = self._state
+        if accuracy > state.best_accuracy:
+            state.best_accuracy, state.tests = accuracy, 0
+        else:
+            state.tests += 1
+            if state.tests >= self.param.stepearly:
+                state.current_step, state.tests = state.current_step + 1, 0
+
     def table(self, n: int) -> Table:
         """The rates of iterations 0 to n - 1 (n at least 1) of a fresh run, whatever this one has done.
 
-        Those of a policy that watches the loss are for one that falls all the time.
+        Those of a policy that watches the loss or the accuracy are for one that gets better all the time.
         """
         iters = np.arange(n)
         lr = self._lr(iters, State())
@@ -143,12 +161,13 @@ class Schedule:
 
     @property
     def watched(self) -> dict[str, float]:
-        """What a policy that watches the loss has seen; set it when a run is resumed."""
-        return {"least_loss": self._state.least_loss, "last_event": self._state.last_event}
+        """What a policy that `watches` has seen; set it when a run is resumed."""
+        return {name: getattr(self._state, name) for name in _WATCHED.get(self.policy, ())[1:]}
 
     @watched.setter
     def watched(self, value: dict[str, float]) -> None:
-        self._state.least_loss, self._state.last_event = value["least_loss"], int(value["last_event"])
+        for name in self.watched:
+            setattr(self._state, name, type(getattr(self._state, name))(value[name]))
 
     def _lr(self, iters: np.ndarray, state: State) -> np.ndarray:
         # As in Caffe, poly is NaN after max_iter if its power is fractional, and a rate may overflow.
@@ -204,7 +223,7 @@ class Schedule:
             if not getattr(param, field) > 0:
                 self._fail(
                     f"lr_policy '{self.policy}' needs {field} above 0, it is {getattr(param, field)}; "
-                    f"set it to a number of iterations"
+                    f"set it to a number of {'tests' if field == 'stepearly' else 'iterations'}"
                 )
         for field in policy.at_least_0:
             if not getattr(param, field) >= 0:
@@ -297,6 +316,15 @@ def exp(param, iter, state):
 def inv(param, iter, state):
     """base_lr * (1 + gamma * iter) ^ -power"""
     return f32(param.base_lr) * (1 + f32(param.gamma) * f32(iter)) ** -f32(param.power)
+
+
+@lr_policy("stepearly", given=["gamma"], above_0=["stepearly"], at_least_0=["gamma"])
+def stepearly(param, iter, state):
+    """base_lr * gamma ^ current_step, which goes up after each `stepearly` tests in a row without a new best accuracy
+
+    Caffe's pull request 190 describes it; the code of it is not public.
+    """
+    return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
 
 
 @lr_policy("poly", above_0=["max_iter"])

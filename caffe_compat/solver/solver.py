@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -136,10 +136,10 @@ class Solver:
             )
         self.schedule = Schedule(param)
         processes = ranks if group or rank is None else self.replicas
-        if self.schedule.watches_loss and processes > 1:
+        if self.schedule.watches and processes > 1:
             self.fail(
-                f"lr_policy '{self.schedule.policy}' watches the loss, of which each of the {processes} processes has its "
-                "own part; run one process, with as many replicas"
+                f"lr_policy '{self.schedule.policy}' watches the {self.schedule.watches}, of which each of the {processes} "
+                "processes has its own part or none; run one process, with as many replicas"
             )
         if param.snapshot:
             self._check_snapshot_prefix()
@@ -155,6 +155,7 @@ class Solver:
         of_blobs = (n for layer in self.net.layers for spec in layer.param.param for n in fork_fields(spec))
         self._refuse([f"param.{name}" for name in dict.fromkeys(of_blobs)])
         self.test_nets = self._test_nets()
+        self._accuracy = self._watched_accuracy() if self.schedule.watches == "accuracy" else ""
         self.rule = update_rules.create(
             param,
             [blob.tensor for blob in self.net.learned],
@@ -193,7 +194,7 @@ class Solver:
             self.fail(f"{what}; remove it, or give --ignore-unknown-fields")
         self.log.warn_once(f"{self.param.origin or 'the solver'}: {what}; ignored")
 
-    def fail(self, what: str) -> None:
+    def fail(self, what: str) -> NoReturn:
         """Raise SolverError naming the solver file."""
         raise SolverError(f"{self.param.origin}: {what}" if self.param.origin else what)
 
@@ -265,6 +266,18 @@ class Solver:
             net.debug_info = param.debug_info
             nets.append(net)
         return nets
+
+    def _watched_accuracy(self) -> str:
+        """The output of the first test net that lr_policy `stepearly` watches: its first Accuracy layer's."""
+        for net in self.test_nets[:1]:
+            for layer, tops in zip(net.layers, net.top_names, strict=True):
+                if "Accuracy" in layer.type and tops[0] in net.outputs:
+                    return str(tops[0])
+        self.fail(
+            f"lr_policy '{self.param.lr_policy}' watches the accuracy of tests, and "
+            + ("the first test net has no Accuracy layer" if self.test_nets else "there is no test net")
+            + "; give it one, or another lr_policy"
+        )
 
     def _net_param(self, source: Any) -> Any:
         """A copy of the net that a solver field gives: the name of a file, or the net itself."""
@@ -422,7 +435,7 @@ class Solver:
     def apply_update(self) -> None:
         """Update the learned blobs from their gradients and count the iteration (Solver::ApplyUpdate)."""
         step = self.schedule.current_step
-        if self.schedule.watches_loss:
+        if self.schedule.watches == "loss":
             self._smooth()
             rates = self.schedule.at(self.iter, self.smoothed_loss)
         else:
@@ -532,6 +545,8 @@ class Solver:
             rows.append((name, means[:count], net.output_weights[name]))
             means = means[count:]
         self.test_scores = {name: values for name, values, _ in rows}
+        if index == 0 and self.schedule.watches == "accuracy":
+            self.schedule.tested(self.test_scores[self._accuracy][0])
         self.log.test_outputs(rows)
 
     # -- snapshots ----------------------------------------------------------------------------
@@ -629,7 +644,7 @@ class Solver:
             "generator": _encode(self.generator.get_state()),
             "data": [[layer.get_state() for layer in net.data_layers()] for net in self._nets()],
             "losses": {"ring": self._ring, "smoothed": self.smoothed_loss, "first_iter": self._first_iter},
-            "watched": self.schedule.watched if self.schedule.watches_loss else None,
+            "watched": self.schedule.watched,
         }
 
     def _set_resume_state(self, state: dict[str, Any], path: str) -> None:

@@ -72,9 +72,32 @@ def test_plateau():
 
 def test_looking_at_plateau_without_a_loss_moves_nothing():
     watching = schedule(PLATEAU)
-    assert watching.watches_loss and not schedule('lr_policy: "fixed" base_lr: 1').watches_loss
+    assert watching.watches == "loss" and not schedule('lr_policy: "fixed" base_lr: 1').watches
     assert set(watching.table(50).lr) == {2.0}
     assert watching.at(40).lr == 2 and watching.current_step == 0
+
+
+STEPEARLY = 'lr_policy: "stepearly" base_lr: 2 gamma: 0.5 stepearly: 2'
+
+
+def test_stepearly():
+    """A step after every second test in a row that is not better than the best; an equal one is not better."""
+    accuracies = [0.3, 0.2, 0.4, 0.4, 0.35, 0.39, 0.1, 0.5, 0.5, 0.6, 0.6, 0.6]
+    rates, watching = [], schedule(STEPEARLY)
+    assert watching.watches == "accuracy"
+    for i, accuracy in enumerate(accuracies):
+        watching.tested(accuracy)
+        rates.append(watching.at(i).lr)
+    assert rates == [2, 2, 2, 2, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25]
+    assert watching.watched == {"best_accuracy": 0.6, "tests": 0} and watching.current_step == 3
+    assert set(watching.table(50).lr) == {2.0}
+    first, second = schedule(STEPEARLY), schedule(STEPEARLY)
+    for i, accuracy in enumerate(accuracies):
+        if i == 6:  # in the middle of a step
+            second.current_step, second.watched = first.current_step, first.watched
+        now = first if i < 6 else second
+        now.tested(accuracy)
+        assert now.at(i).lr == rates[i]
 
 
 def test_multifixed():
@@ -115,6 +138,10 @@ def test_weight_decay_policy():
             r"'plateau' needs plateau_winsize, it is \[\]; give a number of iterations",
         ),
         ("lr_policy: 'plateau' plateau_winsize: 1", "'plateau' needs gamma, which is not set"),
+        (
+            "lr_policy: 'stepearly' gamma: 1",
+            "'stepearly' needs stepearly above 0, it is 0; set it to a number of tests",
+        ),
         (
             "lr_policy: 'multifixed' stagelr: 1 stageiter: 2 stageiter: 3",
             "'multifixed' needs as many stagelr as stageiter, it has 1 and 2",
@@ -177,8 +204,6 @@ def test_local_rates_that_are_refused(text, match):
 )
 def test_plateau_needs_one_process(parts):
     param = parse(PLATEAU + " net: 'gone.prototxt'", SolverParameter, "s.prototxt")
-    message = (
-        "s.prototxt: lr_policy 'plateau' watches the loss, of which each of the 2 processes has its own part"
-    )
+    message = "s.prototxt: lr_policy 'plateau' watches the loss, of which each of the 2 processes has its own part or none"
     with pytest.raises(SolverError, match=message):
         Solver(param, **parts)

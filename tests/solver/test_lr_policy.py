@@ -217,6 +217,7 @@ def test_every_policy_has_its_formula_here():
     assert set(lr_policy._REGISTRY) == set(FORMULAS) | {
         "multifixed",
         "plateau",
+        "stepearly",
     }  # those are in test_fork_fields.py
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from caffe_compat.errors import LayerError
+from caffe_compat.errors import LayerError, SolverError
 from caffe_compat.layers.base import TRAIN, Context, create_layer
 from caffe_compat.log.write import Log
 from caffe_compat.net.net import Net
@@ -464,6 +464,57 @@ def test_plateau_watches_the_loss_and_goes_on_after_a_snapshot(folder):
     assert again.schedule.watched == whole.schedule.watched
     for ours, theirs in zip(blobs(again), blobs(whole), strict=True):
         assert torch.equal(ours, theirs)
+
+
+STEPEARLY = 'gamma: 0.5 lr_policy: "stepearly" stepearly: 1 test_iter: 1 test_interval: 1'
+
+
+def stepearly(text=DATA + HEAD, extra=STEPEARLY):
+    param = parse(
+        SOLVER.replace('lr_policy: "step" gamma: 0.5 stepsize: 3', extra), SolverParameter, "solver.prototxt"
+    )
+    param.net_param.CopyFrom(parse(text, NetParameter, "net.prototxt"))
+    return Solver(param, log=Log(io.StringIO(), progress=False))
+
+
+def test_stepearly_watches_the_accuracy_and_goes_on_after_a_snapshot(folder):
+    whole = stepearly()
+    whole.solve()
+    tests = [float(a) for a in re.findall(r"Test net output #\d+: accuracy = (\S+)", text_of(whole))]
+    rates = [float(lr) for lr in re.findall(r"Iteration \d+, lr = (\S+)", text_of(whole))]
+    best, steps, expected = -math.inf, 0, []
+    for accuracy in tests[: len(rates)]:  # the last test has no update after it
+        steps += accuracy <= best
+        best = max(best, accuracy)
+        expected.append(0.05 * 0.5**steps)
+    assert 0 < steps < len(rates) - 1 and rates == pytest.approx(expected)
+    again = stepearly()
+    again.solve("run_iter_4.solverstate")
+    assert again.schedule.watched == whole.schedule.watched
+    for ours, theirs in zip(blobs(again), blobs(whole), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "text, extra, what",
+    [
+        (DATA + HEAD, STEPEARLY.replace("test_iter: 1 test_interval: 1", ""), "there is no test net"),
+        (
+            DATA
+            + HEAD.replace('"Accuracy"', '"ArgMax"').replace(
+                ' bottom: "label" top: "accuracy"', ' top: "accuracy"'
+            ),
+            STEPEARLY,
+            "the first test net has no Accuracy layer",
+        ),
+    ],
+    ids=["no test net", "no accuracy"],
+)
+def test_stepearly_needs_an_accuracy(text, extra, what):
+    with pytest.raises(
+        SolverError, match=f"solver.prototxt: lr_policy 'stepearly' watches the accuracy.*{what}; give"
+    ):
+        stepearly(text, extra)
 
 
 def test_resume_in_turn_is_exact():
