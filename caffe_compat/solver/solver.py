@@ -180,6 +180,7 @@ class Solver:
         if self.replicas > 1:
             self._say_replicas()
         self._resumed_losses = False
+        self._before_tests: dict[str, Any] | None = None  # while they run, or after they were interrupted
         self._forget_losses()
         self._displayed = (0, time.perf_counter())
         self._span = (0, param.max_iter)  # the iterations that the progress bar shows
@@ -376,6 +377,7 @@ class Solver:
             self._resumed_losses = False
         else:
             self._forget_losses()
+        self._before_tests = None
         self._displayed = (self.iter, time.perf_counter())
         stop = self.iter + iters
         self._span = self.iter, stop
@@ -505,9 +507,12 @@ class Solver:
 
     def test_all(self) -> None:
         """Run every test net."""
+        self._before_tests = self._position()
         for index in range(len(self.test_nets)):
             if not self.requested_early_exit:
                 self.test(index)
+        if not self.requested_early_exit:
+            self._before_tests = None
 
     def test(self, index: int) -> None:
         """Average the outputs of test net `index` over its test_iter batches and print them (Solver::Test)."""
@@ -565,6 +570,7 @@ class Solver:
         suffix = ".h5" if hdf5 else ""
         model, state = f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}"
         resume = self._resume_state()
+        current_step = resume.pop("current_step")
         if self.group:
             self.group.remember_snapshot(state)
         if not self.is_root:
@@ -578,7 +584,7 @@ class Solver:
             SolverStateFile(
                 iter=self.iter,
                 learned_net=model,
-                current_step=self.schedule.current_step,
+                current_step=current_step,
                 history=[blob.detach().cpu().numpy() for blob in self.rule.history],
                 resume=resume,
             ),
@@ -634,16 +640,26 @@ class Solver:
     def _resume_state(self) -> dict[str, Any]:
         """What Caffe's solverstate lacks and an exact resume needs; JSON-able."""
         self._smooth()
+        position = self._before_tests or self._position()
+        random = position["random"]
+        return {
+            "version": 1,
+            "replicas": self.replicas,
+            **position,
+            "random": self.group.gather(random) if self.group else [random],  # of each rank
+            "losses": {"ring": self._ring, "smoothed": self.smoothed_loss, "first_iter": self._first_iter},
+        }
+
+    def _position(self) -> dict[str, Any]:
+        """Where this rank stands, in what a test moves on too: a resumed run does an interrupted test again."""
         random = {"cpu": _encode(torch.get_rng_state())}
         if self.device.type == "cuda":
             random["cuda"] = _encode(torch.cuda.get_rng_state(self.device))
         return {
-            "version": 1,
-            "replicas": self.replicas,
-            "random": self.group.gather(random) if self.group else [random],  # of each rank
+            "current_step": self.schedule.current_step,
+            "random": random,
             "generator": _encode(self.generator.get_state()),
             "data": [[layer.get_state() for layer in net.data_layers()] for net in self._nets()],
-            "losses": {"ring": self._ring, "smoothed": self.smoothed_loss, "first_iter": self._first_iter},
             "watched": self.schedule.watched,
         }
 

@@ -495,6 +495,24 @@ def test_stepearly_watches_the_accuracy_and_goes_on_after_a_snapshot(folder):
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.parametrize("request_", ["stop", "snapshot"])
+def test_a_test_that_was_interrupted_is_done_again_from_its_beginning(request_, folder):
+    extra = STEPEARLY.replace("test_iter: 1", "test_iter: 3 test_iter: 2")
+    whole = stepearly(extra=extra)
+    whole.solve()
+    first = stepearly(extra=extra)
+    first.param.snapshot = 0
+    asked = iter([*["none"] * 4, request_])  # in the second test net
+    first.action = lambda: next(asked, "none") if first.iter == 4 else "none"
+    first.solve()
+    assert first.requested_early_exit == (request_ == "stop")
+    again = stepearly(extra=extra)
+    again.solve("run_iter_4.solverstate")
+    for ours, theirs in zip(blobs(again), blobs(whole), strict=True):
+        assert torch.equal(ours, theirs)
+    assert text_of(again).split("Iteration 4,")[1:] == text_of(whole).split("Iteration 4,")[1:]
+
+
 @pytest.mark.parametrize(
     "text, extra, what",
     [
