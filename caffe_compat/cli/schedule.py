@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from caffe_compat.cli import common
@@ -9,6 +10,7 @@ from caffe_compat.errors import SolverError
 
 HELP = "print learning rate, momentum and weight decay for every iteration of a solver"
 
+_BLOCK = 100_000  # rows
 _ECHO = "Initializing solver from parameters"  # what Caffe logs before it echoes a solver
 
 
@@ -43,15 +45,17 @@ def run(args: argparse.Namespace) -> int:
             f"{path}: max_iter is {param.max_iter}; give the number of iterations: --set max_iter=10000"
         )
     table = Schedule(param).table(param.max_iter)
-    columns = [_texts(column, shortest=args.csv) for column in table]
-    if args.csv:
-        lines = [",".join(table._fields), *map(",".join, zip(*columns, strict=True))]
-    else:
-        heads = [name.replace("_", " ") for name in table._fields]
-        widths = [max(map(len, (head, *texts))) for head, texts in zip(heads, columns, strict=True)]
-        row = "  ".join(f"{{:>{width}}}" for width in widths).format
-        lines = [row(*heads), *map(row, *columns)]
-    sys.stdout.write("\n".join(lines) + "\n")
+    heads, form = list(table._fields), ",".join("{}" for _ in table)
+    if not args.csv:
+        heads = [name.replace("_", " ") for name in heads]
+        widths = [len(head) for head in heads]
+        for block in _blocks(table, shortest=False):
+            widths = [max(width, *map(len, set(texts))) for width, texts in zip(widths, block, strict=True)]
+        form = "  ".join(f"{{:>{width}}}" for width in widths)
+    row = form.format
+    sys.stdout.write(row(*heads) + "\n")
+    for block in _blocks(table, shortest=args.csv):
+        sys.stdout.write("\n".join(map(row, *block)) + "\n")
     if args.plot:
         from caffe_compat.log.plot import plot_schedule
 
@@ -73,6 +77,12 @@ def _read(path: str, ignore_unknown: bool) -> Any:
     if is_log:
         return text.parse(read_log(path).solver, SolverParameter, path, ignore_unknown)
     return text.read_solver(path, ignore_unknown=ignore_unknown)
+
+
+def _blocks(table: Any, shortest: bool) -> Iterator[list[list[str]]]:
+    """The columns as texts, so many rows at a time that a run of millions of iterations needs no gigabytes."""
+    for start in range(0, len(table.iteration), _BLOCK):
+        yield [_texts(column[start : start + _BLOCK], shortest) for column in table]
 
 
 def _texts(column: Any, shortest: bool) -> list[str]:

@@ -4,6 +4,7 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,6 +45,19 @@ def test_table(solver, capsys):
         "        2  0.7       0.9        0.0001",
     ]
     assert "--set max_lr: 0.5 -> 0.7" in err
+
+
+@pytest.mark.parametrize("form", [(), ("--csv",)])
+def test_a_long_run_is_printed_block_by_block(form, solver, capsys, monkeypatch):
+    arguments = ["schedule", "--solver", solver, *form, "--set", "max_iter=25", "--set", "stepsize=9"]
+    main(arguments)
+    at_once = capsys.readouterr().out
+    written = []
+    monkeypatch.setattr(schedule, "_BLOCK", 10)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=written.append))
+    assert main(arguments) == 0
+    assert "".join(written) == at_once
+    assert max(text.count("\n") for text in written) == 10
 
 
 def test_a_long_run_is_counted_to_the_last_digit():
