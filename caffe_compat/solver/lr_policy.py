@@ -25,7 +25,7 @@ f32, f64 = np.float32, np.float64
 FORK_FIELDS = (  # of SolverParameter, that are acted on here
     "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "plateau_winsize", "stepearly", "warmup_iter",
     "warmup_start_lr", "rampup_interval", "rampup_lr", "min_lr", "momentum_policy", "max_momentum", "momentum_power",
-    "weight_decay_policy", "weight_decay_power", "max_weight_decay",
+    "weight_decay_policy", "weight_decay_power", "max_weight_decay", "dst_lr", "dst_iter",
 )  # fmt: skip
 
 
@@ -393,6 +393,20 @@ def plateau(param, iter, state):
         if windows and now >= state.last_event + windows[0]:
             state.current_step, state.last_event = state.current_step + 1, now
     return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
+
+
+@lr_policy("linear", given=["dst_lr"])
+def linear(param, iter, state):
+    """base_lr to dst_lr in a line of dst_iter iterations (max_iter unless set), then dst_lr; ZJULearning/SplitNet"""
+    base, end = f32(param.base_lr), f32(param.dst_lr)
+    last = f32(param.dst_iter if param.HasField("dst_iter") else param.max_iter)
+    return np.where(f32(iter) < last, base + (end - base) * f32(iter) / max(last, f32(1)), end)
+
+
+@lr_policy("smoothstep", above_0=["stepsize"], at_least_0=["gamma"])
+def smoothstep(param, iter, state):
+    """base_lr * gamma ^ (iter / stepsize), without the steps of `step`; Cysu/caffe"""
+    return f32(param.base_lr) * f32(param.gamma) ** (f32(iter) / f32(param.stepsize))
 
 
 def _warm_up(param: Any, iters: np.ndarray) -> np.ndarray:

@@ -178,6 +178,8 @@ FORMULAS = {
     "triangular": lambda p, i: cyclical(p, i, lambda p, i: triangle(i, p.stepsize)[1]),
     "triangular2": lambda p, i: cyclical(p, i, triangular2_height),
     "stepdecr": lambda p, i: max(0, p.base_lr * (1 - p.gamma * (i // p.stepsize))),
+    "linear": lambda p, i: p.base_lr + (p.dst_lr - p.base_lr) * min(i / p.max_iter, 1),
+    "smoothstep": lambda p, i: p.base_lr * p.gamma ** (i / p.stepsize),
     "exp_range": lambda p, i: cyclical(p, i, lambda p, i: triangle(i, p.stepsize)[1] * p.gamma**i),
     "1cycle": lambda p, i: one_cycle(p, max(0, i - p.start_lr_policy)),
 }
@@ -195,6 +197,7 @@ FORMULAS = {
 def test_rates_follow_the_formula(policy, data, momentum, stepvalue):
     n = 101
     p = SolverParameter(lr_policy=policy, max_iter=n, cyclical_momentum=momentum, stepvalue=stepvalue, **data)
+    p.dst_lr = 0.3 * p.max_lr
     s = Schedule(p)
     table = s.table(n)
     expected = np.array([FORMULAS[policy](p, i) for i in range(n)])
@@ -211,6 +214,12 @@ def test_rates_follow_the_formula(policy, data, momentum, stepvalue):
     assert [(r.lr, r.momentum, r.weight_decay) for r in one_by_one] == list(
         zip(table.lr.tolist(), table.momentum.tolist(), table.weight_decay.tolist(), strict=True)
     )
+
+
+def test_linear_ends_at_dst_iter():
+    told = rates('base_lr: 0.1 lr_policy: "linear" dst_lr: 0.02 dst_iter: 4 max_iter: 9', 7)
+    np.testing.assert_allclose(told, [0.1, 0.08, 0.06, 0.04, 0.02, 0.02, 0.02], rtol=1e-6)
+    assert set(rates('base_lr: 0.1 lr_policy: "linear" dst_lr: 0.02 dst_iter: 0', 3)) == {np.float32(0.02)}
 
 
 def test_every_policy_has_its_formula_here():
