@@ -45,14 +45,15 @@ class Filter(Layer):
                 )
         return data
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         *data, selector = bottom
         if selector.requires_grad:
             self.fail(
                 "cannot backpropagate to the selector (last bottom); set `propagate_down: false` for it"
             )
         chosen = selector.reshape(-1).nonzero().squeeze(1)
-        return tuple(x.index_select(0, chosen) for x in data)
+        tops = tuple(x.index_select(0, chosen) for x in data)
+        return tops if len(tops) > 1 else tops[0]
 
     def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
         return random.integers(0, 2, shape) if index == len(self.param.bottom) - 1 else None

@@ -11,8 +11,9 @@ for each replica on its rows, the total loss is their mean, and outputs are repl
 
 from __future__ import annotations
 
+import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -66,11 +67,11 @@ class _Lowering:
         for i, layer in enumerate(net.layers):
             tops = net.top_names[i]
             if layer.is_data:
-                results = [self.graph.placeholder(_identifier(top)) for top in tops]
+                results = [self.graph.placeholder(self._argument(top)) for top in tops]
             elif layer.type == "Split":
                 results = [values[net.bottom_names[i][0]]] * len(tops)
             else:
-                target = _unique(self.root, _identifier(layer.name))
+                target = _unique(_identifier(layer.name), lambda name: hasattr(self.root, name))
                 self.root.add_module(target, layer)
                 if self.replicas > 1 and not layer.per_record():
                     self._each_replica(i, target)
@@ -83,6 +84,10 @@ class _Lowering:
         self.graph.output((self._total(self.losses), outputs, *shown))
         self.graph.lint()
         return Lowered(self.root, self.graph)
+
+    def _argument(self, top: str) -> str:
+        taken = {node.target for node in self.graph.nodes}
+        return _unique(_identifier(top), taken.__contains__)
 
     def _bottoms(self, i: int) -> list[fx.Node]:
         names, needs = self.net.bottom_names[i], self.net.bottom_need_backward[i]
@@ -206,12 +211,19 @@ def _item(values: tuple[Tensor, ...], index: int) -> Tensor:
 
 
 def _identifier(name: str) -> str:
-    clean = re.sub(r"\W", "_", name)
-    return clean if clean and not clean[0].isdigit() else f"_{clean}"
+    """`name` as one that Python takes in the code that fx writes, and that is no attribute of its module."""
+    clean = re.sub(r"\W", "_", name, flags=re.ASCII)
+    good = (
+        clean[:1].isalpha()
+        and clean != "self"
+        and not keyword.iskeyword(clean)
+        and not hasattr(Lowered, clean)
+    )
+    return clean if good else f"x_{clean}"
 
 
-def _unique(root: nn.Module, name: str) -> str:
+def _unique(name: str, is_taken: Callable[[str], bool]) -> str:
     candidate, count = name, 1
-    while hasattr(root, candidate):
+    while is_taken(candidate):
         candidate, count = f"{name}_{count}", count + 1
     return candidate

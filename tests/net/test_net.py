@@ -46,6 +46,19 @@ def test_names_shapes_outputs_and_memory():
     assert [tuple(blob.tensor.shape) for blob in made.learned] == [(5, 3), (5,)]
 
 
+@pytest.mark.parametrize("name", ["class", "self", "graph", "_code", "train", "x²", "1", "None"])
+def test_any_name_will_do_for_blobs_and_layers(name):
+    """Also a word of Python, and what the graph's module has already; the graph is Python code."""
+    made = net(f"""
+        layer {{ name: "{name}" type: "DummyData" top: "{name}" top: "a.b" top: "a/b" dummy_data_param {{
+          shape {{ dim: 2 dim: 3 }} shape {{ dim: 2 dim: 3 }} shape {{ dim: 2 dim: 3 }}
+          data_filler {{ value: 1 }} data_filler {{ value: 2 }} data_filler {{ value: 4 }} }} }}
+        layer {{ name: "{name}" type: "Eltwise" bottom: "{name}" bottom: "a.b" bottom: "a/b" top: "sum"
+          eltwise_param {{ coeff: 1 coeff: 10 coeff: 100 }} }}
+        layer {{ name: "{name}" type: "ReLU" bottom: "sum" top: "end" }}""")
+    assert made.forward_backward()[1]["end"].tolist() == [[421.0] * 3] * 2
+
+
 def test_outputs_are_alphabetical():
     made = net(INPUT + ip(name="b", top="zeta") + ip(name="a", bottom="x", top="alpha"))
     assert made.outputs == ["alpha", "zeta"]

@@ -125,10 +125,13 @@ def test_layers_that_mix_records_run_in_turn(layer):
 
 
 def test_shapes_that_are_known_only_in_forward():
-    """Filter keeps another number of records in each replica."""
+    """Filter keeps another number of records in each replica, be they of two blobs or of one."""
     text = (
         DATA
         + """layer { name: "big" type: "Threshold" bottom: "label" top: "big" threshold_param { threshold: 3 } }
+        layer { name: "one" type: "Filter" bottom: "bn" bottom: "big" top: "few" }
+        layer { name: "squares" type: "Reduction" bottom: "few" top: "squares" loss_weight: 0.03
+          reduction_param { operation: SUMSQ } }
         layer { name: "mix" type: "Filter" bottom: "sum" bottom: "label" bottom: "big" top: "mixed" top: "kept" }
         layer { name: "ip" type: "InnerProduct" bottom: "mixed" top: "ip"
           inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
@@ -137,7 +140,7 @@ def test_shapes_that_are_known_only_in_forward():
           propagate_down: true propagate_down: false }"""
     )
     net = make(text)
-    assert net.mixing_layer == "'mix' (Filter)"
+    assert net.mixing_layer == "'one' (Filter)"
     assert_same_as_ranks(net, [make(text, rank=rank) for rank in range(REPLICAS)])
 
 
