@@ -14,13 +14,18 @@ class Eltwise(Layer):
     Caffe: src/caffe/layers/eltwise_layer.cpp
     MAX: where bottoms 0 and 1 are equal, 1 gives the value and takes the gradient; a later bottom must be greater.
     PROD: with `stable_prod_grad: false` a gradient is top / bottom, NaN where the bottom is 0.
+    Fork lmb-freiburg/flownet2: SUM of a single bottom with a coeff.
     """
 
-    num_bottom = (2, None)
+    num_bottom = (1, None)
     num_top = 1
 
     def setup(self, *bottom):
         p = self.param.eltwise_param
+        if len(bottom) == 1 and (p.operation != EltwiseParameter.SUM or not p.coeff):
+            self.fail(
+                "takes 2 or more bottom blob(s) and has 1; add `bottom:` lines, or a coeff of SUM for the one"
+            )
         self.is_product, self.is_maximum = (
             p.operation == EltwiseParameter.PROD,
             p.operation == EltwiseParameter.MAX,

@@ -103,12 +103,13 @@ class Normalize(Layer):
         graph.node("Mul", [unit, graph.blob(self, 0, self.scale_shape)], tops)
 
 
-@layer("NormalizationL2")
+@layer("NormalizationL2", "Normalization", "L2Normalize", "NormL2")
 class NormalizationL2(Layer):
     """top = each item of bottom divided by its Euclidean length
 
-    Fork: liu-xb/RAM, caffe/src/caffe/layers/normalization_l2_layer.cpp
-    An item of zeros gives NaN, as there.
+    Fork: liu-xb/RAM, caffe/src/caffe/layers/normalization_l2_layer.cpp; Normalization: ZhouYzzz/project;
+    L2Normalize: gy20073/compact_bilinear_pooling; NormL2: huangyangyu/SeqFace
+    An item of zeros gives NaN, as there; in L2Normalize and NormL2 the square of the length has 1e-7 added.
     """
 
     num_bottom = num_top = 1
@@ -118,13 +119,18 @@ class NormalizationL2(Layer):
             self.fail(f"bottom shape {bottom} has {len(bottom)} axes, at least 2 are needed: items of values")
         return [bottom]
 
+    def setup(self, bottom: Shape) -> None:
+        self.added = 1e-7 if self.type in ("L2Normalize", "NormL2") else 0.0
+
     def per_record(self) -> bool:
         return True
 
     def forward(self, bottom: Tensor) -> Tensor:
-        length = bottom.square().sum(tuple(range(1, bottom.dim())), keepdim=True).sqrt()
-        return bottom / length
+        square = bottom.square().sum(tuple(range(1, bottom.dim())), keepdim=True)
+        return bottom / (square + self.added).sqrt()
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         axes = list(range(1, len(graph.shape(bottoms[0]))))
-        graph.node("Div", [bottoms[0], graph.reduce("ReduceL2", bottoms[0], axes, keepdims=True)], tops)
+        square = graph.reduce("ReduceSumSquare", bottoms[0], axes, keepdims=True)
+        length = graph.node("Sqrt", [graph.node("Add", [square, graph.constant(self.added)])])
+        graph.node("Div", [bottoms[0], length], tops)

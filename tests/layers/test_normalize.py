@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
-from tests.layers.harness import Case, Error, cases, errors, make, run
+from tests.layers.harness import Case, Error, cases, draws, errors, make, run
 
 
 def unit(axes, eps=1e-10):
@@ -49,6 +49,22 @@ CASES = [
     ),
     Case(
         "l2", 'type: "NormalizationL2"', [(2, 3, 4)], lambda x: x / np.sqrt((x**2).sum((1, 2), keepdims=True))
+    ),
+    Case(
+        "other-name", 'type: "Normalization"', [(2, 3)], lambda x: x / np.sqrt((x**2).sum(1, keepdims=True))
+    ),
+    Case(
+        "nearly-1",
+        'type: "NormL2"',
+        [1e-3 * draws((2, 3, 4))],
+        lambda x: x / np.sqrt((x**2).sum((1, 2), keepdims=True) + 1e-7),
+    ),
+    Case(
+        "zeros",
+        'type: "L2Normalize"',
+        [np.zeros((2, 3))],
+        lambda x: x,
+        diffs=lambda d, x: (d[0] / np.sqrt(1e-7),),
     ),
     Case("an-item", 'type: "Normalize"', [(2, 3, 4, 5)], unit((1, 2, 3))),
     Case("a-position", 'type: "Normalize" norm_param { across_spatial: false }', [(2, 3, 4, 5)], unit(1)),
