@@ -333,6 +333,11 @@ class Layer(nn.Module):
         self.blobs = _ViewedBlobs(self.owned_blobs(), shapes, still)
 
 
+def constant(values: Sequence[float], like: Tensor) -> Tensor:
+    """A few numbers (n,) of the type and on the device of `like`, made there: the host waits for what it copies."""
+    return torch.stack([like.new_full((), value) for value in values])
+
+
 class _NoGradient(torch.autograd.Function):
     """A top that a layer made of a bottom without a derivative: its gradient fails."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
-import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import ONNX_INT64, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import ONNX_INT64, OnnxGraph, Shape, layer
+from caffe_compat.layers.indexed import Indexed, poisoned
 
 
 @layer("BatchReindex")
-class BatchReindex(Layer):
+class BatchReindex(Indexed):
     """top[i] = bottom0[int(bottom1[i])]
 
     Caffe: src/caffe/layers/batch_reindex_layer.cpp
+    A position outside the batch is an error at once on the CPU; elsewhere the top is NaN and `verify` tells.
     """
 
     num_bottom = 2
@@ -33,14 +36,15 @@ class BatchReindex(Layer):
     def forward(self, data: Tensor, index: Tensor) -> Tensor:
         if index.requires_grad:
             self.fail("cannot backpropagate to the positions in bottom 1; set `propagate_down: false` for it")
-        if not torch.compiler.is_compiling():
-            bad = (index < 0) | (index >= data.shape[0])
-            if bad.any():
-                self.fail(
-                    f"position {float(index[bad][0]):g} in bottom 1 is outside the batch of {data.shape[0]}; "
-                    f"use 0 to {data.shape[0] - 1}"
-                )
-        return data.index_select(0, index.long())
+        any_bad = self.any_bad((index < 0) | (index >= self.records), index)
+        if any_bad is None:
+            return data.index_select(0, index.long())
+        return poisoned(data.index_select(0, index.long().clamp(0, self.records - 1)), any_bad)
+
+    def refuse(self, position: float) -> NoReturn:
+        self.fail(
+            f"position {position:g} in bottom 1 is outside the batch of {self.records}; use 0 to {self.records - 1}"
+        )
 
     def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
         return random.integers(0, self.records, shape) if index == 1 else None

@@ -137,7 +137,9 @@ class ConvLSTM(Layer):
     def forward(self, x: Tensor, cont: Tensor, *rest: Tensor) -> Tensor | tuple[Tensor, ...]:
         blob = dict(zip(self.names, (self.blobs[i] for i in range(len(self.blobs))), strict=True))
         streams = x.shape[1]
-        begin = [t[0] for t in rest[self.static :]] if self.exposed else list(self.carried[:, :streams])
+        begin = (
+            [t[0] for t in rest[self.static :]] if self.exposed else list(self.carried[:, :streams].clone())
+        )
         h, c = begin
         steps: list[Any] = [0.0] * len(x)
         if self.uses_x:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, Shape, constant, layer
 from caffe_compat.layers.boxes import overlap
 from caffe_compat.layers.labels import Labelled
 from caffe_compat.layers.loss import Floor, Loss
@@ -77,7 +77,7 @@ class FieldLoss(Labelled, Regression, Loss):
         loss = terms.where(kept, 0).sum() / kept.sum().clamp(min=1)
         wanted = self.encoded(truth[:, 1:5], sizes)
         if self.bounds is not None:
-            low, high = (offsets.new_tensor(end).view(4, 1, 1) for end in self.bounds)
+            low, high = (constant(end, offsets).view(4, 1, 1) for end in self.bounds)
             offsets = _Bounded.apply(offsets, low, high)
         difference = offsets - wanted
         errors = smooth_l1(difference) if self.smooth else difference.square() / 2
@@ -100,7 +100,7 @@ class FieldLoss(Labelled, Regression, Loss):
         offsets = torch.cat(
             ((boxes[:, :2] - position) / sizes, (boxes[:, 2:].clamp(min=_SMALLEST) / sizes).log()), 1
         )
-        mean, std = (boxes.new_tensor(values).view(4, 1, 1) for values in (self.mean, self.std))
+        mean, std = (constant(values, boxes).view(4, 1, 1) for values in (self.mean, self.std))
         return (offsets - mean) / std
 
     def balanced(self, weight: Tensor, positive: Tensor, negative: Tensor, multiple: float) -> Tensor:
@@ -148,7 +148,9 @@ class _Mined(FieldLoss):
             weight = torch.where(positive, truth[:, 5], weight)
         if self.evenly:
             weight = self.balanced(weight, positive, negative, self.multiple)
-        return self.losses(scores, offsets, truth, positive | negative, weight, truth.new_tensor([self.size]))
+        return self.losses(
+            scores, offsets, truth, positive | negative, weight, constant(self.size, truth)[None]
+        )
 
     def _mined(self, scores: Tensor, truth: Tensor, negative: Tensor) -> Tensor:
         """Which of the fields that may be background count as that."""
@@ -394,7 +396,8 @@ class DetectionGroupLoss(FieldLoss):
         weight = torch.ones_like(truth[:, 0])
         if self.evenly:
             weight = self.balanced(weight, positive, negative, self.multiple)
-        sizes = truth.new_tensor(self.sizes).repeat(len(truth) // len(self.sizes), 1)
+        sizes = torch.stack([constant(size, truth) for size in self.sizes])
+        sizes = sizes.repeat(len(truth) // len(self.sizes), 1)
         return self.losses(scores, offsets, truth, positive | negative, weight, sizes)
 
     def _sampled(self, scores: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import ONNX_INT64, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import ONNX_INT64, OnnxGraph, Shape, layer
+from caffe_compat.layers.indexed import Indexed, poisoned
 
 
 @layer("Embed")
-class Embed(Layer):
+class Embed(Indexed):
     """top = blobs[0][int(bottom)] + blobs[1], one axis of num_output more than the bottom has
 
     Caffe: src/caffe/layers/embed_layer.cpp
     Blobs: 0 weight (input_dim, num_output); 1 bias (num_output,), with `bias_term`.
+    A number that is no row is an error at once on the CPU; elsewhere the top is NaN and `verify` tells.
     """
 
     num_bottom = num_top = 1
@@ -45,15 +48,18 @@ class Embed(Layer):
                 "cannot backpropagate to its input, which is numbers of rows; set `propagate_down: false`"
             )
         index = bottom.long()
-        if not index.is_cuda and not torch.compiler.is_compiling():
-            bad = (index < 0) | (index >= self.rows)
-            if bad.any():
-                self.fail(
-                    f"input {int(index[bad][0])} is outside 0 to {self.rows - 1}; "
-                    f"correct the data or raise embed_param.input_dim from {self.rows}"
-                )
+        any_bad = self.any_bad((index < 0) | (index >= self.rows), index)
+        if any_bad is not None:
+            index = index.clamp(0, self.rows - 1)
         top = F.embedding(index, self.blobs[0])
-        return top + self.blobs[1] if self.bias_term else top
+        top = top + self.blobs[1] if self.bias_term else top
+        return top if any_bad is None else poisoned(top, any_bad)
+
+    def refuse(self, position: float) -> NoReturn:
+        self.fail(
+            f"input {int(position)} is outside 0 to {self.rows - 1}; "
+            f"correct the data or raise embed_param.input_dim from {self.rows}"
+        )
 
     def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
         return random.integers(0, self.rows, shape)

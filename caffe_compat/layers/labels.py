@@ -8,23 +8,20 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Context, Layer, Shape
+from caffe_compat.layers.base import Context, Shape
+from caffe_compat.layers.indexed import Indexed
 
 
-class Labelled(Layer):
+class Labelled(Indexed):
     """A layer whose bottom 0 holds scores along a class axis and bottom 1 one class number for each position.
 
-    Caffe's release builds read past their arrays for a label that is no class. Here, on the CPU, it is an
-    error at once. On another device looking would mean waiting for it, so the label is left out of the sum
-    and the gradient, the top is NaN, and `verify` tells which label it was.
+    A label that is no class, where that is no error at once, is left out of the sum and the gradient, and the top
+    is NaN.
     """
-
-    bad_label: Tensor  # the last label that was no class; NaN if none was
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.classes = 0
-        self.register_buffer("bad_label", torch.tensor(math.nan), persistent=False)
 
     def fold(self, scores: Shape, labels: Shape, axis: int) -> None:
         """Note how `scores` folds into (outer, classes, inner); fails unless there are outer * inner labels."""
@@ -47,27 +44,17 @@ class Labelled(Layer):
         bad = (index < 0) | (index >= self.classes)
         if counted is not None:
             bad = bad & counted
-        if index.device.type == "cpu" and not torch.compiler.is_compiling():
-            if bad.any():
-                self._refuse(int(index[bad][0]))
+        any_bad = self.any_bad(bad, index)
+        if any_bad is None:
             return index if counted is None else index.clamp(0, self.classes - 1), counted, None
-        any_bad = bad.any()
-        first = index.flatten().gather(0, bad.flatten().to(torch.uint8).argmax(0, keepdim=True)).squeeze(0)
-        self.bad_label.copy_(torch.where(any_bad, first, self.bad_label))
         return (
             index.clamp(0, self.classes - 1),
             ~bad if counted is None else counted & ~bad,
             torch.where(any_bad, math.nan, 0.0),
         )
 
-    def verify(self) -> None:
-        """Raise LayerError if a label was no class where `forward` could not say so; waits for the device."""
-        label = float(self.bad_label)
-        if not math.isnan(label):
-            self._refuse(int(label))
-
-    def _refuse(self, label: int) -> NoReturn:
+    def refuse(self, position: float) -> NoReturn:
         self.fail(
-            f"label {label} is outside 0 to {self.classes - 1} (there are {self.classes} classes); "
+            f"label {int(position)} is outside 0 to {self.classes - 1} (there are {self.classes} classes); "
             "correct the labels or the number of outputs, or set ignore_label"
         )

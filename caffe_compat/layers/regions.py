@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, Shape, layer
+from caffe_compat.layers.base import TRAIN, Layer, Shape, constant, layer
 from caffe_compat.layers.boxes import area, overlap, pairwise, rank, suppress
 from caffe_compat.layers.detection_output import Results
 from caffe_compat.layers.legacy import legacy_shape
@@ -37,7 +37,7 @@ class Regression(Layer):
     def offsets(self, x: Tensor, axis: int) -> Tensor:
         """Offsets as they are meant, of normalised ones whose four numbers stand along `axis`."""
         shape = [4 if i == axis else 1 for i in range(x.dim())]
-        return x * x.new_tensor(self.std).view(shape) + x.new_tensor(self.mean).view(shape)
+        return x * constant(self.std, x).view(shape) + constant(self.mean, x).view(shape)
 
     def rows(self, bottom: Sequence[Shape], index: int, *widths: int) -> tuple[int, int]:
         """The legacy number and channels of a bottom, whose channels must be one of `widths` if any are given."""
@@ -92,7 +92,7 @@ class Fields(Regression):
         offsets = self.offsets(offsets, 2)
         move = offsets[:, :, :2].clamp(-self.move_limit, self.move_limit)
         grow = offsets[:, :, 2:].clamp(min(-self.size_limit, self.size_limit), self.size_limit)
-        field = offsets.new_tensor(sizes)[:, :, None, None]
+        field = torch.stack([constant(size, offsets) for size in sizes])[:, :, None, None]
         height, width = offsets.shape[3:]
         y = (torch.arange(height, dtype=offsets.dtype, device=offsets.device) + 0.5) * stride
         x = (torch.arange(width, dtype=offsets.dtype, device=offsets.device) + 0.5) * stride
@@ -418,7 +418,7 @@ class ProposalTarget(Regression):
         size, wanted = (b[:, 2:] - b[:, :2] + 1 for b in (regions, boxes))
         move = (boxes[:, :2] + wanted / 2 - regions[:, :2] - size / 2) / size
         offsets = torch.cat((move, (wanted / size).log()), 1)
-        return (offsets - offsets.new_tensor(self.mean)) / offsets.new_tensor(self.std)
+        return (offsets - constant(self.mean, offsets)) / constant(self.std, offsets)
 
     def _sample_weights(self, label: Tensor, best: Tensor) -> Tensor:
         """1, or the overlap of foreground if iou_weighted, then foreground together as fg_fraction has it."""

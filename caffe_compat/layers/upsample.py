@@ -3,14 +3,12 @@
 import math
 from typing import NoReturn
 
-import torch
-from torch import Tensor
-
-from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.base import layer
+from caffe_compat.layers.indexed import Indexed, poisoned
 
 
 @layer("Upsample")
-class Upsample(Layer):
+class Upsample(Indexed):
     """top[mask] = bottom0 and 0 elsewhere, plane by plane; with one bottom, each value scale x scale times
 
     Fork: alexgkendall/caffe-segnet (with bottom 1, a pooling layer's mask); eric612/MobileNet-YOLO (one bottom)
@@ -20,7 +18,6 @@ class Upsample(Layer):
     plane is an error at once on the CPU; elsewhere the top is NaN and `verify` tells.
     """
 
-    bad_index: Tensor  # the last place that was outside the plane; NaN if none was
     num_bottom = (1, 2)
     num_top = 1
     in_place = False
@@ -29,7 +26,6 @@ class Upsample(Layer):
     def setup(self, *bottom):
         p = self.param.upsample_param
         self.masked = len(bottom) == 2
-        self.register_buffer("bad_index", torch.tensor(math.nan), persistent=False)
         given = [field.name for field, _ in p.ListFields() if field.name != "scale"]
         if not self.masked and given:
             self.fail(
@@ -85,27 +81,15 @@ class Upsample(Layer):
         count = math.prod(self.plane)
         index = mask.detach().long().flatten(2)
         bad = (index < 0) | (index >= count)
-        poison = None
-        if index.device.type == "cpu" and not torch.compiler.is_compiling():
-            if bad.any():
-                self._refuse(int(index[bad][0]))
-        else:
-            first = (
-                index.flatten().gather(0, bad.flatten().to(torch.uint8).argmax(0, keepdim=True)).squeeze(0)
-            )
-            self.bad_index.copy_(torch.where(bad.any(), first, self.bad_index))
-            index, poison = index.clamp(0, count - 1), torch.where(bad.any(), math.nan, 0.0).to(bottom)
+        any_bad = self.any_bad(bad, index)
+        if any_bad is not None:
+            index = index.clamp(0, count - 1)
         top = bottom.new_zeros(*bottom.shape[:2], count).scatter(2, index, bottom.flatten(2))
-        return (top if poison is None else top + poison).unflatten(2, self.plane)
+        return (top if any_bad is None else poisoned(top, any_bad)).unflatten(2, self.plane)
 
-    def verify(self):
-        index = float(self.bad_index)
-        if not math.isnan(index):
-            self._refuse(int(index))
-
-    def _refuse(self, index: int) -> NoReturn:
+    def refuse(self, position: float) -> NoReturn:
         self.fail(
-            f"the mask points at place {index} of a plane of {self.plane[0]} x {self.plane[1]}, which has "
+            f"the mask points at place {int(position)} of a plane of {self.plane[0]} x {self.plane[1]}, which has "
             f"{math.prod(self.plane)}; set upsample_h and upsample_w to the size of what was pooled"
         )
 

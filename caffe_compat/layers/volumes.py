@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.convolution import Convolution, Convolving, Deconvolution, Window, through_window
 from caffe_compat.layers.pooling import LOWEST, Pooling
 from caffe_compat.proto import PoolingParameter
@@ -188,6 +188,11 @@ class _Pooling(Layer):
     stride: Shape
     pad: Shape
     dilation: Shape = ()  # of a maximum: 1 on every axis if it is empty
+    weights: Tensor  # how many places of each window a mean divides by; empty where it is all of them
+
+    def __init__(self, param: Any, phase: int, context: Context | None = None):
+        super().__init__(param, phase, context)
+        self.register_buffer("weights", torch.empty(0, dtype=self.context.dtype), persistent=False)
 
     def reshape(self, bottom: Shape) -> list[Shape]:
         if len(bottom) != 2 + len(self.kernel):
@@ -208,7 +213,7 @@ class _Pooling(Layer):
             counts.append([self.counted(at * stride - pad, size, kernel, pad) for at in range(count)])
         self.edges: list[int] = [edge for pair in reversed(edges) for edge in pair]
         whole = all(count == kernel for axis, kernel in zip(counts, extent, strict=True) for count in axis)
-        self.weights = None if whole else _outer(counts)
+        self.weights = (torch.empty(0) if whole else _outer(counts)).to(self.weights)
         return [(*bottom[:2], *sizes)]
 
     def counted(self, start: int, size: int, kernel: int, pad: int) -> int:
@@ -224,7 +229,7 @@ class _Pooling(Layer):
             padded = F.pad(bottom, self.edges, value=LOWEST)
             return _MAXIMUM[axes](padded, self.kernel, self.stride, dilation=self.dilation or 1)
         mean = _MEAN[axes](F.pad(bottom, self.edges), self.kernel, self.stride)
-        return mean if self.weights is None else mean * (math.prod(self.kernel) / self.weights.to(mean))
+        return mean * (math.prod(self.kernel) / self.weights) if self.weights.numel() else mean
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         near, far = self.edges[-2::-2], [max(0, edge) for edge in self.edges[::-2]]
@@ -236,7 +241,7 @@ class _Pooling(Layer):
         if self.method == MAX:
             gaps = {"dilations": list(self.dilation)} if max(self.dilation, default=1) > 1 else {}
             graph.node("MaxPool", [value], tops, **window, **gaps)
-        elif self.weights is None:
+        elif not self.weights.numel():
             graph.node("AveragePool", [value], tops, **window)
         else:
             factor = (math.prod(self.kernel) / self.weights).tolist()

@@ -9,10 +9,12 @@
 `golden(name)` replays one case that a real Caffe computed (tests/reference/layers).
 """
 
+import copy
 import json
 import re
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +33,7 @@ from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
 from caffe_compat.net import Net, weights
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
+from tests import pretended
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "layers"
 
@@ -142,7 +145,23 @@ def draws(shape: Sequence[int], seed: int = 1) -> np.ndarray:
 
 
 def run(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
-    """The layer's tops, always as a tuple."""
+    """The layer's tops, always as a tuple; of a layer that looks at values also checks that a GPU gives the same."""
+    if not layer.dynamic or pretended.Device.current:
+        return _tops(layer, *bottoms)
+    random, other = torch.get_rng_state(), copy.deepcopy(layer)
+    tops = _tops(layer, *bottoms)
+    after = torch.get_rng_state()
+    torch.set_rng_state(random)
+    with pretended.cuda(), torch.no_grad():
+        there = _tops(other.to("cuda"), *(bottom.detach().to("cuda") for bottom in bottoms))
+        assert all(top.device.type == "cuda" for top in there)
+        found = [top.cpu() for top in there]
+    torch.testing.assert_close(found, [top.detach() for top in tops], equal_nan=True)
+    torch.set_rng_state(after)
+    return tops
+
+
+def _tops(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
     tops = layer(*bottoms)
     return (tops,) if isinstance(tops, Tensor) else tuple(tops)
 
@@ -181,6 +200,7 @@ def check(case: Case) -> None:
         assert top.dtype == torch.float32
         assert_equal(top, want, f"float32 top {i}")
 
+    _check_device(case, arrays, blobs)
     if case.diffs is not None:
         _check_diffs(case, layer, arrays, blobs)
     elif case.gradient != ():
@@ -249,6 +269,31 @@ def _check_gradient(case: Case, layer: Layer, arrays: Arrays) -> None:
     assert torch.autograd.gradcheck(function, (*leaves, *values), fast_mode=False)
     for blob, value in zip(layer.parameters(), state, strict=True):
         blob.data.copy_(value)
+
+
+def _check_device(case: Case, arrays: Arrays, blobs: Arrays) -> None:
+    """On a GPU the layer gives the same, forward and backward; it waits for the GPU only where it must."""
+    results = []
+    for place in (nullcontext(), pretended.cuda()):
+        with place as device:
+            layer = make(case.layer, *(array.shape for array in arrays), phase=case.phase)
+            for blob, value in zip(layer.blobs.parameters(), blobs, strict=True):
+                blob.data.copy_(torch.from_numpy(value))
+            leaves = _leaves(case, arrays)
+            if device is not None:
+                layer.to("cuda")
+                leaves = [leaf.detach().to("cuda").requires_grad_(leaf.requires_grad) for leaf in leaves]
+            torch.manual_seed(5)
+            with nullcontext() if device is None or layer.dynamic else device.no_waiting():
+                tops = run(layer, *leaves)
+                live = [] if case.gradient == () else [top for top in tops if top.requires_grad]
+                torch.autograd.backward(live, [torch.ones_like(top) for top in live])
+            learned = list(layer.parameters())
+            values = [*tops, *learned, *(t.grad for t in (*leaves, *learned) if t.grad is not None)]
+            assert device is None or all(value.device.type == "cuda" for value in values)
+            results.append([value.detach().cpu() for value in values])
+    for alone, there in zip(*results, strict=True):
+        torch.testing.assert_close(there, alone, equal_nan=True)
 
 
 def _check_round_trip(case: Case, shapes: Sequence[Sequence[int]], blobs: Arrays) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
+from tests import pretended
 from tests.layers.harness import Case, Error, cases, errors, make
 
 
@@ -48,3 +49,14 @@ def test_positions_take_no_gradient():
     with pytest.raises(LayerError, match="cannot backpropagate to the positions"):
         layer(torch.ones(4, 2), torch.ones(2, requires_grad=True))
     assert [layer.allow_force_backward(i) for i in range(2)] == [True, False]
+
+
+def test_a_position_outside_the_batch_on_a_gpu():
+    with pretended.cuda() as device:
+        layer = make('type: "BatchReindex"', (4, 3), (2,)).to("cuda")
+        data, index = torch.ones(4, 3, device="cuda"), torch.tensor([0.0, 4], device="cuda")
+        with device.no_waiting():
+            top = layer(data, index)
+        assert top.isnan().all()
+        with pytest.raises(LayerError, match="position 4 in bottom 1 is outside the batch of 4"):
+            layer.verify()

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
+from tests import pretended
 from tests.layers.harness import Case, Error, cases, errors, make
 
 WORDS = np.array([[0, 6, 3], [6.7, 2, 2]])  # 6.7 is row 6
@@ -67,3 +68,18 @@ def test_input_out_of_range_or_with_a_gradient():
     with pytest.raises(LayerError, match="cannot backpropagate to its input"):
         layer(torch.zeros(3, requires_grad=True))
     assert not layer.allow_force_backward(0)
+
+
+def test_a_number_that_is_no_row_on_a_gpu():
+    with pretended.cuda() as device:
+        layer = make('type: "Embed" embed_param { num_output: 4 input_dim: 7 }', (2,)).to("cuda")
+        good, bad = (torch.tensor(values, device="cuda") for values in ([1.0, 2], [2.0, 9]))
+        with device.no_waiting():
+            top = layer(good)
+        layer.verify()
+        assert not top.isnan().any()
+        with device.no_waiting():
+            top = layer(bad)
+        assert top.isnan().all()
+        with pytest.raises(LayerError, match="input 9 is outside 0 to 6"):
+            layer.verify()

@@ -1,0 +1,54 @@
+"""Layers that read a bottom as positions in something else, and what happens to a position that is not there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Context, Layer
+
+
+def poisoned(top: Tensor, bad: Tensor) -> Tensor:
+    """`top`, or NaN all over if the 0-dim `bad` says so."""
+    return top + torch.where(bad, math.nan, 0.0).to(top)
+
+
+class Indexed(Layer):
+    """A layer with positions in a bottom. A type defines `refuse`.
+
+    Caffe's release builds read past their arrays for a position that is not there. Here, on the CPU, it is an
+    error at once. On another device looking would mean waiting for it, so the layer does without that position,
+    and `verify` tells which it was.
+    """
+
+    bad_position: Tensor  # the last one that was not there; NaN if all were
+
+    def __init__(self, param: Any, phase: int, context: Context | None = None):
+        super().__init__(param, phase, context)
+        self.register_buffer("bad_position", torch.tensor(math.nan), persistent=False)
+
+    def any_bad(self, bad: Tensor, index: Tensor) -> Tensor | None:
+        """Whether any is `bad` of the positions `index`, as a 0-dim tensor; None on the CPU, which refuses one at once."""
+        if index.device.type == "cpu" and not torch.compiler.is_compiling():
+            if bad.any():
+                self.refuse(float(index[bad][0]))
+            return None
+        found = bad.any()
+        if not index.numel():
+            return found
+        first = index.flatten().gather(0, bad.flatten().to(torch.uint8).argmax(0, keepdim=True)).squeeze(0)
+        self.bad_position.copy_(torch.where(found, first, self.bad_position))
+        return found
+
+    def verify(self) -> None:
+        """Raise LayerError if a position was not there where `forward` could not say so; waits for the device."""
+        position = float(self.bad_position)
+        if not math.isnan(position):
+            self.refuse(position)
+
+    def refuse(self, position: float) -> NoReturn:
+        """Fail for this position."""
+        self._undefined("refuse")
