@@ -237,6 +237,13 @@ def until(condition):
         time.sleep(0.01)
 
 
+def test_a_suspended_rank_ends_the_run_within_a_minute():
+    """Of which torchrun, which asks it to end and waits in vain, takes 30 seconds."""
+    noticed = parallel._SILENCE + 2 * parallel._BEAT
+    ended = noticed + 4 * parallel._BEAT + parallel._GRACE
+    assert ended + 30 < 58
+
+
 def test_a_silent_rank_is_noticed_by_all(watches, monkeypatch):
     terminated = []
     monkeypatch.setattr(parallel._thread, "interrupt_main", terminated.append)
