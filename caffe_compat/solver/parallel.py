@@ -36,7 +36,7 @@ BUCKET_BYTES = 4 << 20  # of gradients that travel together: few messages, and t
 _JOIN = 300.0  # seconds for all ranks to start
 _FOREVER = timedelta(days=20)  # the time limit of a collective
 _BEAT = 1.0  # seconds from one sign of life to the next
-_SILENCE = 15.0  # seconds without one after which a rank is lost; torchrun takes 30 more to end a suspended one
+_SILENCE = 15.0  # seconds without one after which a rank is lost; torchrun takes 30 more to end one suspended
 _GRACE = 5.0  # seconds for a process to end by itself once a rank is lost
 _STORE_GONE = "the process that keeps the ranks together is gone: rank 0's, or its launcher"
 _LOST = "lost"  # the store's key for the rank that was lost first, and why
