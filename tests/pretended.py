@@ -11,7 +11,7 @@ values) is allowed, but not within `no_waiting`. A copy that does not block read
 it: a source that was changed before the next wait fails. Under `capturing` operations are only written down, as by
 torch.cuda.graph, and done when the graph is replayed.
 
-Not pretended: kernels, streams, precision, memory.
+Not pretended: kernels, streams, precision, memory. Where there is a GPU, `cuda` gives that, and torch looks for waits.
 """
 
 import traceback
@@ -280,9 +280,28 @@ def _as_index(part: Any) -> Any:
     return torch.tensor(part) if isinstance(part, list) else part
 
 
+class RealDevice:
+    """What `cuda` gives where there is a GPU."""
+
+    def __init__(self) -> None:
+        self.waits: list[str] = []
+
+    @contextmanager
+    def no_waiting(self) -> Iterator[None]:
+        before = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+
+
 @contextmanager
-def cuda() -> Iterator[Device]:
-    """Torch has one CUDA device within it."""
+def cuda() -> Iterator[Any]:
+    """Torch has a CUDA device within it: one that is there (`real`), else a pretended one."""
+    if real():
+        yield RealDevice()
+        return
     device = Device()
     patches = {
         "_lazy_init": lambda: None,
@@ -306,3 +325,8 @@ def cuda() -> Iterator[Device]:
     finally:
         Device.current = None
         torch._C._set_only_lift_cpu_tensors(lifts)
+
+
+def real() -> bool:
+    """Whether there is a GPU."""
+    return Device.current is None and torch.cuda.is_available()

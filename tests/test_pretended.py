@@ -7,6 +7,9 @@ from tests import pretended
 from tests.pretended import DeviceError, DeviceTensor, Waits
 
 
+pytestmark = pytest.mark.skipif(pretended.real(), reason="there is a GPU")
+
+
 @pytest.fixture
 def device():
     with pretended.cuda() as device:

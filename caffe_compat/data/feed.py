@@ -148,7 +148,7 @@ class Kept:
             return images[first:end], labels[first:end]
         if isinstance(images, list):
             return [images[i] for i in index], labels[torch.from_numpy(index)]
-        which = torch.from_numpy(index).to(labels.device)
+        which = sent(torch.from_numpy(index), labels.device)
         return images.index_select(0, which), labels.index_select(0, which)
 
     def _add(self, images: Tensor | list[np.ndarray], labels: Tensor) -> None:
@@ -208,6 +208,13 @@ def blocks(source: Source, position: int, size: int) -> Iterator[tuple[int, list
             block += islice(walk, size - len(block))
         yield position, block
         position += size
+
+
+def sent(tensor: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """`tensor` on the device; the host does not wait until a GPU has it. A pinned one must not be overwritten before."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()  # torch keeps this memory until it is copied
+    return tensor.to(device, dtype, non_blocking=True)
 
 
 def _done(work: Callable[..., T], *args: Any) -> Future[T]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_compat.data.feed import sent
 from caffe_compat.proto import TRAIN
 from caffe_compat.proto.binary import read_binaryproto
 
@@ -105,9 +106,9 @@ class Transformer:
     def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
         """Transform pictures (n, C, H, W), uint8 or float, with the draws made for each, where `images` is."""
         if self.mean is not None:
-            self.mean = self.mean.to(images.device)
+            self.mean = sent(self.mean, images.device)
         if self.mean_values is not None:
-            self.mean_values = self.mean_values.to(images.device)
+            self.mean_values = sent(self.mean_values, images.device)
         large = images.device.type == "cpu" and images[0].numel() >= _LARGE
         return (self._one_by_one if large else self._at_once)(images, draws)
 

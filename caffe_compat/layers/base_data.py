@@ -14,7 +14,7 @@ from torch import Tensor
 from caffe_compat.data import random_size
 from caffe_compat.data.annotated import Annotated, Augment
 from caffe_compat.data.base import open_source
-from caffe_compat.data.feed import Ahead, blocks
+from caffe_compat.data.feed import Ahead, blocks, sent
 from caffe_compat.data.images import planes
 from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import DataError
@@ -189,10 +189,10 @@ class PictureLayer(DataLayer):
         """
         if self.preparation is not None:
             images = self._prepared(images, draws)
-        draws = draws.to(device, non_blocking=True)
+        draws = sent(draws, device)
         if isinstance(images, Tensor):
             self.transform.top_shape(tuple(images.shape[1:]), lambda: name(0))
-            return self.transform(images.to(device, non_blocking=True), draws)
+            return self.transform(sent(images, device), draws)
         tops: list[Tensor] = []
         for i, image in enumerate(images):
             top = self.transform.top_shape(image.shape, lambda i=i: name(i))
@@ -201,7 +201,7 @@ class PictureLayer(DataLayer):
                     f"{name(i)} has the shape {image.shape} and the first of its batch, {name(0)}, {images[0].shape}; "
                     "make them of one size, set crop_size, or use batch_size 1"
                 )
-            tops.append(self.transform(torch.from_numpy(image)[None].to(device), draws[i : i + 1]))
+            tops.append(self.transform(sent(torch.from_numpy(image)[None], device), draws[i : i + 1]))
         return torch.cat(tops)
 
 
@@ -270,7 +270,7 @@ class DatabaseLayer(SeededPictureLayer):
         batch = torch.from_numpy(np.stack(pictures)) if same else pictures
         data = self.transformed(batch, draws, device, lambda i: self.record_name(start + self.order[i]))
         self.position += step
-        tops = (data, *(other.to(device, self.context.dtype) for other in others))
+        tops = (data, *(sent(other, device, self.context.dtype) for other in others))
         return tops[: len(self.param.top)]
 
     def record_name(self, position: int) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.base import open_source
-from caffe_compat.data.feed import Batch, Kept, Streamed, memory_budget
+from caffe_compat.data.feed import Batch, Kept, Streamed, memory_budget, sent
 from caffe_compat.data.records import Images, is_encoded, parse
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Shape, layer
@@ -79,7 +79,7 @@ class Data(PictureLayer):
         draws = self.draw(step)[self.order]
         data = self.transformed(images, draws, device, lambda i: self._name(self._places(start)[i]))
         self.position += step
-        return (data, labels.to(device, self.context.dtype))[: len(self.param.top)]
+        return (data, sent(labels, device, self.context.dtype))[: len(self.param.top)]
 
     def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), **({"seed": self._seed} if self._shuffles else {})}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.annotated import check_distortion, distorted
-from caffe_compat.data.feed import Ahead
+from caffe_compat.data.feed import Ahead, sent
 from caffe_compat.data.scenes import F, Fields, Part, Scene
 from caffe_compat.data.windows import Listed, Pictures, read_pictures, rounded
 from caffe_compat.layers.base import Shape, layer
@@ -123,7 +123,7 @@ class Scenes(ListedLayer):
             self._ahead = Ahead(self._items(self.position), lambda item: self.batch(*item), _AHEAD)
         tops = self._ahead.next()
         self.position += self.batch_size * self.replicas
-        return tuple(top.to(device) for top in tops)
+        return tuple(sent(top, device) for top in tops)
 
     def _items(self, position: int) -> Iterator[tuple[int, np.ndarray]]:
         for lines in self.batches(position):

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from caffe_compat.data.feed import sent
 from caffe_compat.fillers import fill
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.base_data import DataLayer
@@ -55,13 +56,13 @@ class DummyData(DataLayer):
     def top(self, index: int, device: torch.device) -> Tensor:
         """One top of a batch."""
         if index in self._constants:
-            return self._constants[index].to(device)
+            return sent(self._constants[index], device)
         tops = [torch.empty(self.shapes[index], dtype=self.context.dtype) for _ in range(self.replicas)]
         for top in tops:
             fill(top, self.fillers[index], self.generator, self.fail)
         tops = [tops[replica] for replica in self.held]
         top = torch.stack(tops, 1).flatten(0, 1) if len(tops) > 1 else tops[0]
-        top = top.to(device)
+        top = sent(top, device)
         if self.is_constant(index):
             self._constants[index] = top
         return top

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.data.feed import memory_budget
+from caffe_compat.data.feed import memory_budget, sent
 from caffe_compat.data.hdf5 import read_names, read_rows
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
@@ -72,7 +72,7 @@ class HDF5Data(DataLayer):
             rows, self._rows = self._rows[:needed], self._rows[needed:]
             parts.append([blob[rows] for blob in self._blobs])
             needed -= len(rows)
-        return tuple(torch.cat(blobs)[self.order].to(device) for blobs in zip(*parts, strict=True))
+        return tuple(sent(torch.cat(blobs)[self.order], device) for blobs in zip(*parts, strict=True))
 
     def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "seed": self._seed}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data import images
-from caffe_compat.data.feed import Ahead, memory_budget
+from caffe_compat.data.feed import Ahead, memory_budget, sent
 from caffe_compat.data.image_list import read_list
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
@@ -153,7 +153,7 @@ class ImageData(ListedLayer):
         data = self.transformed(batch, draws, device, lambda i: f"'{self.lines[index[i]][0]}'")
         labels = torch.tensor([self.lines[i][1] for i in index], dtype=self.context.dtype)
         self.position += self.batch_size * self.replicas
-        return data, labels.to(device)
+        return data, sent(labels, device)
 
     def _batch(self, index: np.ndarray) -> tuple[list[np.ndarray], list[int]]:
         return [self._picture(i) for i in index.tolist()], index.tolist()

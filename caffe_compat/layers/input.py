@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from caffe_compat.data.feed import sent
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.base_data import DataLayer
 
@@ -34,7 +35,7 @@ class Input(DataLayer):
         return [tuple(top.shape) for top in self.tops]
 
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
-        self.tops = [top.to(device) for top in self.tops]
+        self.tops = [sent(top, device) for top in self.tops]
         return tuple(self.tops)
 
     def get_state(self) -> dict[str, Any]:

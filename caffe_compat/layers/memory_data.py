@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from caffe_compat.data.feed import sent
 from caffe_compat.data.records import parse
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.base_data import PictureLayer
@@ -62,7 +63,7 @@ class MemoryData(PictureLayer):
         self._unserved &= self._next != 0
         self.position += self.batch_size
         labels = self._labels[part].reshape(-1, *self.label_ones)
-        return (self._data[part].to(device), labels.to(device))[: len(self.param.top)]
+        return (sent(self._data[part], device), sent(labels, device))[: len(self.param.top)]
 
     def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Serve these from now on: data (n, channels, height, width) and n labels, n a multiple of batch_size.

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.data import images
-from caffe_compat.data.feed import Ahead
+from caffe_compat.data.feed import Ahead, sent
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Shape, layer
 from caffe_compat.layers.base_data import CROPS
@@ -91,7 +91,7 @@ class _Segmentation(ListedLayer):
                     f"picture {i} of a batch has the shape {tuple(picture.shape)} and the first one "
                     f"{tuple(items[0][0].shape)}; make them of one size, crop them, or use batch_size 1"
                 )
-        data, labels = (torch.stack(part).to(device) for part in zip(*items, strict=True))
+        data, labels = (sent(torch.stack(part), device) for part in zip(*items, strict=True))
         return self.finish(data), labels.to(self.context.dtype).unsqueeze(1)
 
     def finish(self, data: Tensor) -> Tensor:
@@ -255,7 +255,7 @@ class ImageSegData(_Segmentation):
         if not self.has_sizes:
             return data, labels
         limits = torch.tensor(data.shape[2:])
-        sizes = torch.minimum(torch.tensor(self._sizes), limits).to(device, self.context.dtype)
+        sizes = sent(torch.minimum(torch.tensor(self._sizes), limits), device, self.context.dtype)
         return data, labels, sizes.view(-1, 1, 1, 2)
 
     def cut(self, pair: Pair, draws: list[int]) -> tuple[Tensor, Tensor]:

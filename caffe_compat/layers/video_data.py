@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data import images
+from caffe_compat.data.feed import sent
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Shape, layer
 from caffe_compat.layers.image_data import ListedLayer
@@ -147,8 +148,8 @@ class VideoData(ListedLayer):
                     f"the clip of line {line + 1} has the shape {tuple(clip.shape)} and the first of its batch "
                     f"{tuple(clips[0].shape)}; set new_height and new_width"
                 )
-        data = torch.stack(clips).to(device)
-        return data, self._labels(lines).to(device)
+        data = sent(torch.stack(clips), device)
+        return data, sent(self._labels(lines), device)
 
     def _labels(self, lines: list[int]) -> Tensor:
         words = [self.lines[line][-1].split(",") for line in lines]
@@ -326,9 +327,11 @@ class VideoSegments(VideoData):
                     f"the frames of line {line + 1} have the shape {stack.shape} and the first of the batch "
                     f"{stacks[0].shape}; set crop_size, or new_height and new_width"
                 )
-        data = torch.from_numpy(np.stack(stacks)).to(device, self.context.dtype)
-        labels = torch.tensor([float(self.lines[line][2].split(",")[0]) for line in lines], dtype=self.context.dtype)
-        return data, labels.view(-1, 1, 1, 1).to(device)
+        data = sent(torch.from_numpy(np.stack(stacks)), device, self.context.dtype)
+        labels = torch.tensor(
+            [float(self.lines[line][2].split(",")[0]) for line in lines], dtype=self.context.dtype
+        )
+        return data, sent(labels.view(-1, 1, 1, 1), device)
 
     def _stack(self, line: int, random: np.random.Generator) -> np.ndarray:
         """The transformed frames of a line (C, H, W), float32."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.data.feed import Ahead
+from caffe_compat.data.feed import Ahead, sent
 from caffe_compat.data.images import opencv
 from caffe_compat.data.windows import Box, Pictures, read_windows, rounded
 from caffe_compat.errors import DataError
@@ -66,7 +66,7 @@ class WindowData(SeededPictureLayer):
             self._ahead = Ahead(self._samples(self.position), self._batch, _AHEAD)
         data, labels = self._ahead.next()
         self.position += self.batch_size * self.replicas
-        return data.to(device), labels.to(device)
+        return sent(data, device), sent(labels, device)
 
     def _samples(self, position: int) -> Iterator[list[tuple[Box, bool]]]:
         """Endless: the boxes of each batch served here, and whether each is mirrored."""

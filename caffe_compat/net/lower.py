@@ -158,7 +158,7 @@ class _Lowering:
 
     def _total(self, losses: list[fx.Node]) -> fx.Node:
         if not losses:
-            return self.graph.call_function(torch.zeros, ((),))
+            return self.graph.call_function(torch.zeros, ((),), {"device": self.net.device})
         total = losses[0]
         for loss in losses[1:]:
             total = self.graph.call_function(torch.add, (total, loss))

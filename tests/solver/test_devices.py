@@ -1,0 +1,147 @@
+"""Training on a GPU: the CPU's numbers, and no wait for the GPU between the lines that are displayed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from caffe_compat.net.execution import Execution
+from caffe_compat.proto import SolverParameter
+from caffe_compat.proto.text import parse
+from caffe_compat.solver.solver import Solver
+from tests import pretended
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
+
+NET = """
+layer { name: "in" type: "Data" top: "x" top: "label" include { phase: TRAIN }
+  data_param { source: "data_lmdb" batch_size: 6 backend: LMDB }
+  transform_param { mirror: true crop_size: 7 mean_file: "mean.binaryproto" scale: 0.1 } }
+layer { name: "in" type: "Data" top: "x" top: "label" include { phase: TEST }
+  data_param { source: "data_lmdb" batch_size: 5 backend: LMDB } transform_param { crop_size: 7 mean_value: 120 scale: 0.1 } }
+layer { name: "noise" type: "DummyData" top: "noise"
+  dummy_data_param { shape { dim: 4 dim: 3 } data_filler { type: "gaussian" std: 0.1 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "msra" } } }
+layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" }
+layer { name: "sc" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }
+layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
+layer { name: "pool" type: "Pooling" bottom: "c" top: "p" pooling_param { pool: AVE kernel_size: 3 stride: 2 } }
+layer { name: "ip" type: "InnerProduct" bottom: "p" top: "y"
+  inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
+layer { name: "acc" type: "Accuracy" bottom: "y" bottom: "label" top: "acc" include { phase: TEST } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" include { phase: TRAIN } }
+"""  # the test net has no loss
+SOLVER = """base_lr: 0.01 lr_policy: "inv" gamma: 0.1 power: 0.5 weight_decay: 0.001 random_seed: 3 max_iter: 9 display: 3
+test_iter: 2 test_interval: 100 snapshot_prefix: "s" net_param { %s } """
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    shutil.copytree(REFERENCE / "data_lmdb", tmp_path / "data_lmdb")
+    shutil.copy(REFERENCE / "mean.binaryproto", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make(words, device="cpu", replicas=0, net=NET):
+    param = parse(SOLVER % net + words, SolverParameter, "solver.prototxt")
+    return Solver(param, device=device, replicas=replicas, execution=Execution(channels_last="off"))
+
+
+def numbers(solver):
+    values = [
+        *(blob.detach() for layer in solver.net.layers for blob in layer.owned_blobs()),
+        *solver.rule.history,
+    ]
+    return [value.cpu() for value in values]
+
+
+def same(solver, wanted):
+    torch.testing.assert_close(numbers(solver), numbers(wanted), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "replicas"),
+    [
+        ('type: "SGD" momentum: 0.9', 0),
+        ('type: "SGD" momentum: 0.9', 2),
+        ('type: "Nesterov" momentum: 0.9', 0),
+        ('type: "AdaGrad"', 0),
+        ('type: "RMSProp" rms_decay: 0.9', 0),
+        ('type: "AdaDelta" momentum: 0.9 delta: 1e-6', 0),
+        ('type: "Adam" momentum: 0.9', 0),
+        ('type: "SGD" momentum: 0.9 clip_gradients: 0.1', 0),
+        ('type: "SGD" regularization_type: "L1" iter_size: 2', 0),
+        ('type: "SGD" larc: true', 0),
+        ('type: "SGD" local_lr_auto: true', 0),
+        ('type: "SGD" momentum: 0.9 snapshot_diff: true average_loss: 4', 0),
+    ],
+)
+def test_a_step_waits_for_nothing_and_gives_the_same(words, replicas):
+    wanted = make(words, replicas=replicas)
+    wanted.step(3)
+    wanted.test(0)
+    with pretended.cuda() as device:
+        solver = make(words, "cuda", replicas)
+        solver.step(1)  # a line is displayed
+        with device.no_waiting():
+            solver.step(2)
+        solver.test(0)
+        same(solver, wanted)
+    torch.testing.assert_close(solver.test_scores, wanted.test_scores)
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_batches_read_ahead_wait_for_nothing(monkeypatch, small):
+    """A set that does not fit in memory, decoded by threads or not."""
+    monkeypatch.setattr("caffe_compat.layers.data.memory_budget", lambda: 0)
+    monkeypatch.setattr("caffe_compat.data.feed._QUICK", small)
+    wanted = make('type: "SGD"')
+    wanted.step(4)
+    with pretended.cuda() as device:
+        solver = make('type: "SGD"', "cuda")
+        solver.step(1)
+        with device.no_waiting():
+            solver.step(2)
+        solver.step(1)
+        same(solver, wanted)
+        for net in (wanted.net, solver.net):
+            next(net.data_layers())._streamed.close()
+
+
+def test_the_set_stays_on_the_host_if_the_gpu_is_full(monkeypatch):
+    wanted = make('type: "SGD"')
+    wanted.step(3)
+    with pretended.cuda() as device:
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (0, 1 << 30))
+        solver = make('type: "SGD"', "cuda")
+        solver.step(1)
+        with device.no_waiting():
+            solver.step(2)
+        assert next(solver.net.data_layers())._kept._images.device.type == "cpu"
+        same(solver, wanted)
+
+
+def test_a_snapshot_goes_on_where_it_was():
+    whole = make('type: "Adam" momentum: 0.9')
+    whole.step(5)
+    with pretended.cuda():
+        first = make('type: "Adam" momentum: 0.9', "cuda")
+        first.step(2)
+        _, state = first.snapshot()
+        second = make('type: "Adam" momentum: 0.9', "cuda")
+        second.restore(state)
+        second.step(3)
+        same(second, whole)
+
+
+def test_debug_info_on_a_gpu():
+    wanted = make('type: "SGD"')
+    wanted.step(2)
+    with pretended.cuda():
+        solver = make('type: "SGD" debug_info: true', "cuda")
+        solver.step(2)
+        solver.test_all()
+        same(solver, wanted)
