@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import zip_longest
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -39,9 +39,9 @@ class Window(NamedTuple):
         return tuple(max(0, e - n - 2 * p) for n, p, e in zip(spatial, self.pad, self.extent, strict=True))
 
 
-def read_window(layer: Layer, axes: int) -> Window:
-    """The window that convolution_param asks for over `axes` spatial axes; fails where it is not one."""
-    p = layer.param.convolution_param
+def read_window(layer: Layer, axes: int, param: Any = None) -> Window:
+    """The window that `param` (convolution_param) asks for over `axes` spatial axes; fails where it is not one."""
+    p = layer.param.convolution_param if param is None else param
 
     def numbers(name: str, short: str, default: int | None, least: int) -> Shape:
         given, values = len(getattr(p, name)), tuple(getattr(p, name))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import TEST, Context, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import TEST, Context, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.labels import Labelled
 from caffe_compat.proto import LargeMarginInnerProductParameter
 
@@ -34,6 +34,47 @@ class _Annealed(Labelled):
         """The label's column of each item (M, 1), and a NaN to add if a label is no class."""
         index, _, nan = self.read_labels(label, None)
         return index.reshape(-1, 1), nan
+
+
+@layer("CosinAddm")
+class CosinAddm(Labelled, Layer):
+    """top = bottom, an item's cosine at its label cos(angle + m), or cosine - m sin(m) where angle + m is above pi
+
+    Fork: xialuxi/arcface-caffe (ArcFace), src/caffe/layers/cosin_add_m_layer.cpp; in TEST, too, as there
+    A cosine above 1 counts as 1. Where angle + m is above pi, or the cosine is 1, its gradient is the top's.
+    """
+
+    num_bottom, num_top = 2, 1
+    in_place = False
+    fork_fields = ("cosin_add_m_param",)
+
+    def setup(self, *bottom: Shape) -> None:
+        self.m = self.param.cosin_add_m_param.m
+
+    def reshape(self, *bottom: Shape) -> list[Shape]:
+        scores, label = bottom
+        self.fold((scores[0], math.prod(scores[1:])), label, 1)
+        return [scores]
+
+    def allow_force_backward(self, index: int) -> bool:
+        return index == 0
+
+    def forward(self, data: Tensor, label: Tensor) -> Tensor:
+        index, _, nan = self.read_labels(label, None)
+        column = index.reshape(-1, 1)
+        cosine = data.flatten(1).gather(1, column)
+        c = cosine.detach().clamp(max=1)
+        sine = (1 - c * c).sqrt()
+        far = c <= math.cos(math.pi - self.m)
+        value = torch.where(
+            far, c - math.sin(math.pi - self.m) * self.m, c * math.cos(self.m) - sine * math.sin(self.m)
+        )
+        slope = math.cos(self.m) + math.sin(self.m) * c / sine.where(sine > 0, 1)
+        slope = torch.where(far | (sine == 0), 1, slope)
+        # The value, with that slope.
+        value = value + slope * (cosine - cosine.detach())
+        top = data.flatten(1).scatter(1, column, value).view_as(data)
+        return top if nan is None else top + nan
 
 
 @layer("LabelSpecificAdd")

@@ -20,7 +20,9 @@ from caffe_compat.layers.image_data import ListedLayer
 
 _AHEAD = 4  # batches
 
-Pair = tuple[np.ndarray, np.ndarray]  # a picture (C, H, W) and its labels (H, W), both uint8
+Pair = tuple[
+    np.ndarray, np.ndarray
+]  # a picture (C, H, W) and its labels (H, W), both uint8, or labels of 32 bits
 
 
 class _Segmentation(ListedLayer):
@@ -194,7 +196,7 @@ class ImageSegData(_Segmentation):
     Fork: hszhao/PSPNet (DeepLab's ImageSegData layer)
     Tops: 0 pictures (batch_size, C, H, W); 1 labels (batch_size, 1, H, W); 2 heights and widths before the crop, at most
     H and W, (batch_size, 1, 1, 2). label_type PIXEL takes the labels from a picture, IMAGE one number for all pixels,
-    NONE ignore_label. A picture is resized by one of transform_param.scale_factors, drawn at random (its labels by
+    NONE ignore_label, PIXELML (lt573152873/CASEnet) 32 bits a pixel from a file of nothing else. A picture is resized by one of transform_param.scale_factors, drawn at random (its labels by
     nearest neighbour), filled up to the crop at the right and below with its mean and ignore_label, and cut: at random in
     TRAIN, else in the middle. new_height and new_width resize labels like pictures, between labels too.
     """
@@ -203,8 +205,9 @@ class ImageSegData(_Segmentation):
     message = "image_data_param"
     fork_fields = (
         "image_data_param.label_type",
-        *(f"image_data_param.label_type: {kind}" for kind in ("NONE", "IMAGE", "PIXEL")),
+        *(f"image_data_param.label_type: {kind}" for kind in ("NONE", "IMAGE", "PIXEL", "PIXELML")),
         "image_data_param.ignore_label",
+        "image_data_param.num_label_chn",
         *CROPS,
         "transform_param.scale_factors",
     )
@@ -224,6 +227,14 @@ class ImageSegData(_Segmentation):
         self.has_sizes = len(self.param.top) > 2
         kinds = self.p.DESCRIPTOR.fields_by_name["label_type"].enum_type.values_by_number
         self.kind = kinds[self.p.label_type].name
+        if self.p.num_label_chn != 1:
+            self.fail(
+                f"image_data_param.num_label_chn is {self.p.num_label_chn}; only labels of one channel are known"
+            )
+        if self.kind == "PIXELML" and self.factors:
+            self.fail(
+                "label_type PIXELML has labels that cannot be resized; remove transform_param.scale_factors"
+            )
 
     def read_pair(self, line: int) -> Pair:
         picture = images.planes(self.read_picture(line, self.lines[line][0], self.p.is_color))
@@ -231,8 +242,26 @@ class ImageSegData(_Segmentation):
             labels = self.read_picture(line, self.second(line), False)
             self.check_labels(line, picture, labels)
             return picture, labels
+        if self.kind == "PIXELML":
+            return picture, self._bits(line, picture.shape[1:])
         value = self.p.ignore_label if self.kind == "NONE" else self._number(line)
         return picture, np.full(picture.shape[1:], min(max(value, 0), 255), np.uint8)
+
+    def _bits(self, line: int, size: Shape) -> np.ndarray:
+        """The bits of a file of one whole number of 32 bits a pixel, as the float32 values that have them."""
+        path = os.path.join(self.context.root, self.p.root_folder + self.second(line))
+        try:
+            values = np.fromfile(path, np.float32)
+        except OSError as error:
+            self.bad_data(
+                f"line {line + 1} of '{self.p.source}': '{path}' cannot be read: {error.strerror}; correct the list"
+            )
+        if values.size < size[0] * size[1]:
+            self.bad_data(
+                f"line {line + 1} of '{self.p.source}': '{path}' has {values.size} labels of 4 bytes and the picture "
+                f"{size[0]} x {size[1]} pixels; give one a pixel"
+            )
+        return values[: size[0] * size[1]].reshape(size)
 
     def _number(self, line: int) -> int:
         word = self.second(line)

@@ -93,6 +93,39 @@ CASES = [
     ),
 ]  # fmt: skip
 
+
+def arc(m, clipped=1.0):
+    def formula(x, label):
+        top = x.copy()
+        for n, k in enumerate(label.astype(int)):
+            c = min(x[n, k], clipped)
+            far = c <= np.cos(np.pi - m)
+            top[n, k] = c - m * np.sin(np.pi - m) if far else np.cos(np.arccos(c) + m)
+        return top
+
+    return formula
+
+
+COSINES = np.array([[0.5, -0.25, 0.75], [0.25, -0.95, -0.5], [0.1, 0.2, -0.4], [0.3, 0.9, 0.6]])
+
+CASES += [
+    Case(
+        "arc",
+        'type: "CosinAddm" cosin_add_m_param { m: 0.5 }',
+        [COSINES, np.array([0, 1, 2, 1.0])],
+        arc(0.5),
+        gradient=(0,),
+    ),
+    Case(
+        "arc-1",
+        'type: "CosinAddm"',
+        [np.array([[0.5, 1.25]]), np.array([1.0])],
+        arc(0.5),
+        diffs=lambda d, x, label: (d[0],),
+        gradient=(0,),
+    ),
+]
+
 ERRORS = [
     Error(ADD % "bias: 1", [(3, 4), (2,)], "has 2 labels"),
     Error(large("axis: 2"), [(3, 4), (3,)], "axis 2 is out of range"),

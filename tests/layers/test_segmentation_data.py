@@ -267,3 +267,43 @@ def make_unopened(text, top=2):
     """The layer, not set up: nothing is read."""
     tops = " ".join(f'top: "t{i}"' for i in range(top))
     return create_layer(layer_param(f"{tops} {text}", 0), TEST, Context(generator=torch.Generator()))
+
+
+BITS = SEG.replace("label_type: PIXEL", "label_type: PIXELML")
+
+
+def bits(i):
+    """A bit a class: 32 for each pixel, some with the last one, which floats keep in their sign."""
+    numbers = (1 << np.arange(HEIGHT * WIDTH, dtype=np.uint32) % 32) + np.uint32(i)
+    return numbers.reshape(HEIGHT, WIDTH).astype(np.uint32)
+
+
+@pytest.fixture
+def of_bits(root, tmp_path):
+    for i in range(6):
+        bits(i).tofile(tmp_path / f"{i}.bin")
+    (tmp_path / "list.txt").write_text("".join(f"{i}.png {i}.bin\n" for i in range(6)))
+    return root
+
+
+def test_seg_takes_a_bit_a_class(of_bits):
+    layer = make(BITS % (2, "", "transform_param { crop_size: 4 }"), TEST, root=of_bits)
+    ((data, labels),) = load(layer)
+    assert data.shape == (2, 3, 4, 4) and labels.dtype == np.float32
+    np.testing.assert_array_equal(data[:, 0], [plane(i)[0:4, 1:5] for i in range(2)])
+    np.testing.assert_array_equal(labels[:, 0].view(np.uint32), [bits(i)[0:4, 1:5] for i in range(2)])
+
+
+def test_seg_refuses_bits_that_do_not_fit(of_bits, tmp_path):
+    with pytest.raises(LayerError, match="PIXELML has labels that cannot be resized; remove"):
+        make(BITS % (2, "", "transform_param { crop_size: 4 scale_factors: 2 }"), root=of_bits)
+    with pytest.raises(LayerError, match="num_label_chn is 2; only labels of one channel are known"):
+        make(BITS % (2, "num_label_chn: 2", ""), root=of_bits)
+    bits(0)[1:].tofile(tmp_path / "0.bin")
+    with pytest.raises(
+        DataError, match=r"0.bin' has 28 labels of 4 bytes and the picture 5 x 7 pixels; give one"
+    ):
+        load(make(BITS % (2, "", ""), root=of_bits))
+    (tmp_path / "0.bin").unlink()
+    with pytest.raises(DataError, match=r"line 1 of 'list.txt': '.*0.bin' cannot be read: No such file"):
+        load(make(BITS % (2, "", ""), root=of_bits))
