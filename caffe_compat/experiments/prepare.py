@@ -17,6 +17,7 @@ from caffe_compat.proto import NetParameter, SolverParameter, is_repeated, text
 TESTS = 20  # how many times a scaled run tests
 _LEAST_TESTED = 20  # below so many iterations a scaled run tests at its beginning and its end only
 _NET_FIELDS = ("batch_size", "dropout", "moving_average_fraction")  # `set` takes them beside solver fields
+_ITERATIONS = ("stepsize", "start_lr_policy", "warmup_iter", "rampup_interval")
 _PLACES = ("net", "snapshot_prefix", "random_seed")  # what tells runs of the same settings apart
 
 
@@ -109,9 +110,15 @@ def scale(solver: Any, factor: float) -> None:
     def scaled(value: float) -> int:
         return max(1, round(value * exact))
 
-    if solver.stepsize:
-        solver.stepsize = scaled(solver.stepsize)
-    solver.stepvalue[:] = [scaled(value) for value in solver.stepvalue]
+    for name in _ITERATIONS:
+        if value := getattr(solver, name):
+            setattr(solver, name, scaled(value))
+    for values in (solver.stepvalue, solver.stageiter, solver.plateau_winsize):
+        values[:] = [scaled(value) for value in values]
+    if solver.lr_policy in ("exp", "exp_range"):  # gamma is a rate of each iteration there
+        solver.gamma **= 1 / exact
+    elif solver.lr_policy in ("inv", "sigmoid"):
+        solver.gamma /= exact
     if len(solver.cyclical_momentum) == 2:
         solver.cyclical_momentum[1] = scaled(solver.cyclical_momentum[1])
     if solver.test_interval:
@@ -125,6 +132,8 @@ def scale(solver: Any, factor: float) -> None:
 def set_solver(solver: Any, name: str, value: str) -> None:
     """Set a plain field of the solver from text; a repeated one from words with commas."""
     fields = SolverParameter.DESCRIPTOR.fields_by_name
+    if name in _PLACES:
+        raise UsageError(f"'{name}' is each run's own; --out chooses the folder and --seeds the seeds")
     if name not in fields or fields[name].message_type is not None or name == "origin":
         known = [*_NET_FIELDS, *(n for n, f in fields.items() if f.message_type is None and n != "origin")]
         raise UsageError(

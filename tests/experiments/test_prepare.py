@@ -8,6 +8,7 @@ from caffe_compat.experiments import prepare as module
 from caffe_compat.experiments.catalogue import ROWS
 from caffe_compat.experiments.prepare import Changes, prepare, require_data, same_settings, scale
 from caffe_compat.proto import NetParameter, SolverParameter, text
+from caffe_compat.solver.lr_policy import Schedule
 
 FULL = Changes()
 
@@ -70,6 +71,8 @@ def test_changes_that_are_set():
             r"'weigth_decay' is neither a field .*; did you mean 'weight_decay'",
         ),
         ("net_param", "x", UsageError, "'net_param' is neither a field of the solver"),
+        ("net", "x", UsageError, "'net' is each run's own; --out chooses the folder and --seeds the seeds"),
+        ("random_seed", "7", UsageError, "'random_seed' is each run's own"),
         ("max_lr", "fast", ParseError, "max_lr=fast:1"),
         ("batch_size", "0", UsageError, "batch_size=0: batch_size wants a whole number above 0"),
         ("batch_size", "1.5", UsageError, "batch_size=1.5: batch_size wants a whole number above 0"),
@@ -96,6 +99,27 @@ def test_a_scaled_run_keeps_its_shape():
     solver, _ = made("tab1-steps-6k", Changes(scale=0.0333))
     assert solver.max_iter == 200  # a multiple of 20, so that the last test is at the end
     assert solver.stepsize == 100 and solver.max_iter % solver.test_interval == 0
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        'lr_policy: "exp" gamma: 0.995',
+        'lr_policy: "inv" gamma: 0.01 power: 0.75',
+        'lr_policy: "sigmoid" gamma: 0.02 stepsize: 500',
+        'lr_policy: "exp_range" gamma: 0.999 max_lr: 2 stepsize: 100 start_lr_policy: 200',
+        'lr_policy: "multifixed" stagelr: 0.1 stagelr: 0.4 stageiter: 300 stageiter: 1000',
+        'lr_policy: "step" gamma: 0.5 stepsize: 300 warmup_iter: 100 warmup_start_lr: 0.01',
+        'lr_policy: "fixed" rampup_interval: 500 rampup_lr: 0.01',
+    ],
+)
+def test_any_schedule_keeps_its_shape(schedule):
+    def rates(factor):
+        solver = text.parse(f"base_lr: 0.3 max_iter: 1000 {schedule}", SolverParameter)
+        scale(solver, factor)
+        return Schedule(solver).table(solver.max_iter).lr
+
+    np.testing.assert_allclose(rates(0.2), rates(1)[::5], rtol=1e-4)
 
 
 def test_a_run_of_a_few_iterations_tests_at_both_ends():
@@ -128,7 +152,7 @@ def test_labels():
     assert Changes(replicas=8).label(8) == "full"
     changes = Changes(0.05, 1, {"test_iter": "80", "batch_size": "25"})
     assert changes.label(8) == "x0.05-r1-batch_size=25-test_iter=80"
-    assert Changes(set={"snapshot_prefix": "a/b"}).label(1) == "snapshot_prefix=a_b"
+    assert Changes(set={"type": "a/b"}).label(1) == "type=a_b"
 
 
 def test_missing_data_names_the_command(tmp_path):
