@@ -13,11 +13,12 @@ from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.legacy import legacy_shape
 
 
-@layer("MaskPooling", "TileProduct")
+@layer("MaskPooling", "TileProduct", "SpatialProduct")
 class MaskPooling(Layer):
     """top[n, c, h, w] = bottom0[n, c, h, w] bottom1[n, 0, h, w]
 
-    Fork: daijifeng001/caffe-mnc, src/caffe/layers/mask_pooling_layer.cu; TileProduct: chwilms/AttentionMask
+    Fork: daijifeng001/caffe-mnc, src/caffe/layers/mask_pooling_layer.cu; TileProduct: chwilms/AttentionMask;
+    SpatialProduct: hszhao/PSPNet (DeepLab)
     """
 
     num_bottom = 2

@@ -8,6 +8,7 @@ import torch
 
 from caffe_compat.errors import LayerError
 from caffe_compat.layers.base import TEST
+from caffe_compat.proto.binary import write_binaryproto
 from tests.layers.harness import Case, Error, cases, draws, errors, make
 
 IMAGE = (2, 3, 4, 5)
@@ -141,6 +142,13 @@ CASES = [
         gradient=(0,),
     ),
     Case("channelnorm", 'type: "ChannelNorm"', [IMAGE], lambda x: np.sqrt((x**2).sum(1, keepdims=True))),
+    Case(
+        "mean",
+        'type: "Mean" mean_param { operation: SUBTRACT value: 1 value: 2 mean_scale: 0.5 input_scale: 4 output_scale: 2 }',
+        [(2, 4, 3, 5)],
+        lambda x: 2 * (4 * x - 0.5 * np.array([1, 2, 1, 2])[:, None, None]),
+        gradient=(),
+    ),
     Case("middle", MIDDLE % (3, 4, ""), [(2, 3, 5, 7)], middle, gradient=(), phase=TEST),
     Case(
         "middle-mean",
@@ -163,6 +171,12 @@ ERRORS = [
     ),
     Error(RESAMPLE % "type: AREA", [IMAGE], "type AREA is not known to the fork's layer; use NEAREST"),
     Error(DOWN, [(2, 3, 1, 7)], "a top of 3 x 4: corners need at least 2 x 2"),
+    Error('type: "Mean"', [IMAGE], "mean_param has neither file nor value"),
+    Error(
+        'type: "Mean" mean_param { value: 1 value: 2 }',
+        [IMAGE],
+        r"does not fit the mean, 2 channels of 1 x 1",
+    ),
     Error(MIDDLE % (6, 4, ""), [(2, 3, 5, 7)], "is 6 x 4, more than bottom shape"),
     Error(
         MIDDLE % (3, 4, "mirror { rand_type: 'bernoulli' }"),
@@ -191,6 +205,14 @@ def test_the_mean_is_that_of_the_first_batches(by_position):
         mean = seen.mean(axes, keepdims=True)
         np.testing.assert_allclose(layer(torch.from_numpy(batch)).numpy(), batch - mean, atol=1e-12)
         assert layer.blobs[0].item() == count + 1
+
+
+def test_a_mean_picture(tmp_path):
+    mean = draws((2, 4, 5), 4).astype(np.float32)
+    write_binaryproto(tmp_path / "mean.binaryproto", mean[None])
+    text = f'type: "Mean" mean_param {{ operation: ADD file: "{tmp_path}/mean.binaryproto" }}'
+    x = draws((3, 4, 4, 5))
+    np.testing.assert_allclose(make(text, (3, 4, 4, 5))(torch.from_numpy(x))[0], x + np.tile(mean, (2, 1, 1)))
 
 
 def test_a_picture_that_learns_gets_no_gradient():

@@ -65,6 +65,7 @@ RESIZE = 'type: "MaskResize" mask_resize_param { output_height: %d output_width:
 CASES = [
     Case("pooling", 'type: "MaskPooling"', [(2, 3, 5, 4), (2, 1, 5, 4)], product),
     Case("pooling-flat-mask", 'type: "MaskPooling"', [(2, 3, 5, 4), (2, 20)], product),
+    Case("deeplab", 'type: "SpatialProduct"', [(2, 3, 5, 4), (2, 1, 5, 4)], product),
     Case("product", 'type: "TileProduct"', [(2, 3, 5, 4), (2, 1, 5, 4)], product),
     Case("scale", 'type: "ChannelScale"', MAPS, **channel_scale()),
     Case("scale-rows", 'type: "ChannelScale"', [(4, 3), (4, 1)], **channel_scale()),
