@@ -185,13 +185,13 @@ def of_three(margin):
     return formula
 
 
-TRIPLET = 'type: "TripletLoss" %s'
+THREE = 'type: "TripletLoss" %s'
 
 CASES += [
-    Case("triplet", TRIPLET % "triplet_loss_param { margin: 0.5 }", [(4, 3)] * 3, of_three(0.5)),
+    Case("triplet", THREE % "triplet_loss_param { margin: 0.5 }", [(4, 3)] * 3, of_three(0.5)),
     Case(
         "triplet-weights",
-        TRIPLET % "threshold_param { threshold: 2 }",
+        THREE % "threshold_param { threshold: 2 }",
         [(4, 3, 2), (4, 3, 2), (4, 3, 2), np.array([1, 0.5, 2, 3]).reshape(4, 1, 1, 1)],
         of_three(2),
         gradient=(0, 1, 2),
@@ -200,22 +200,22 @@ CASES += [
 
 ERRORS = [
     Error(
-        TRIPLET % "",
+        THREE % "",
         [(4, 3)] * 3,
         "has neither triplet_loss_param nor threshold_param; set the margin in one",
     ),
     Error(
-        TRIPLET % "triplet_loss_param { margin: 1 mu: 2 }",
+        THREE % "triplet_loss_param { margin: 1 mu: 2 }",
         [(4, 3)] * 3,
         "triplet_loss_param.mu is another fork's",
     ),
     Error(
-        TRIPLET % "threshold_param { }",
+        THREE % "threshold_param { }",
         [(4, 3), (4, 3), (4, 2)],
         r"shapes \(4, 3\), \(4, 3\) and \(4, 2\); they must",
     ),
     Error(
-        TRIPLET % "threshold_param { }",
+        THREE % "threshold_param { }",
         [(4, 3)] * 3 + [(3,)],
         "must have 4 values, a weight for each triplet",
     ),
