@@ -8,15 +8,15 @@
 An operation on tensors of both sides fails as it would on a GPU, and so does numpy on a tensor of the device. What
 makes the host wait for the device (a value read, a blocking copy, an operation whose result has a size that depends on
 values) is allowed, but not within `no_waiting`. A copy that does not block reads its source when the device comes to
-it: a source that was changed before the next wait fails. Under `capturing` operations are only written down, as by
-torch.cuda.graph, and done when the graph is replayed.
+it: a source that was changed before the next wait fails. Within torch.cuda.graph operations are only written down, and
+done when the graph is replayed.
 
 Not pretended: kernels, streams, precision, memory. Where there is a GPU, `cuda` gives that, and torch looks for waits.
 """
 
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from unittest import mock
 
@@ -112,7 +112,11 @@ class Device(TorchDispatchMode):
         self.forbidden = False
         self.pinned: set[int] = set()
         self.copying: list[tuple[Tensor, Tensor]] = []  # (pinned source of a copy under way, what it held)
-        self.tape: list[Callable[[], None]] | None = None
+        self.tape: list[tuple[Any, Any, Any, Any]] | None = None  # operations of a graph that is captured
+        self.made: list[Tensor] = []  # by it
+        self.before: dict[
+            int, tuple[Any, Any]
+        ] = {}  # memory that the capture has written to, and what was there
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         return self.run(func, args, kwargs or {})
@@ -137,9 +141,10 @@ class Device(TorchDispatchMode):
         self._check(func, name, args, kwargs, there, bool(ours), theirs)
         plain_args, plain = tree_map(lambda t: t.host if isinstance(t, DeviceTensor) else t, (args, kwargs))
         plain.pop("non_blocking", None) if name == "_to_copy" else None
-        result = func(*plain_args, **plain)
-        if self.tape is not None and (ours or there):
-            self._write_down(func, plain_args, plain, result)
+        if self.tape is not None and there:
+            result = self._write_down(func, plain_args, plain, theirs)
+        else:
+            result = func(*plain_args, **plain)
         if pin:
             for made in tree_iter(result):
                 self.pinned.add(made.untyped_storage().data_ptr())
@@ -177,13 +182,9 @@ class Device(TorchDispatchMode):
         if name in _INDEXING and isinstance(args[0], DeviceTensor):
             theirs = [t for t in theirs if not any(t is index for index in args[1])]
             self._wait(f"{func} copies indices from the host")
-        written = [
-            value
-            for argument, value in zip(func._schema.arguments, args, strict=False)
-            if argument.alias_info is not None and argument.alias_info.is_write
-        ]
+        written = _written(func, args, {})
         wrong = [t for t in theirs if t.dim() or torch.Tag.pointwise not in func.tags]
-        wrong += [t for t in tree_iter(written) if isinstance(t, Tensor) and not isinstance(t, DeviceTensor)]
+        wrong += [t for t in written if not isinstance(t, DeviceTensor)]
         if wrong:
             raise DeviceError(
                 f"{func}: Expected all tensors to be on the same device, but found at least two devices, cuda:0 and "
@@ -248,8 +249,82 @@ class Device(TorchDispatchMode):
         finally:
             self.forbidden = False
 
+    # -- graphs -------------------------------------------------------------------------------
+
+    @contextmanager
+    def capturing(self, graph: "Graph", **_: Any) -> Iterator[None]:
+        """As torch.cuda.graph: what is done within it is written down, and not done."""
+        random = torch.get_rng_state()
+        self.tape, self.before = graph.tape, {}
+        try:
+            yield
+        finally:
+            self.tape = None
+            torch.set_rng_state(random)
+            for made in self.made:  # a graph that was not launched has computed nothing
+                made.fill_(float("nan") if made.is_floating_point() else 1)
+            self.made.clear()
+            for storage, held in self.before.values():
+                storage.copy_(held)
+
+    def _write_down(self, func: Any, args: Any, kwargs: Any, theirs: list[Tensor]) -> Any:
+        assert self.tape is not None
+        values = {id(t): t.clone() for t in theirs}  # of the host a graph keeps what it found
+        args, kwargs = tree_map(lambda t: values.get(id(t), t), (args, kwargs))
+        for tensor in _written(func, args, kwargs):
+            storage = tensor.untyped_storage()
+            self.before.setdefault(storage.data_ptr(), (storage, storage.clone()))
+        given = {t.untyped_storage().data_ptr() for t in _tensors((args, kwargs))}
+        result = func(*args, **kwargs)
+        self.made += [t for t in _tensors(result) if t.untyped_storage().data_ptr() not in given]
+        self.tape.append((func, args, kwargs, result))
+        return result
+
     def synchronize(self, *_: Any) -> None:
         self._wait("synchronize")
+
+
+class Graph:
+    """As torch.cuda.CUDAGraph."""
+
+    def __init__(self) -> None:
+        self.tape: list[tuple[Any, Any, Any, Any]] = []
+
+    def replay(self) -> None:
+        for func, args, kwargs, result in self.tape:
+            for old, new in zip(_tensors(result), _tensors(func(*args, **kwargs)), strict=True):
+                if old.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
+                    old.copy_(new)
+
+    def reset(self) -> None:
+        self.tape.clear()
+
+
+class Stream:
+    """As torch.cuda.Stream; all of them are one here."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def wait_stream(self, other: "Stream") -> None:
+        pass
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    return [value for value in tree_iter(values) if isinstance(value, Tensor)]
+
+
+def _written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
+    """The arguments that an operation changes."""
+    given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False))
+    given.update(kwargs)
+    return _tensors(
+        [
+            given.get(argument.name)
+            for argument in func._schema.arguments
+            if argument.alias_info is not None and argument.alias_info.is_write
+        ]
+    )
 
 
 class _Numbered(TorchFunctionMode):
@@ -310,6 +385,11 @@ def cuda() -> Iterator[Any]:
         "current_device": lambda: 0,
         "set_device": lambda device: None,
         "synchronize": device.synchronize,
+        "CUDAGraph": Graph,
+        "graph": device.capturing,
+        "Stream": Stream,
+        "stream": lambda stream: nullcontext(),
+        "current_stream": lambda device=None: Stream(),
         "mem_get_info": lambda device=None: (1 << 30, 1 << 30),
         "get_device_name": lambda device=None: "Pretended",
         "get_rng_state": lambda device=None: torch.get_rng_state(),

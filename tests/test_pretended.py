@@ -6,7 +6,6 @@ import torch
 from tests import pretended
 from tests.pretended import DeviceError, DeviceTensor, Waits
 
-
 pytestmark = pytest.mark.skipif(pretended.real(), reason="there is a GPU")
 
 
@@ -117,3 +116,34 @@ def test_a_source_that_changes_before_it_is_copied_fails(device):
     with pytest.raises(DeviceError, match="changed before it was copied"):
         device.settle()
     assert not device.copying
+
+
+def test_a_graph_does_nothing_until_it_is_replayed(device):
+    x, total = there(3), torch.zeros(3, device="cuda")
+    scale = torch.tensor(2.0)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = x.view(1, 3)[0] * scale
+        total.add_(y).mul_(2)
+        drawn = torch.nn.functional.dropout(torch.ones_like(x).expand(100, 3))
+    assert total.tolist() == [0] * 3 and y.isnan().all()
+    scale.fill_(7)  # the host's values stay what they were
+    graph.replay()
+    assert y.tolist() == [2] * 3 and total.tolist() == [4] * 3
+    first = drawn.clone()
+    x.copy_(there(3) * 3)
+    graph.replay()
+    assert y.tolist() == [6] * 3 and total.tolist() == [20] * 3
+    assert not torch.equal(first, drawn)
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [lambda: there().item(), lambda: torch.ones(2).to("cuda", non_blocking=True), lambda: there(2).nonzero()],
+)
+def test_what_a_graph_cannot_hold(device, wait):
+    with (
+        pytest.raises(DeviceError, match="while a graph is captured"),
+        torch.cuda.graph(torch.cuda.CUDAGraph()),
+    ):
+        wait()

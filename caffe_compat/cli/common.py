@@ -22,10 +22,10 @@ def add_execution(parser: ArgumentParser) -> None:
     )
     group.add_argument(
         "--compile",
-        choices=("auto", "off", "on", "graphs"),
+        choices=("auto", "off", "on", "capture", "graphs"),
         default="auto",
-        help="run the net through torch.compile (on), as CUDA graphs too (graphs), or not (off); auto: on for a "
-        "training run on the CPU that would take more than half an hour or so",
+        help="run the net through torch.compile (on), on a GPU as a recorded CUDA graph (capture), both (graphs), or as it "
+        "is (off); auto: on for a training run on the CPU that would take more than half an hour or so",
     )
     group.add_argument(
         "--channels_last",

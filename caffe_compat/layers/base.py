@@ -159,6 +159,7 @@ class Layer(nn.Module):
     dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
     dynamic_axis          of such tops, the axis whose size is not known before
     is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
+    on_host               `forward` works on the host with the values, so it cannot be part of a CUDA graph
     in_place              False where Caffe refuses a top with the name of its bottom
     shares_memory         the tops are the bottom's memory in Caffe: what is written into one shows in the others
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
@@ -175,6 +176,7 @@ class Layer(nn.Module):
     dynamic = False
     dynamic_axis = 0
     is_metric = False
+    on_host = False
     in_place = True
     shares_memory = False
     fork_fields: tuple[str, ...] = ()

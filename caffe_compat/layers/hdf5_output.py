@@ -23,6 +23,7 @@ class HDF5Output(Layer):
 
     num_bottom = 2
     num_top = 0
+    on_host = True
 
     def setup(self, *bottom: Shape) -> None:
         name = self.param.hdf5_output_param.file_name

@@ -29,6 +29,7 @@ class MatWrite(Layer):
 
     num_bottom = (1, None)
     num_top = 0
+    on_host = True
     fork_fields = ("mat_write_param",)
 
     def setup(self, *bottom: Shape) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 PRECISIONS = ("fp32", "tf32", "bf16")
-COMPILE = ("auto", "off", "on", "graphs")
+COMPILE = ("auto", "off", "on", "capture", "graphs")
 CHANNELS_LAST = ("auto", "on", "off")
 WORK_OF_A_CORE = 13_000_000_000_000  # multiply-adds of forward passes in half an hour of training
 
@@ -24,8 +24,9 @@ class Execution:
 
     precision      fp32; tf32: float32 whose products a CUDA device rounds to 10 bits; bf16: products, and what
                    they give, in bfloat16 (torch.autocast). Blobs, statistics and updates stay float32.
-    compile        off: as torch runs it; on: through torch.compile, which takes minutes to begin; graphs: as on, and
-                   captured as CUDA graphs; auto: off, unless `for_training` finds that on pays
+    compile        off: as torch runs it; on: through torch.compile, which takes minutes to begin; capture: a GPU's
+                   kernels as torch runs them, recorded as a CUDA graph; graphs: as on, recorded too; auto: off, unless
+                   `for_training` finds that on pays
     channels_last  whether pictures lie in memory with their channels innermost; auto: where a CPU convolves
     """
 
@@ -44,9 +45,9 @@ class Execution:
             if value not in known:
                 raise ValueError(f"{value!r} is none of {', '.join(known)}")
 
-    def describe(self, innermost: bool) -> str:
-        """One line for the log; `innermost` is what `channels_last` came to."""
-        ran = {"on": "compiled", "graphs": "compiled and captured"}.get(self.compile, "not compiled")
+    def describe(self, innermost: bool, captured: bool = False) -> str:
+        """One line for the log; `innermost` is what `channels_last` came to, and `captured` what `captures` did."""
+        ran = f"{'compiled' if self.compiles else 'not compiled'}{', captured as a CUDA graph' if captured else ''}"
         return f"precision {self.precision}, channels {'innermost' if innermost else 'outermost'} in memory, {ran}"
 
     def compiled(self, graph: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,12 +55,15 @@ class Execution:
         if not self.compiles:
             return graph
         # Random numbers are drawn as they are without compiling.
-        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": self.compile == "graphs"}
-        return torch.compile(graph, options=options)  # type: ignore[no-any-return]
+        return torch.compile(graph, options={"fallback_random": True})  # type: ignore[no-any-return]
 
     @property
     def compiles(self) -> bool:
         return self.compile in ("on", "graphs")
+
+    @property
+    def captures(self) -> bool:
+        return self.compile in ("capture", "graphs")
 
     def for_training(self, work: int, device: torch.device) -> Execution:
         """What auto comes to for a net that fits, and a training run of so many multiply-adds, forward passes only.

@@ -6,6 +6,7 @@ wrong net costs no memory; `lower` turns the layer list into the graph that runs
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caffe_compat.errors import LayerError
+from caffe_compat.errors import LayerError, NetError
 from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import INFO, NULL
+from caffe_compat.net.capture import Captured
 from caffe_compat.net.execution import Execution
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
@@ -82,7 +84,7 @@ class Net:
         self.device = torch.device(device)
         self.phase: int = param.state.phase
         filtered = filter_net(param, param.state, log, self.context.ignore_unknown)
-        if log is not NULL:
+        if log.level <= INFO:
             log.initializing_net(to_text(filtered))
         self.param = insert_splits(filtered)
         self.name: str = self.param.name
@@ -396,6 +398,8 @@ class Net:
     def execution(self, execution: Execution) -> None:
         self._execution = execution
         self._compiled: Callable[..., Any] | None = None
+        self._captured: dict[tuple[object, ...], _CapturedPass] = {}
+        self._recordable: bool | None = None
 
     @property
     def layerwise(self) -> Layerwise:
@@ -426,7 +430,7 @@ class Net:
 
     def describe_execution(self) -> str:
         """One line that says how the graph is run."""
-        return self.execution.describe(self._channels_last)
+        return self.execution.describe(self._channels_last, self._captures)
 
     def verify(self) -> None:
         """Raise LayerError for faults in the data that the layers saw since the last call; waits for the device."""
@@ -475,13 +479,53 @@ class Net:
             self._follow_shapes(batch)
             if backward:
                 self._clear_overwritten()
-            if self.mixing_layer:
-                return self._run_in_turn(batch, backward)
-            if self._compiled is None:
-                self._compiled = execution.compiled(self.graph)
-                if execution.compiles and execution.optional:
-                    return self._try_compiled(batch, backward)
-            return self._run_graph(self._compiled, batch, backward)
+            if self._captures and batch:
+                return self._run_captured(batch, backward)
+            return self._pass(batch, backward)
+
+    def _pass(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        if self.mixing_layer:
+            return self._run_in_turn(batch, backward)
+        if self._compiled is None:
+            self._compiled = self.execution.compiled(self.graph)
+            if self.execution.compiles and self.execution.optional:
+                return self._try_compiled(batch, backward)
+        return self._run_graph(self._compiled, batch, backward)
+
+    @property
+    def _captures(self) -> bool:
+        """Whether passes are recorded as CUDA graphs; not those whose gradients somebody waits for, as other ranks do."""
+        if self._recordable is None:
+            self._recordable = (
+                self.execution.captures
+                and self.device.type == "cuda"
+                and not self._dynamic
+                and not any(layer.on_host for layer in self.layers)
+                and not any(blob.tensor._post_accumulate_grad_hooks for blob in self.learned)
+            )
+        return self._recordable
+
+    @functools.cached_property
+    def _memory(self) -> list[nn.Module]:
+        """The modules that hold blobs or buffers."""
+        modules = (module for layer in self.layers for module in layer.modules())
+        return [module for module in modules if module._parameters or module._buffers]
+
+    def _run_captured(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """A pass as a CUDA graph, which holds for these shapes and while all blobs and buffers are where they are."""
+        kind = (backward, torch.is_grad_enabled())
+        fixed = [
+            tensor.data_ptr()
+            for module in self._memory
+            for held in (module._parameters, module._buffers)  # parameters() takes ten times as long
+            for tensor in held.values()
+            if tensor is not None
+        ]
+        key = (*kind, *((top.shape, top.stride(), top.dtype) for top in batch), *fixed)
+        if key not in self._captured:
+            self._captured = {old: kept for old, kept in self._captured.items() if old[:2] != kind}
+            self._captured[key] = _CapturedPass(self, backward)
+        return self._captured[key].run(batch)
 
     def _clear_overwritten(self) -> None:
         """Forget the gradients that this backward overwrites (Layer.overwritten_diffs); it adds to all others."""
@@ -569,3 +613,46 @@ class Net:
 
     def _fixed_blobs(self) -> list[nn.Parameter]:
         return [layer.owned_blobs()[index] for layer in self.layers for index in sorted(layer.fixed_blobs)]
+
+
+class _CapturedPass:
+    """The forward pass of a net, or its forward and backward pass, as a CUDA graph."""
+
+    def __init__(self, net: Net, backward: bool):
+        self._net, self._backward = net, backward
+        self._blobs = [blob.tensor for blob in net.learned]
+        self._captured = Captured(self._results)
+        self._gradients: list[Tensor | None] | None = None  # where the graph leaves them
+
+    def _results(self, *batch: Tensor) -> list[Tensor]:
+        if self._backward:
+            self._net.clear_param_diffs()  # so that each pass makes all of them anew
+        loss, outputs, shown = self._net._pass(list(batch), self._backward)
+        return [value.detach() for value in (loss, shown, *outputs.values())]
+
+    def run(self, batch: list[Tensor]) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """What Net._run gives; gradients are added to those that are there."""
+        held = {blob: blob.grad.clone() for blob in self._blobs if self._backward and blob.grad is not None}
+        try:
+            results = self._captured(batch)
+        except RuntimeError as error:
+            if not self._captured.recording:
+                raise
+            why = next(iter(str(error.__context__ or error).strip().splitlines()), type(error).__name__)
+            raise NetError(
+                f"the net cannot be recorded as a CUDA graph: {why}; give --compile on or off"
+            ) from error
+        if self._captured.recorded:
+            if self._backward:
+                self._place_gradients()
+            results = [value.clone() for value in results]  # the next pass overwrites them
+        for blob, gradient in held.items():
+            blob.grad = gradient if blob.grad is None else blob.grad.add_(gradient)
+        loss, shown, *outputs = results
+        return loss, dict(zip(self._net.outputs, outputs, strict=True)), shown
+
+    def _place_gradients(self) -> None:
+        if self._gradients is None:
+            self._gradients = [blob.grad for blob in self._blobs]
+        for blob, gradient in zip(self._blobs, self._gradients, strict=True):
+            blob.grad = gradient

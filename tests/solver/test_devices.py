@@ -1,11 +1,14 @@
 """Training on a GPU: the CPU's numbers, and no wait for the GPU between the lines that are displayed."""
 
+import io
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.execution import Execution
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
@@ -19,7 +22,7 @@ layer { name: "in" type: "Data" top: "x" top: "label" include { phase: TRAIN }
   data_param { source: "data_lmdb" batch_size: 6 backend: LMDB }
   transform_param { mirror: true crop_size: 7 mean_file: "mean.binaryproto" scale: 0.1 } }
 layer { name: "in" type: "Data" top: "x" top: "label" include { phase: TEST }
-  data_param { source: "data_lmdb" batch_size: 5 backend: LMDB } transform_param { crop_size: 7 mean_value: 120 scale: 0.1 } }
+  data_param { source: "data_lmdb" batch_size: 6 backend: LMDB } transform_param { crop_size: 7 mean_value: 120 scale: 0.1 } }
 layer { name: "noise" type: "DummyData" top: "noise"
   dummy_data_param { shape { dim: 4 dim: 3 } data_filler { type: "gaussian" std: 0.1 } } }
 layer { name: "c" type: "Convolution" bottom: "x" top: "c"
@@ -45,9 +48,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def make(words, device="cpu", replicas=0, net=NET):
+def make(words, device="cpu", replicas=0, net=NET, compile="off", log=NULL):
     param = parse(SOLVER % net + words, SolverParameter, "solver.prototxt")
-    return Solver(param, device=device, replicas=replicas, execution=Execution(channels_last="off"))
+    execution = Execution(compile=compile, channels_last="off")
+    return Solver(param, device=device, replicas=replicas, execution=execution, log=log)
 
 
 def numbers(solver):
@@ -145,3 +149,71 @@ def test_debug_info_on_a_gpu():
         solver.step(2)
         solver.test_all()
         same(solver, wanted)
+
+
+CARRIED = """layer { name: "rows" type: "Reshape" bottom: "p" top: "rows" reshape_param { shape { dim: -1 dim: 1 dim: 16 } } }
+layer { name: "cont" type: "DummyData" top: "cont" dummy_data_param { shape { dim: 6 dim: 1 } data_filler { value: 1 } } }
+layer { name: "lstm" type: "LSTM" bottom: "rows" bottom: "cont" top: "h"
+  recurrent_param { num_output: 3 weight_filler { type: "uniform" min: -0.5 max: 0.5 } } }
+layer { name: "d" type: "Dropout" bottom: "h" top: "h" }
+layer { name: "flat" type: "Reshape" bottom: "h" top: "q" reshape_param { shape { dim: -1 dim: 3 } } }
+"""  # state from one pass to the next: of LSTM, BatchNorm, and the random numbers
+SHARED = """layer { name: "half" type: "InnerProduct" bottom: "y" top: "z"  param { name: "w" } param { name: "b" }
+  inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
+layer { name: "again" type: "InnerProduct" bottom: "z" top: "y2" param { name: "w" } param { name: "b" lr_mult: 1 }
+  inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
+layer { name: "small" type: "Reduction" bottom: "y2" top: "small" loss_weight: 0.02
+  reduction_param { operation: SUMSQ axis: 1 } }"""
+MIXED = """layer { name: "mix" type: "Reshape" bottom: "c" top: "mixed" reshape_param { shape { dim: 6 dim: 100 } } }
+layer { name: "use" type: "InnerProduct" bottom: "mixed" top: "u" inner_product_param { num_output: 3 } }
+layer { name: "small" type: "Reduction" bottom: "u" top: "small" loss_weight: 0.02 }"""
+
+
+def with_layers(before, layers):
+    """NET with more layers in front of the one of that name."""
+    at = NET.index(f'layer {{ name: "{before}"')
+    return NET[:at] + layers + NET[at:]
+
+
+@pytest.mark.parametrize(
+    ("words", "replicas", "net"),
+    [
+        ('type: "SGD" momentum: 0.9', 0, NET),
+        ('type: "SGD" momentum: 0.9 average_loss: 4', 2, NET),
+        ('type: "SGD" momentum: 0.9 iter_size: 3', 0, NET),
+        ('type: "Adam" momentum: 0.9 clip_gradients: 0.1', 0, NET),
+        (
+            'type: "SGD" momentum: 0.9 snapshot_diff: true',
+            0,
+            with_layers("ip", CARRIED).replace('"p" top: "y"', '"q" top: "y"'),
+        ),
+        ('type: "SGD" iter_size: 2', 0, with_layers("acc", SHARED)),
+        ('type: "SGD"', 2, with_layers("acc", MIXED)),
+    ],
+)
+def test_a_captured_step_is_the_step(words, replicas, net):
+    """Through displayed iterations, tests, a snapshot and debug_info, which runs layer by layer."""
+    results = []
+    with pretended.cuda() as device:
+        for compile in ("off", "capture"):
+            text = io.StringIO()
+            solver = make(words, "cuda", replicas, net, compile, Log(text, progress=False))
+            solver.step(4)
+            with device.no_waiting():
+                solver.step(2)
+            solver.test_all()
+            solver.step(1)
+            solver.param.debug_info = True
+            solver.step(1)
+            solver.param.debug_info = False
+            solver.snapshot()
+            solver.step(2)
+            shown = re.findall(r"(\w+ [=:] [-+.e\d]+)", text.getvalue())
+            results.append((numbers(solver), solver.test_scores, shown))
+            passes = [kept for net in (solver.net, *solver.test_nets) for kept in net._captured.values()]
+            captured = [kept._captured.recorded for kept in passes]
+            assert captured == ([] if compile == "off" else [True, True])
+    (plain, scores, told), (ours, own_scores, own_told) = results
+    torch.testing.assert_close(ours, plain)
+    torch.testing.assert_close(own_scores, scores)
+    assert own_told == told and len(told) > 20

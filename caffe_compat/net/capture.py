@@ -1,0 +1,71 @@
+"""A function of tensors as a CUDA graph: its kernels are recorded once and then launched all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_FIRST = 3  # calls that run as they are: libraries get their memory, autograd its nodes
+
+
+class Captured:
+    """`function`, the first calls of which run as they are and the others as a CUDA graph.
+
+    All calls count: none is made for warming up alone. What the function changes in place, blobs and layers' buffers,
+    must stay where it is; random numbers go on from torch's own generator.
+
+    Args:
+        function: of tensors, whose shapes never change; gives tensors. It must neither read a value on the host nor
+            copy between host and device.
+
+    Attributes:
+        recording: the graph is being recorded; stays so if that failed.
+    """
+
+    def __init__(self, function: Callable[..., Sequence[Tensor]]):
+        self._function = function
+        self._calls = 0
+        self.recording = False
+        self._stream: Any = None
+        self._graph: Any = None
+        self._inputs: list[Tensor] = []
+        self._outputs: Sequence[Tensor] = ()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the graph exists; the function's results then stay at one place and are overwritten by every call."""
+        return self._graph is not None
+
+    def __call__(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The function's results."""
+        if self._calls < _FIRST:
+            self._calls += 1
+            return self._run(inputs)
+        if self._graph is None:
+            self._record(inputs)
+        torch._foreach_copy_(self._inputs, list(inputs))
+        self._graph.replay()
+        return self._outputs
+
+    def _run(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The results by a call, on the stream that will record: what libraries set up, they set up for a stream."""
+        device = inputs[0].device
+        self._stream = self._stream or torch.cuda.Stream(device)
+        current = torch.cuda.current_stream(device)
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            results = self._function(*inputs)
+        current.wait_stream(self._stream)
+        return results
+
+    def _record(self, inputs: Sequence[Tensor]) -> None:
+        self._inputs = [value.clone() for value in inputs]
+        graph = torch.cuda.CUDAGraph()
+        self.recording = True
+        with torch.cuda.graph(graph, stream=self._stream):
+            self._outputs = self._function(*self._inputs)
+        self.recording = False
+        self._graph = graph
