@@ -142,8 +142,13 @@ class Layerwise:
         net = self.net
         end = len(net.layers) - 1 if end is None else end
         self._check(start, end)
-        if end - start == len(net.layers) - 1 and self._unwatched():
-            return self._forward_graph()
+        with net.execution.products(net.device):
+            if end - start == len(net.layers) - 1 and self._unwatched():
+                return self._forward_graph()
+            return self._forward_layers(start, end)
+
+    def _forward_layers(self, start: int, end: int) -> Tensor:
+        net = self.net
         loss = torch.zeros((), dtype=net.context.dtype, device=net.device)
         for i in range(start, end + 1):
             for hook in self.before_forward:
@@ -250,7 +255,8 @@ class Layerwise:
             for hook in self.before_backward:
                 hook(i)
             if net.layer_need_backward[i] and not net.layers[i].is_data:
-                self._backward_layer(i)
+                with net.execution.products(net.device):
+                    self._backward_layer(i)
                 if net.debug_info:
                     self._debug_backward(i)
             for hook in self.after_backward:

@@ -10,7 +10,8 @@ from caffe_compat.layers.base import Context
 from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.execution import CHANNELS_LAST, COMPILE, PRECISIONS, WORK_OF_A_CORE, Execution
 from caffe_compat.net.net import Net
-from caffe_compat.proto import TRAIN, NetParameter, text
+from caffe_compat.proto import TEST, TRAIN, NetParameter, text
+from tests import pretended
 
 NET = """
 layer { name: "in" type: "DummyData" top: "x" top: "label"
@@ -84,6 +85,28 @@ def test_compiled(replicas):
     assert statistics[2].item() == 1  # the sums moved on, once
 
 
+@pytest.mark.parametrize(("precision", "rounds"), [("fp32", False), ("tf32", True)])
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+def test_a_gpu_rounds_only_if_told_to_layer_by_layer_too(precision, rounds, phase):
+    """pycaffe, debug_info and nets whose shapes change run so; torch's own setting lets cuDNN round."""
+    param = text.parse(NET, NetParameter)
+    param.state.phase = phase
+    seen = []
+
+    def look(*_):
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+
+    with pretended.cuda():
+        net = Net(param, context=Context(torch.Generator().manual_seed(3)), device="cuda")
+        net.execution = Execution(precision=precision)
+        net.layer("c").register_forward_hook(look)
+        net.layer("c").blobs[0].register_hook(look)
+        net.layerwise.forward()
+        net.layerwise.backward()
+        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (True, False)
+    assert seen == [(rounds, rounds)] * 2
+
+
 def test_auto_compiles_long_training_on_a_cpu(monkeypatch):
     cpu, much = torch.device("cpu"), WORK_OF_A_CORE * torch.get_num_threads()
     monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
@@ -124,16 +147,31 @@ def test_a_net_that_cannot_be_compiled_runs_as_it_is(monkeypatch, capsys):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("compile", ["off", "on", "graphs"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler imports its own old parts
+@pytest.mark.parametrize("compile", ["off", "on", "capture", "graphs"])
 def test_on_a_gpu(compile):
-    expected = run()[1]
+    """Longer than it takes until the passes are recorded."""
+    if compile in ("on", "graphs") and not pretended.real():
+        pytest.skip("no CUDA device to compile for")
     param = text.parse(NET, NetParameter)
     param.state.phase = TRAIN
-    net = Net(param, context=Context(torch.Generator().manual_seed(3)), device="cuda")
-    net.execution = Execution(compile=compile)
-    loss, _ = net.forward_backward()
-    found = [loss, *(blob.tensor.grad for blob in net.learned if blob.tensor.grad is not None)]
-    assert errors([value.cpu() for value in found], expected) < 1e-4
+    nets = [
+        Net(param, context=Context(torch.Generator().manual_seed(3)), device=where)
+        for where in ("cpu", "cuda")
+    ]
+    nets[1].execution = Execution(compile=compile)
+    for _ in range(6):
+        results = []
+        for net in nets:
+            net.clear_param_diffs()
+            loss, _ = net.forward_backward()
+            results.append(
+                [loss, *(blob.tensor.grad for blob in net.learned if blob.tensor.grad is not None)]
+            )
+        expected, found = results
+        assert errors([value.cpu() for value in found], expected) < 1e-4
+    for blob, other in zip(*(net.layer("bn").owned_blobs() for net in nets), strict=True):
+        torch.testing.assert_close(other.cpu(), blob, rtol=1e-4, atol=1e-5)
     assert not torch.backends.cuda.matmul.allow_tf32
 
 
