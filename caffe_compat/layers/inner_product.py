@@ -20,7 +20,7 @@ class InnerProduct(Layer):
     """
 
     num_bottom = num_top = 1
-    fork_fields = ("inner_product_param.normalize",)
+    fork_fields: tuple[str, ...] = ("inner_product_param.normalize",)
 
     def setup(self, bottom):
         p = self.param.inner_product_param
