@@ -49,6 +49,7 @@ def choose_device(gpu: str, param: Any, log: Any, command: str = "train") -> tor
             f"more processes than devices on this host: process {local} and {len(ids)} CUDA device(s); start "
             f"{len(ids)} here, and give --replicas {parallel.world_size()} for the same numbers"
         )
+    torch.cuda.set_device(ids[local])  # else page-locked memory and the like take a part of the first device
     return torch.device("cuda", ids[local])
 
 

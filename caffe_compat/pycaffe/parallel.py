@@ -106,6 +106,7 @@ class Timer:
 
     @staticmethod
     def _now() -> float:
-        if state.device().type == "cuda":
-            torch.cuda.synchronize()
+        device = state.device()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         return time.perf_counter()

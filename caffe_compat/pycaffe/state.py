@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from caffe_compat.errors import NetError
 from caffe_compat.log.write import INFO, NULL, Log
 
 _gpu = False
@@ -34,8 +35,17 @@ def set_device(device_id: int) -> None:
 
 
 def device() -> torch.device:
-    """Where a net built now lives."""
-    return torch.device("cuda", _device_id) if _gpu else torch.device("cpu")
+    """Where a net built now lives; a GPU becomes torch's current one. Raises NetError for one that is not there."""
+    if not _gpu:
+        return torch.device("cpu")
+    count = torch.cuda.device_count()
+    if _device_id >= count:
+        raise NetError(
+            f"set_mode_gpu with device {_device_id}: there {'is' if count == 1 else 'are'} {count} CUDA device(s) here; "
+            + (f"call set_device with 0 to {count - 1}" if count else "call set_mode_cpu")
+        )
+    torch.cuda.set_device(_device_id)
+    return torch.device("cuda", _device_id)
 
 
 def set_random_seed(seed: int) -> None:
