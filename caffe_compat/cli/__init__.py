@@ -19,6 +19,7 @@ from typing import NoReturn
 from caffe_compat.errors import CaffeError, UsageError, nearest
 
 PROG = "caffe-compat"
+_HELP = re.compile(r"^HELP = (.+)$", re.MULTILINE)
 _NUMBER = re.compile(r"-\.?\d")
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 
@@ -82,11 +83,8 @@ def command_files() -> dict[str, Path]:
 
 def _help(file: Path) -> str | None:
     """The value of the file's top-level `HELP`, None where it has none."""
-    for statement in ast.parse(file.read_bytes()).body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id="HELP")], value=ast.Constant(value=str(text))):
-                return text
-    return None
+    found = _HELP.search(file.read_text(encoding="utf-8"))
+    return found and ast.literal_eval(found[1])
 
 
 def _overview(commands: dict[str, Path]) -> str:

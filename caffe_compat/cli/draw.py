@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from caffe_compat.cli import common
+from caffe_compat.cli import common, without_torch
 from caffe_compat.errors import UsageError
 
 HELP = "draw a net to .svg, .png or .dot, with shapes on the edges"
@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    common.load_torch()
+    return without_torch.run(_draw, args)
+
+
+def _draw(args: argparse.Namespace) -> int:
     from caffe_compat.cli.models import find_net, outline_net
     from caffe_compat.errors import CaffeError
     from caffe_compat.inspect.draw import net_graph

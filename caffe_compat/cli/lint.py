@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from caffe_compat.cli import common
+from caffe_compat.cli import common, without_torch
 
 HELP = "find what Caffe accepts without a word and people regret, in a net or a solver with its nets"
 
@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """1 says that there are warnings; notes alone are 0."""
-    common.load_torch()
+    return without_torch.run(_lint, args)
+
+
+def _lint(args: argparse.Namespace) -> int:
     from caffe_compat.errors import UsageError
     from caffe_compat.inspect import lint
     from caffe_compat.log.write import WARNING, Log

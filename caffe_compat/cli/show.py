@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from caffe_compat.cli import common
+from caffe_compat.cli import common, without_torch
 
 HELP = "list a net's layers, shapes, parameters and costs; needs neither data nor weights"
 
@@ -16,7 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    common.load_torch()
+    return without_torch.run(_show, args)
+
+
+def _show(args: argparse.Namespace) -> int:
     from caffe_compat.cli.models import outline_net
     from caffe_compat.inspect import show
     from caffe_compat.log.write import WARNING, Log

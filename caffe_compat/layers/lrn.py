@@ -1,5 +1,6 @@
 """LRN: each value divided by a power of its neighbourhood's mean square."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -23,14 +24,14 @@ class LRN(Elementwise):
         self.within = p.norm_region == LRNParameter.WITHIN_CHANNEL
         if self.size % 2 == 0:
             self.fail(f"local_size is {self.size}, it must be odd; use {self.size + 1}")
-        self.register_buffer("neighbours", torch.empty(0, 0), persistent=False)
+        self.register_buffer("neighbours", torch.empty(0, 0, dtype=self.context.dtype), persistent=False)
 
     def reshape(self, bottom):
         self.check_pictures(bottom)
         if not self.within and len(self.neighbours) != bottom[1]:
-            channel = torch.arange(bottom[1], device=self.neighbours.device)
-            near = (channel - channel.unsqueeze(1)).abs() <= self.size // 2
-            self.neighbours = near.to(self.context.dtype) / self.size
+            channel = np.arange(bottom[1])
+            near = np.abs(channel - channel[:, None]) <= self.size // 2
+            self.neighbours = torch.from_numpy(near / self.size).to(self.neighbours)
         return [bottom]
 
     def forward(self, bottom):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from caffe_compat.errors import SolverError
 from caffe_compat.layers.base import Context
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import INFO, NULL
 from caffe_compat.net import weights
 from caffe_compat.net.execution import Execution
 from caffe_compat.net.net import LearnedBlob, Net
@@ -116,7 +116,7 @@ class Solver:
         self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.requested_early_exit = False
 
-        if log is not NULL:
+        if log.level <= INFO:
             log.initializing_solver(text.to_text(param))
         if told := [name for name in hints(param) if "." not in name]:
             names = ", ".join(told)

@@ -1,0 +1,234 @@
+"""Commands that only look at a net, run without importing torch, which takes longer than all else they do.
+
+Of such a net layers are told shapes, and their blobs have shapes and no values. While the command runs, modules of
+names without meaning take the place of torch's: a name may be looked up, subclassed, used as a decorator or an
+annotation. What needs torch itself ends the attempt, and the command starts again with it.
+"""
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import io
+import math
+import sys
+import types
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from caffe_compat.cli import common
+from caffe_compat.errors import CaffeError
+
+_DOUBTFUL = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # the stand-in may be the reason
+
+
+class NeedsTorch(BaseException):
+    """A name of torch's was called. No Exception, so that nobody takes it for something wrong with the net."""
+
+
+def run(command: Callable[[Namespace], int], args: Namespace) -> int:
+    """The exit code of a command with `common.add_look_options`; what it prints appears when it is through."""
+    if "torch" not in sys.modules and not args.imports and not args.allow_python_layers:
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            with _stand_in(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = command(args)
+        except CaffeError:
+            _print(out, err)
+            raise
+        except (NeedsTorch, *_DOUBTFUL):
+            code = None
+        if code is not None:
+            _print(out, err)
+            return code
+    common.load_torch()
+    return command(args)
+
+
+def _print(out: io.StringIO, err: io.StringIO) -> None:
+    sys.stderr.write(err.getvalue())
+    sys.stdout.write(out.getvalue())
+
+
+@contextlib.contextmanager
+def _stand_in() -> Iterator[None]:
+    """Within it `import torch` gives the stand-in. Modules that saw it are forgotten afterwards."""
+    before, finder = set(sys.modules), _Finder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] in ("torch", "caffe_compat"):
+                del sys.modules[name]
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name.partition(".")[0] == "torch":
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        return _Module(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+class _Module(types.ModuleType):
+    """torch, or a module in it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = _named(f"{self.__name__}.{name}")
+        setattr(self, name, value)
+        return value
+
+
+def _named(path: str) -> Any:
+    """What stands for the name `path`: a class if it begins like one."""
+    if path in _KNOWN:
+        return _KNOWN[path]
+    name = path.rpartition(".")[2]
+    return type(name, (), {}) if name[0].isupper() else _Name(path)
+
+
+class _Name:
+    """A function, number type or module of torch's that is looked up and not used."""
+
+    def __init__(self, path: str):
+        self._path = path
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _named(f"{self._path}.{name}")
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        raise NeedsTorch(self._path)
+
+
+class _Size(tuple[int, ...]):
+    def numel(self) -> int:
+        return math.prod(self)
+
+
+class _Blob:
+    """A tensor on the meta device: a shape."""
+
+    is_meta = True
+
+    def __init__(self, shape: Sequence[int]):
+        self.shape = _Size(shape)
+        self.requires_grad = False
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def numel(self) -> int:
+        return self.shape.numel()
+
+    def dim(self) -> int:
+        return len(self.shape)
+
+    def to(self, *args: Any, **options: Any) -> "_Blob":
+        return self
+
+    def requires_grad_(self, wanted: bool = True) -> "_Blob":
+        self.requires_grad = wanted
+        return self
+
+    def fill_(self, value: float) -> "_Blob":
+        return self
+
+    def new_zeros(self, *shape: int) -> "_Blob":
+        return _Blob(shape)
+
+    @property
+    def data(self) -> "_Blob":
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Name(f"torch.Tensor.{name}")
+
+
+class _Base:
+    """torch.nn.Module, as the base of layers."""
+
+    def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
+        setattr(self, name, value)
+
+    def to(self, device: Any) -> "_Base":
+        return self
+
+
+class _Parameters(list[Any]):
+    """torch.nn.ParameterList."""
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return {str(i): value for i, value in enumerate(list.__iter__(self))}
+
+
+def _made(first: Any, *others: Any, **options: Any) -> _Blob:
+    return _Blob((first, *others) if isinstance(first, int) else first)
+
+
+def _like(values: Any, **options: Any) -> _Blob:
+    import numpy as np
+
+    return _Blob(np.shape(values))
+
+
+def _parameter(blob: _Blob, requires_grad: bool = True) -> _Blob:
+    return blob.requires_grad_(requires_grad)
+
+
+class _NoGradients(contextlib.ContextDecorator):
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+class _Generator:
+    """A generator of random numbers, none of which are drawn."""
+
+    def seed(self) -> int:
+        return 0
+
+    def manual_seed(self, seed: int) -> "_Generator":
+        return self
+
+
+class _Device:
+    type = "meta"
+
+    def __init__(self, name: str):
+        pass
+
+
+# What building a net for its shapes calls; all else needs torch.
+_KNOWN: dict[str, Any] = {
+    "torch.zeros": _made,
+    "torch.empty": _made,
+    "torch.ones": _made,
+    "torch.full": _made,
+    "torch.Tensor": _Blob,
+    "torch.Generator": _Generator,
+    "torch.device": _Device,
+    "torch.nn.Module": _Base,
+    "torch.tensor": _like,
+    "torch.from_numpy": _like,
+    "torch.randint": lambda *args, **options: 0,  # seeds of generators
+    "torch.no_grad": _NoGradients,
+    "torch.nn.Parameter": _parameter,
+    "torch.nn.ParameterList": _Parameters,
+    "torch.autograd.function.once_differentiable": lambda function: function,
+}
