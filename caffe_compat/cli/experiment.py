@@ -105,7 +105,7 @@ def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _add_names(parser: argparse.ArgumentParser, count: str) -> None:
     parser.add_argument(
-        "names", nargs=count, metavar="NAME", help="ids, figures (fig1a), tables (tab1), 'tab1-*-clr' or all"
+        "names", nargs=count, metavar="NAME", help="ids, figures (fig1a), tables (tab1), 'tab1-*-clr', all"
     )
 
 
@@ -265,12 +265,14 @@ def _room(args: argparse.Namespace) -> Callable[[Sequence[str]], str | None]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from caffe_compat.experiments import catalogue, runner
+    from caffe_compat.experiments import catalogue
+
+    rows = {row.id: row for row in map(catalogue.run_of, catalogue.select(args.names))}
+    from caffe_compat.experiments import runner  # once the names are known to be good: it takes a while
     from caffe_compat.experiments.prepare import prepare, require_data
     from caffe_compat.experiments.results import data_text
 
     changes, slots = _changes(args), _slots(args)
-    rows = {row.id: row for row in map(catalogue.run_of, catalogue.select(args.names))}
     jobs: list[Job] = []
     for row in rows.values():
         replicas = changes.replicas or row.replicas

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any
 
 from caffe_compat.errors import UsageError, nearest
@@ -365,14 +366,17 @@ def groups() -> dict[str, Sequence[str]]:
 
 
 def select(names: Iterable[str]) -> list[Row]:
-    """The rows of ids, figures, tables, `all`, or patterns such as `tab1-*-clr`, each once, in order.
+    """The rows of ids, figures, tables, `all`, patterns such as `tab1-*-clr`, or what these begin with (`fig5` for
+    fig5a and fig5b, `tab1-steps`), each once, in order.
 
     Raises UsageError, with the nearest names, for a name that is none of them.
     """
     chosen: dict[str, Row] = {}
     known = groups()
     for name in names:
-        ids = [name] if name in ROWS else known.get(name) or [id for id in ROWS if fnmatchcase(id, name)]
+        parts = [known[f"{name}{part}"] for part in "ab" if f"{name}{part}" in known]
+        matching = [id for id in ROWS if fnmatchcase(id, name) or id.startswith(f"{name}-")]
+        ids = [name] if name in ROWS else known.get(name) or list(chain(*parts)) or matching
         if not ids:
             hint = nearest(name, [*ROWS, *known]) or ";"
             raise UsageError(f"no experiment is called '{name}'{hint} see caffe-compat experiment list")

@@ -31,6 +31,7 @@ from caffe_compat.proto.binary import write_atomic
 SOLVER, NET, PREFIX = "solver.prototxt", "net.prototxt", "snapshot"
 _KEPT_SNAPSHOTS = 2  # while a run goes on; one when it is finished
 _POLL = 0.2  # seconds
+_ENDING = 2.0  # seconds that a killed process may need to end
 _ELSEWHERE = "another process is running it in {}; wait for it, or stop it"
 _ERROR = re.compile(r"^caffe-compat: error: (.*)$", re.MULTILINE)
 
@@ -268,15 +269,19 @@ def _end(one: _Active) -> Outcome:
 
 
 def _locked(folder: Path) -> bool:
-    """Whether a process is training in this folder."""
-    try:
-        with open(folder / "lock", "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False  # there is no folder yet
-    return False
+    """Whether a process is training in this folder, and goes on: a killed one takes a moment to end."""
+    deadline = time.monotonic() + _ENDING
+    while time.monotonic() < deadline:
+        try:
+            with open(folder / "lock", "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_ENDING / 50)
+        except OSError:
+            return False  # there is no folder yet
+        else:
+            return False
+    return True
 
 
 def snapshots(folder: Path) -> list[Path]:

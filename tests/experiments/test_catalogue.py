@@ -157,6 +157,15 @@ def test_names_are_selected_once_and_in_order():
     assert len(select(["all"])) == len(ROWS)
 
 
+def test_names_that_begin_several():
+    assert [row.id for row in catalogue.select(["fig5"])] == [
+        *catalogue.FIGURES["fig5a"].ids, *catalogue.FIGURES["fig5b"].ids,
+    ]  # fmt: skip
+    assert {row.id for row in catalogue.select(["fig11"])} == {"fig11a", "fig11b"}
+    assert catalogue.select(["tab1-max"]) == catalogue.select(["tab1-max-*"])
+    assert catalogue.select(["fig2"]) == catalogue.select(["fig2b"])
+
+
 def test_unknown_names():
     with pytest.raises(
         UsageError, match=r"no experiment is called 'fig1a_clr'; did you mean 'fig1a-clr'.*list"

@@ -200,6 +200,15 @@ def test_one_folder_is_one_run(job):
     assert not (job.folder / "solver.prototxt").exists()
 
 
+def test_a_killed_process_may_take_a_moment_to_end(job):
+    job.folder.mkdir(parents=True)
+    dying = open(job.folder / "lock", "w")  # noqa: SIM115
+    fcntl.flock(dying, fcntl.LOCK_EX)
+    threading.Timer(0.3, dying.close).start()
+    (outcome,) = run_jobs([job])
+    assert outcome.result
+
+
 def test_a_run_that_has_begun_keeps_its_settings(tmp_path):
     run_jobs([make_job(tmp_path / "one", order="kill 5")])
     with pytest.raises(
