@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from caffe_compat.net.execution import Execution
 from tools import make_prototxt
 from tools.bench import handwritten, run, training
 
@@ -149,3 +150,13 @@ def test_every_row_of_training_is_measured(tmp_path, capfd):
     assert 50 < min(memory["samples"][run.OURS]) < 2000  # MiB
     assert told["machine"]["torch"] == torch.__version__
     assert "MiB" in capfd.readouterr().out
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "rounds"), [("fp32", False), ("tf32", True)])
+def test_the_hand_written_loop_has_the_precision_of_ours_on_a_gpu(setup, precision, rounds):
+    setup = replace(setup, device="cuda", precision=precision)
+    training.step_of(setup, run.OURS)()
+    with Execution(precision="fp32" if rounds else "tf32").products(torch.device("cuda")):  # it puts all back
+        training.step_of(setup, "eager")()
+        assert torch.backends.cudnn.allow_tf32 == torch.backends.cuda.matmul.allow_tf32 == rounds

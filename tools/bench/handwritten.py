@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-VARIANTS = ("eager", "channels_last", "compile")
+VARIANTS = ("eager", "channels_last", "compile", "graphs")
 
 
 class Block(nn.Module):
@@ -170,8 +170,9 @@ class Training:
 
     Args:
         images: uint8 (records, 3, H, W), labels: integers (records,), mean: float32 (3, H, W).
-        variant: one of VARIANTS.
+        variant: one of VARIANTS; graphs is what torch.compile makes of a GPU's "reduce-overhead".
         device: where the net and all the pictures lie.
+        precision: fp32, tf32 or bf16, as for ours. Left alone, torch lets cuDNN round fp32 to tf32.
     """
 
     def __init__(
@@ -183,10 +184,14 @@ class Training:
         batch: int,
         variant: str = "eager",
         device: Any = "cpu",
+        precision: str = "fp32",
     ):
         self.device, self.batch = torch.device(device), batch
         self.images, self.labels, self.mean = images.to(device), labels.long().to(device), mean.to(device)
         self.model = model.to(device)
+        self.casts = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
+        if self.device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
         self.format = torch.contiguous_format
         if variant == "channels_last":
             self.format = torch.channels_last
@@ -210,8 +215,9 @@ class Training:
             momentum=0.9,
             weight_decay=1e-4,
         )
-        if variant == "compile":
-            self.model = torch.compile(self.model)  # type: ignore[assignment]
+        if variant in ("compile", "graphs"):
+            mode = "reduce-overhead" if variant == "graphs" else "default"
+            self.model = torch.compile(self.model, mode=mode)  # type: ignore[assignment]
         self.iter = 0
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
@@ -229,7 +235,8 @@ class Training:
             group["lr"] = rate * group["scale"]
         x, label = self.next_batch()
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(x), label)
+        with self.casts:
+            loss = F.cross_entropy(self.model(x), label)
         loss.backward()
         self.optimizer.step()
         self.iter += 1

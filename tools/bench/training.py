@@ -90,7 +90,9 @@ def hand_written(setup: Setup, variant: str) -> Any:
     average = binary.read_binaryproto(Path(setup.folder, f"mean{tag}.binaryproto"))
     model = pictures.NETS[setup.net][1]() if published else handwritten.module(setup.net)
     mean = torch.from_numpy(average.reshape(3, side, side).copy())
-    return handwritten.Training(images, labels, mean, model, setup.batch, variant, setup.device)
+    return handwritten.Training(
+        images, labels, mean, model, setup.batch, variant, setup.device, setup.precision
+    )
 
 
 def step_of(setup: Setup, name: str) -> Callable[[], Any]:
