@@ -112,7 +112,8 @@ def _plateau(score: str, points: Curve, diverged_at: float | None) -> Suggestion
     smoothed = smooth(points.y, WINDOW)
     at = int(smoothed.argmax() if higher else smoothed.argmin())
     best = float(smoothed[at])
-    worst = float(points.y.min() if higher else smoothed.max())
+    # What is won is counted from before the best: after it a loss may have grown without bound.
+    worst = float(points.y.min() if higher else smoothed[: at + 1].max())
     # An accuracy must stay above a share of its peak, a loss must keep that share of what was won.
     bound = NEAR * best if higher else best + (1 - NEAR) * (worst - best)
     near = smoothed >= bound if higher else smoothed <= bound

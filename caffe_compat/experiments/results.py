@@ -93,16 +93,28 @@ def machine(run: RunLog) -> str:
 
 
 def loss(run: RunLog, row: TestRow) -> float | None:
-    """The loss among a test's outputs, or the one that test_compute_loss adds."""
-    return next((value for name, value in row.outputs.items() if name in run.losses), row.loss)
+    """The loss among a test's outputs, of several the weighted sum, or the one that test_compute_loss adds."""
+    found = [(run.losses[name], value) for name, value in row.outputs.items() if name in run.losses]
+    if len(found) > 1:
+        return sum(weight * value for weight, value in found)
+    return found[0][1] if found else row.loss
 
 
 def accuracy(run: RunLog, row: TestRow) -> float | None:
-    """The accuracy among a test's outputs; None where scores were NaN, which Caffe counts as right."""
+    """The accuracy among a test's outputs, that of the best guess if there are several; None where scores were NaN,
+    which Caffe counts as right.
+    """
     lost = loss(run, row)
     if lost is not None and not lost < NAN_LOSS:
         return None
-    return next((value for name, value in row.outputs.items() if "acc" in name.lower()), None)
+    named = [name for name in row.outputs if re.search(r"acc|top.?\d", name.lower())]
+    return row.outputs[min(named, key=_guesses)] if named else None
+
+
+def _guesses(name: str) -> int:
+    """How many guesses an accuracy allows, by its name: accuracy 1, acc_top5 and accuracy@5 and loss/top-5 5."""
+    found = re.search(r"top\D?(\d+)|(\d+)$", name.lower())
+    return int(found[1] or found[2]) if found else 1
 
 
 def from_log(run: RunLog, **known: Any) -> Result:

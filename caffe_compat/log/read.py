@@ -121,7 +121,7 @@ class RunLog:
     solver        the echoed solver, prototxt
     nets          as they were built, the training net first
     train, test   the displayed rows, in the order of the log
-    losses        names of outputs that are losses (printed with a weight)
+    losses        the outputs that are losses: name -> weight
     scores        name -> mean, of the test command
     gpus          names as printed, by id
     weights       the caffemodels that the run was finetuned from
@@ -135,7 +135,7 @@ class RunLog:
     nets: list[NetLog] = field(default_factory=list)
     train: list[TrainRow] = field(default_factory=list)
     test: list[TestRow] = field(default_factory=list)
-    losses: set[str] = field(default_factory=set)
+    losses: dict[str, float] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     gpus: dict[int, str] = field(default_factory=dict)
     snapshots: list[str] = field(default_factory=list)
@@ -396,7 +396,7 @@ class _Reader:
         row = rows[-1]
         outputs = row.outputs
         if weight:
-            self.run.losses.add(name)
+            self.run.losses[name] = _number(weight.partition(" ")[0]) or 0.0
         if is_test and not outputs:
             row.seconds = self._seconds()  # when the test was over
         if name in outputs:

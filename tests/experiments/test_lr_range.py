@@ -82,6 +82,15 @@ def test_a_net_that_learns_nothing_gets_no_rate(tmp_path):
     assert "the net hardly learnt at any of these rates" in report(found) and "base_lr" not in report(found)
 
 
+def test_a_loss_that_only_grows_is_nothing_learnt(tmp_path):
+    rates = [0.05 * i for i in range(61)]
+    tests = [(i, None, 2.3 + max(0, lr - 1) * 3) for i, lr in enumerate(rates)]
+    found = analyse(
+        read_log(write_log(tmp_path / "a.log", tests, [(i, 2.3, lr) for i, lr in enumerate(rates)]))
+    )
+    assert (found.score, found.verdict, found.max_lr) == ("test loss", "not seen", None)
+
+
 def test_single_dips_do_not_end_a_plateau(tmp_path):
     flat = plateau(0.2, 3.1, noise=0)
     found = read(tmp_path / "a.log", lambda lr: 0.4 if abs(lr - 1.5) < 0.03 else flat(lr))

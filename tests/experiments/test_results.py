@@ -9,9 +9,20 @@ from caffe_compat.errors import CaffeError, DataError, UsageError
 from caffe_compat.experiments import results
 from caffe_compat.experiments.catalogue import ROWS
 from caffe_compat.experiments.prepare import Changes, prepare
-from caffe_compat.experiments.results import Result, adopt, cells, from_log, lines, read, read_all, write
+from caffe_compat.experiments.results import (
+    Result,
+    accuracy,
+    adopt,
+    cells,
+    from_log,
+    lines,
+    loss,
+    read,
+    read_all,
+    write,
+)
 from caffe_compat.experiments.tables import clock, table
-from caffe_compat.log.read import read_log
+from caffe_compat.log.read import RunLog, TestRow, read_log
 from caffe_compat.proto.text import to_text
 from tests.experiments.logs import NET_ECHO, write_log
 
@@ -35,10 +46,10 @@ def test_a_log_gives_its_result(tmp_path):
     assert got.seconds is not None and got.machine and re.fullmatch(r"\d{4}-\d\d-\d\d", got.date)
 
 
-@pytest.mark.parametrize("loss", [87.3365, float("nan")])
-def test_nan_scores_count_for_nothing(tmp_path, loss):
+@pytest.mark.parametrize("value", [87.3365, float("nan")])
+def test_nan_scores_count_for_nothing(tmp_path, value):
     """Caffe's Accuracy takes a NaN score for right, so a net that has diverged prints 1."""
-    log = write_log(tmp_path / "a.log", [(100, 0.3, 2.0), (200, 1.0, loss)])
+    log = write_log(tmp_path / "a.log", [(100, 0.3, 2.0), (200, 1.0, value)])
     got = from_log(read_log(log), **KNOWN)
     assert (got.final_accuracy, got.best_accuracy) == (None, 0.3)
 
@@ -51,6 +62,24 @@ def test_a_net_without_accuracy(tmp_path):
         None,
         2.0,
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        ("acc_top5 accuracy", "accuracy"),
+        ("accuracy@1 accuracy@5", "accuracy@1"),
+        ("loss3/top-1 loss3/top-5", "loss3/top-1"),
+        ("accuracy_top_5", "accuracy_top_5"),
+        ("top5_acc top10_acc", "top5_acc"),
+    ],
+)
+def test_the_accuracy_of_the_best_guess_and_the_sum_of_the_losses(names, chosen):
+    outputs = {"a/loss": 2.0, **{name: 0.1 * i for i, name in enumerate(names.split())}, "loss": 3.0}
+    row = TestRow(100, 1, outputs=outputs)
+    run = RunLog("a.log", losses={"a/loss": 0.3, "loss": 1.0})
+    assert accuracy(run, row) == row.outputs[chosen]
+    assert loss(run, row) == pytest.approx(3.6)
 
 
 def test_results_are_written_and_read(tmp_path):
