@@ -31,6 +31,7 @@ from caffe_compat.export.onnx import export_onnx
 from caffe_compat.export.plan import judges, writes
 from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
 from caffe_compat.net import Net, weights
+from caffe_compat.net.capture import Captured
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
 from tests import pretended
@@ -81,7 +82,7 @@ class Error:
 
 
 def cases(table: Sequence[Case]) -> Callable[[Case], None]:
-    """The test function that checks every case of `table`, and compiles the first one of each layer type."""
+    """The test function that checks every case of `table`, and compiles and captures the first one of each layer type."""
     first = {_kind(case.layer): case for case in reversed(table)}
 
     @pytest.mark.parametrize("case", table, ids=[case.name for case in table])
@@ -90,6 +91,7 @@ def cases(table: Sequence[Case]) -> Callable[[Case], None]:
         check(case)
         if case is first[_kind(case.layer)]:
             check_compiles(case)
+            check_captures(case)
 
     return test_case
 
@@ -228,6 +230,38 @@ def check_compiles(case: Case) -> None:
         results.append((tops,) if isinstance(tops, Tensor) else tops)
     for eager, top in zip(*results, strict=True):
         torch.testing.assert_close(top, eager, equal_nan=True)
+
+
+def check_captures(case: Case) -> None:
+    """As a CUDA graph the layer gives the same for one batch after another, with what it carries on between them."""
+    arrays = _bottoms(case)
+    if not arrays or (pretended.real() and _draws_at_random(case, arrays)):
+        return
+    wanted = [leaf.requires_grad for leaf in _leaves(case, arrays)]
+    results: list[list[Tensor]] = []
+    for captured in (False, True):
+        with pretended.cuda():
+            layer = make(case.layer, *(array.shape for array in arrays), phase=case.phase).to("cuda")
+            if layer.dynamic or layer.on_host:
+                return
+
+            def passes(*bottoms: Tensor, layer: Layer = layer) -> list[Tensor]:
+                leaves = [b.detach().requires_grad_(want) for b, want in zip(bottoms, wanted, strict=True)]
+                layer.zero_grad()
+                tops = run(layer, *leaves)
+                live = [] if case.gradient == () else [top for top in tops if top.requires_grad]
+                torch.autograd.backward(live, [torch.ones_like(top) for top in live])
+                values = [*tops, *(t.grad for t in (*leaves, *layer.parameters()) if t.grad is not None)]
+                return [value.detach() for value in values]
+
+            call = Captured(passes) if captured else lambda batch: passes(*batch)
+            torch.manual_seed(5)
+            found: list[Tensor] = []
+            for count in range(5):
+                batch = [torch.from_numpy(a[::-1].copy() if a.ndim and count % 2 else a) for a in arrays]
+                found += [value.cpu() for value in call([bottom.to("cuda") for bottom in batch])]
+            results.append(found + [blob.detach().cpu() for blob in layer.parameters()])
+    torch.testing.assert_close(*results, equal_nan=True)
 
 
 def _bottoms(case: Case) -> list[np.ndarray]:
