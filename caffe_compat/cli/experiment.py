@@ -359,12 +359,13 @@ def _grid(args: argparse.Namespace) -> int:
     from caffe_compat.experiments import grid, runner
     from caffe_compat.proto import text
 
-    axes = {axis: getattr(args, axis).split(",") for axis in _AXES if getattr(args, axis)}
+    given = {axis: getattr(args, axis).split(",") for axis in _AXES if getattr(args, axis)}
     for one in args.vary:
         name, equals, values = one.partition("=")
         if not equals:
             raise UsageError(f"--vary '{one}' is not FIELD=A,B; write, say, stepsize=100,200")
-        axes[name] = values.split(",")
+        given[name] = values.split(",")
+    axes = {name: list(dict.fromkeys(values)) for name, values in given.items()}
     solver_file = common.locate(args.root, args.solver)
     solver = text.read_solver(solver_file)
     net_file = args.net or solver.net

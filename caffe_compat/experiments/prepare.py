@@ -94,17 +94,20 @@ def change(solver: Any, net: Any, changes: Changes, seed: int, test_records: int
 
 
 def scale(solver: Any, factor: float) -> None:
-    """Multiply what is counted in iterations; a scaled run tests `TESTS` times, the last time at its end.
+    """Multiply what is counted in iterations; a scaled run tests up to `TESTS` times, the last time at its end.
 
-    Its length is a multiple of TESTS where that is possible, so the factor is met to within a few iterations.
+    Where its length would have no divisor for that, it is made a multiple of TESTS.
     """
     if factor == 1:
         return
     if not 0 < factor < math.inf:
         raise UsageError(f"--scale {factor:g} must be a number above 0")
-    wanted = solver.max_iter * factor
+    before, wanted = solver.max_iter, round(solver.max_iter * factor)
     few = wanted < _LEAST_TESTED
-    before, solver.max_iter = solver.max_iter, max(2, round(wanted)) if few else round(wanted / TESTS) * TESTS
+    tests = max(count for count in range(1, TESTS + 1) if wanted % count == 0)
+    if tests < TESTS / 2 and not few:
+        wanted, tests = round(wanted / TESTS) * TESTS, TESTS
+    solver.max_iter = max(2, wanted)
     exact = solver.max_iter / before
 
     def scaled(value: float) -> int:
@@ -122,11 +125,11 @@ def scale(solver: Any, factor: float) -> None:
     if len(solver.cyclical_momentum) == 2:
         solver.cyclical_momentum[1] = scaled(solver.cyclical_momentum[1])
     if solver.test_interval:
-        solver.test_interval = solver.max_iter if few else solver.max_iter // TESTS
+        solver.test_interval = solver.max_iter if few else solver.max_iter // tests
     if solver.display:
         solver.display = 1 if few else max(1, solver.max_iter // (5 * TESTS))
     if solver.snapshot:
-        solver.snapshot = solver.max_iter if few else solver.max_iter // TESTS * 2
+        solver.snapshot = solver.max_iter if few else solver.max_iter // tests * 2
 
 
 def set_solver(solver: Any, name: str, value: str) -> None:

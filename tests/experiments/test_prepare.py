@@ -122,6 +122,15 @@ def test_any_schedule_keeps_its_shape(schedule):
     np.testing.assert_allclose(rates(0.2), rates(1)[::5], rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "length", "interval"), [(30, 30, 2), (250, 250, 25), (1000, 1000, 50), (101, 100, 5), (23, 20, 1)]
+)
+def test_a_scaled_run_is_as_long_as_its_tests_allow(wanted, length, interval):
+    solver = text.parse('lr_policy: "fixed" max_iter: 5000 test_interval: 100', SolverParameter)
+    scale(solver, wanted / 5000)
+    assert (solver.max_iter, solver.test_interval) == (length, interval)
+
+
 def test_a_run_of_a_few_iterations_tests_at_both_ends():
     solver, _ = made("fig1a-pc", Changes(scale=0.0001))
     assert (solver.max_iter, list(solver.stepvalue), solver.test_interval, solver.display) == (
