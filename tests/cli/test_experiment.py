@@ -153,7 +153,15 @@ def test_grid(stand_in, capsys, tmp_path):
     (tmp_path / "n.prototxt").write_text(
         'name: "n" layer { name: "d" type: "Data" data_param { batch_size: 4 } }'
     )
-    words = ["grid", "--solver", "s.prototxt", "--weight_decay", "1e-3,1e-4,1e-3", "--vary", "momentum=0.8,0.9"]
+    words = [
+        "grid",
+        "--solver",
+        "s.prototxt",
+        "--weight_decay",
+        "1e-3,1e-4,1e-3",
+        "--vary",
+        "momentum=0.8,0.9",
+    ]
     assert experiment(*words, "--iterations", 10, "--out", "out") == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[0].split()[:2] == ["weight_decay", "momentum"] and len(out.splitlines()) == 5

@@ -123,7 +123,8 @@ def test_any_schedule_keeps_its_shape(schedule):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "length", "interval"), [(30, 30, 2), (250, 250, 25), (1000, 1000, 50), (101, 100, 5), (23, 20, 1)]
+    ("wanted", "length", "interval"),
+    [(30, 30, 2), (250, 250, 25), (1000, 1000, 50), (101, 100, 5), (23, 20, 1)],
 )
 def test_a_scaled_run_is_as_long_as_its_tests_allow(wanted, length, interval):
     solver = text.parse('lr_policy: "fixed" max_iter: 5000 test_interval: 100', SolverParameter)
