@@ -146,10 +146,11 @@ class Kept:
         first, end = int(index[0]), int(index[0]) + len(index)
         if isinstance(images, Tensor) and np.array_equal(index, np.arange(first, end)):  # no copy is needed
             return images[first:end], labels[first:end]
-        if isinstance(images, list):
-            return [images[i] for i in index], labels[torch.from_numpy(index)]
         which = sent(torch.from_numpy(index), labels.device)
-        return images.index_select(0, which), labels.index_select(0, which)
+        labels = labels.index_select(0, which)
+        return [images[i] for i in index] if isinstance(images, list) else images.index_select(
+            0, which
+        ), labels
 
     def _add(self, images: Tensor | list[np.ndarray], labels: Tensor) -> None:
         """Put the next block in its place; the last may have records again that the first had."""
@@ -161,7 +162,7 @@ class Kept:
             (slice(first, first + before_end), slice(before_end)),
             (slice(len(labels) - before_end), slice(before_end, None)),
         ):
-            self._labels[place].copy_(labels[part])
+            self._labels[place].copy_(labels[part], non_blocking=True)
             if isinstance(self._images, Tensor):
                 assert isinstance(images, Tensor)
                 self._images[place].copy_(images[part], non_blocking=True)

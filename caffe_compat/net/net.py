@@ -430,7 +430,7 @@ class Net:
 
     def describe_execution(self) -> str:
         """One line that says how the graph is run."""
-        return self.execution.describe(self._channels_last, self._captures)
+        return self.execution.describe(self._channels_last, self._captures and not self._awaited)
 
     def verify(self) -> None:
         """Raise LayerError for faults in the data that the layers saw since the last call; waits for the device."""
@@ -494,16 +494,20 @@ class Net:
 
     @property
     def _captures(self) -> bool:
-        """Whether passes are recorded as CUDA graphs; not those whose gradients somebody waits for, as other ranks do."""
+        """Whether passes may be recorded as CUDA graphs."""
         if self._recordable is None:
             self._recordable = (
                 self.execution.captures
                 and self.device.type == "cuda"
                 and not self._dynamic
                 and not any(layer.on_host for layer in self.layers)
-                and not any(blob.tensor._post_accumulate_grad_hooks for blob in self.learned)
             )
         return self._recordable
+
+    @property
+    def _awaited(self) -> bool:
+        """Whether somebody is told of every gradient, as other ranks are; a graph tells nobody."""
+        return any(blob.tensor._post_accumulate_grad_hooks for blob in self.learned)
 
     @functools.cached_property
     def _memory(self) -> list[nn.Module]:
@@ -525,7 +529,8 @@ class Net:
         if key not in self._captured:
             self._captured = {old: kept for old, kept in self._captured.items() if old[:2] != kind}
             self._captured[key] = _CapturedPass(self, backward)
-        return self._captured[key].run(batch)
+        captured = self._captured[key]
+        return captured.run(batch) if captured.recorded or not self._awaited else self._pass(batch, backward)
 
     def _clear_overwritten(self) -> None:
         """Forget the gradients that this backward overwrites (Layer.overwritten_diffs); it adds to all others."""
@@ -623,6 +628,10 @@ class _CapturedPass:
         self._blobs = [blob.tensor for blob in net.learned]
         self._captured = Captured(self._results)
         self._gradients: list[Tensor | None] | None = None  # where the graph leaves them
+
+    @property
+    def recorded(self) -> bool:
+        return self._captured.recorded
 
     def _results(self, *batch: Tensor) -> list[Tensor]:
         if self._backward:

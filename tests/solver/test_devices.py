@@ -12,6 +12,7 @@ from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.execution import Execution
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
+from caffe_compat.solver.parallel import Reducer
 from caffe_compat.solver.solver import Solver
 from tests import pretended
 
@@ -115,6 +116,17 @@ def test_batches_read_ahead_wait_for_nothing(monkeypatch, small):
             next(net.data_layers())._streamed.close()
 
 
+def test_a_set_that_is_decoded_as_it_is_used_waits_for_nothing(monkeypatch):
+    monkeypatch.setattr("caffe_compat.data.feed._KEPT_BLOCK", 1)
+    with pretended.cuda() as device:
+        solver = make('type: "SGD"', "cuda")
+        solver.step(1)
+        with device.no_waiting():
+            solver.step(2)
+        kept = next(solver.net.data_layers())._kept
+        assert kept._images.device.type == "cuda" and kept._have == 18
+
+
 def test_the_set_stays_on_the_host_if_the_gpu_is_full(monkeypatch):
     wanted = make('type: "SGD"')
     wanted.step(3)
@@ -125,6 +137,36 @@ def test_the_set_stays_on_the_host_if_the_gpu_is_full(monkeypatch):
         with device.no_waiting():
             solver.step(2)
         assert next(solver.net.data_layers())._kept._images.device.type == "cpu"
+        same(solver, wanted)
+
+
+class Twin:
+    """Another rank that always has the same gradients."""
+
+    size = 2
+
+    def reduce(self, values):
+        return values.mul_(2)
+
+    def wait(self, work):
+        pass
+
+
+@pytest.mark.parametrize("compile", ["off", "capture"])
+def test_gradients_of_other_ranks(monkeypatch, compile):
+    """They are sent off while backward runs, which no graph could do."""
+    monkeypatch.setattr("caffe_compat.solver.parallel.BUCKET_BYTES", 100)
+    wanted = make('type: "SGD" momentum: 0.9 iter_size: 2')
+    wanted.step(5)
+    with pretended.cuda() as device:
+        solver = make('type: "SGD" momentum: 0.9 iter_size: 2', "cuda", compile=compile)
+        reducer = Reducer(Twin(), [blob.tensor for blob in solver.net.learned], 2)
+        solver.callbacks.append((reducer.begin, reducer.finish))
+        solver.step(1)
+        with device.no_waiting():
+            solver.step(2)
+        solver.step(2)
+        assert not any(kept.recorded for kept in solver.net._captured.values())
         same(solver, wanted)
 
 
@@ -211,7 +253,7 @@ def test_a_captured_step_is_the_step(words, replicas, net):
             shown = re.findall(r"(\w+ [=:] [-+.e\d]+)", text.getvalue())
             results.append((numbers(solver), solver.test_scores, shown))
             passes = [kept for net in (solver.net, *solver.test_nets) for kept in net._captured.values()]
-            captured = [kept._captured.recorded for kept in passes]
+            captured = [kept.recorded for kept in passes]
             assert captured == ([] if compile == "off" else [True, True])
     (plain, scores, told), (ours, own_scores, own_told) = results
     torch.testing.assert_close(ours, plain)
