@@ -607,3 +607,64 @@ stands_for(
     "pylayers.ExpandLossLayer",
     "pylayers.ConstrainLossLayer",
 )(_scalars)
+
+
+@stands_for("lhoangan+341n143/input_layer.PyDataLayer")
+def _maps_of_many_kinds(use: Use) -> list[Shape]:
+    """Optical flow, surface normals and scores or labels of classes, by the tops' names, and which picture it is."""
+    batch, size = use.number("batch_size", 1), (480, 640)
+    kinds = {"flow": 2, "norm": 3, "seg_gt": 1, "seg": 13 if "vkitti" in use.text else 15, "depth": 1}
+    shapes: list[Shape] = []
+    for top in use.top:
+        channels = next((count for kind, count in kinds.items() if kind in top), 3)
+        shapes.append((batch,) if top == "img_idx" else (batch, channels, *size))
+    return shapes
+
+
+@stands_for("JiajianZeng+caffe-face-attributes/rpn.roi_select_layer.RoISelectLayer")
+def _a_region_a_class(use: Use) -> list[Shape]:
+    return [(use.number("num_class", 2) - 1, 5)]
+
+
+@stands_for("BrotherJing+CNN_tabletennis/cut_roi_layer.layer.CutROILayer")
+def _a_box_a_map(use: Use) -> list[Shape]:
+    return [(use.bottom[0][0], 4), (use.bottom[0][0],)]
+
+
+@stands_for(
+    "binzh93+face_attr_celebA/myDataLayer2.Data_Layer_train", "binzh93+face_attr_celebA/myDataLayer2.Data_Layer_validation",
+    "binzh93+face_attr_celebA/myDataLayer3.Data_Layer_train", "binzh93+face_attr_celebA/myDataLayer3.Data_Layer_validation",
+)  # fmt: skip
+def _face_and_attributes(use: Use) -> list[Shape]:
+    batch, side = use.number("batch_size", 1), use.number("im_size", 200)
+    return [(batch, 3, side, side), *[(batch, 1)] * (len(use.top) - 1)]
+
+
+stands_for(
+    "JunhyeongBak+Caffe_Light_Field/input_shifting_layer.InputShiftingLayer",
+    "JunhyeongBak+Caffe_Light_Field/warping_layer.WarpingLayer",
+)(_as_bottom)
+
+stands_for(
+    "september618+cfa_final/rpn.pyloss.DivLossLayer", "PramuPerera+DeepOneClass/distance_layer.DistanceLayer"
+)(_scalars)
+
+
+@stands_for("ralpguler+DenseReg/CombineRegressions.CombineRegressionsLayer")
+def _two_as_bottom(use: Use) -> list[Shape]:
+    return [use.bottom[0]] * 2
+
+
+@stands_for("september618+cfa_final/rpn.create_weights_label.WeightslabelLayer")
+def _a_label_a_row(use: Use) -> list[Shape]:
+    return [use.bottom[0][:1]]
+
+
+@stands_for("liang23333+graduation_project/ImageLabelmapData.ImageLabelmapDataLayer")
+def _picture_and_edges(use: Use) -> list[Shape]:
+    return [(1, 3, 100, 100), (1, 1, 100, 100)]
+
+
+@stands_for("huangdl007+pedestrian/rpn.filter_roi_layer.FilterRoiLayer")
+def _some_regions(use: Use) -> list[Shape]:
+    return [(1, 5, 1, 1)]
