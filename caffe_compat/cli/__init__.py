@@ -8,6 +8,7 @@ tools (gflags): `-solver x`, `--gpu=all`, `-noshuffle`, `--encoded=false`, the c
 
 import argparse
 import ast
+import errno
 import importlib
 import os
 import re
@@ -44,10 +45,20 @@ def guarded(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"\n{PROG}: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone. Give the interpreter something to flush into at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (head, less) has gone
+        _close_output()
         return 141
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"{PROG}: error: cannot write the output: {error.strerror}; free some space", file=sys.stderr)
+        _close_output()
+        return CaffeError.exit_code
+
+
+def _close_output() -> None:
+    """Give the interpreter something to flush into at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:

@@ -6,6 +6,7 @@ own scripts, read our logs. Methods take plain numbers, names and shapes. Floats
 and printed as a C++ stream prints them, six significant digits.
 """
 
+import errno
 import math
 import struct
 import sys
@@ -107,8 +108,12 @@ class Log:
         with self._lock:
             if self._bar:
                 self._bar.clear()
-            self._stream.write(prefix + text + ("" if text.endswith("\n") else "\n"))
-            self._stream.flush()
+            try:
+                self._stream.write(prefix + text + ("" if text.endswith("\n") else "\n"))
+                self._stream.flush()
+            except OSError as error:  # a run is worth more than a line of its log, as in Caffe
+                if error.errno != errno.ENOSPC:
+                    raise
             if self._bar:
                 self._bar.draw()
 

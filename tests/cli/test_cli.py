@@ -187,13 +187,13 @@ def test_a_bug_keeps_its_traceback(fake):
         cli.main(["fake", "--solver", "x"])
 
 
-def start(*words):
+def start(*words, stdout=subprocess.PIPE):
     """The command line in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(Path(caffe_compat.__file__).parents[1])}
     return subprocess.Popen(
         [sys.executable, "-m", "caffe_compat", *words],
         env=environment,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -215,6 +215,15 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
+def test_a_full_disk_is_an_error_in_one_line():
+    with open("/dev/full", "w") as full, start("experiment", "list", stdout=full) as process:
+        assert process.stderr.read() == (
+            "caffe-compat: error: cannot write the output: No space left on device; free some space\n"
+        )
+    assert process.returncode == 1
 
 
 # -- shared options ---------------------------------------------------------------------------

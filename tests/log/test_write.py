@@ -1,5 +1,6 @@
 """Every line that the log writes, against a real Caffe's."""
 
+import errno
 import io
 import math
 import re
@@ -355,6 +356,20 @@ def test_default_stream_is_standard_error(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.endswith("caffe_compat:0] here\n")
+
+
+class FullDisk(io.StringIO):
+    error = OSError(errno.ENOSPC, "No space left on device")
+
+    def write(self, text):
+        raise self.error
+
+
+def test_a_full_disk_ends_no_run():
+    Log(FullDisk()).info("lost")
+    FullDisk.error = BrokenPipeError(errno.EPIPE, "Broken pipe")
+    with pytest.raises(BrokenPipeError):
+        Log(FullDisk()).info("nobody reads")
 
 
 def test_elements_of_an_output_are_numbered_through(log):
