@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from caffe_compat.errors import UsageError
-from caffe_compat.experiments.prepare import Changes, change
+from caffe_compat.experiments.prepare import Changes, change, reader
 from caffe_compat.experiments.runner import Job, Outcome
 from caffe_compat.experiments.tables import clock, table
 
@@ -45,7 +45,7 @@ def jobs(
             one_net.CopyFrom(net)
             change(one_solver, one_net, changes, seed)
             label = changes.label(1)
-            source = next((layer.data_param.source for layer in net.layer if layer.type == "Data"), "")
+            source = next((param.source for layer in net.layer if (param := reader(layer))), "")
             known = {
                 "id": name,
                 "label": label,

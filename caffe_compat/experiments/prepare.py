@@ -12,12 +12,15 @@ from typing import Any
 
 from caffe_compat.errors import CaffeError, DataError, UsageError, nearest
 from caffe_compat.experiments.catalogue import DATASETS, Row
-from caffe_compat.proto import NetParameter, SolverParameter, is_repeated, text
+from caffe_compat.proto import TEST, TRAIN, NetParameter, SolverParameter, is_repeated, text
 
 TESTS = 20  # how many times a scaled run tests
 _LEAST_TESTED = 20  # below so many iterations a scaled run tests at its beginning and its end only
 _NET_FIELDS = ("batch_size", "dropout", "moving_average_fraction")  # `set` takes them beside solver fields
 _ITERATIONS = ("stepsize", "start_lr_policy", "warmup_iter", "rampup_interval")
+_READERS = {  # where a data layer's source and batch size stand
+    "Data": "data_param", "ImageData": "image_data_param", "HDF5Data": "hdf5_data_param", "WindowData": "window_data_param",
+}  # fmt: skip
 _PLACES = ("net", "snapshot_prefix", "random_seed")  # what tells runs of the same settings apart
 
 
@@ -83,7 +86,10 @@ def change(solver: Any, net: Any, changes: Changes, seed: int, test_records: int
     scale(solver, changes.scale)
     for name, value in changes.set.items():
         if name in _NET_FIELDS:
+            tested = batch_size(net, TEST)
             set_net(net, name, value)
+            share = tested / batch_size(net, TEST)  # as many records in a test as before
+            solver.test_iter[:] = [math.ceil(count * share) for count in solver.test_iter]
     if changes.scale != 1 and test_records and solver.test_iter:
         solver.test_iter[:] = [math.ceil(test_records / batch_size(net))] * len(solver.test_iter)
     for name, value in changes.set.items():
@@ -172,26 +178,38 @@ def set_net(net: Any, name: str, value: str) -> None:
             layer.batch_norm_param.moving_average_fraction = number
         found = bool(layers)
     if not found:
-        kind = {"batch_size": "Data", "dropout": "Dropout"}.get(name, "BatchNorm")
+        kind = {"batch_size": "data", "dropout": "Dropout"}.get(name, "BatchNorm")
         raise UsageError(f"{name}={value}: the net '{net.name}' has no {kind} layer to set it in")
 
 
 def set_batch(net: Any, batch: int) -> bool:
-    """Give every Data layer this batch, and DummyData layers of the old batch too; tells if there were any."""
-    old = {layer.data_param.batch_size for layer in net.layer if layer.type == "Data"}
+    """Give every data layer this batch, and DummyData layers of the old batch too; tells if there were any."""
+    params = [param for layer in net.layer if (param := reader(layer))]
+    old = {param.batch_size for param in params}
+    for param in params:
+        param.batch_size = batch
     for layer in net.layer:
-        if layer.type == "Data":
-            layer.data_param.batch_size = batch
-        elif layer.type == "DummyData":
+        if layer.type == "DummyData":
             for shape in layer.dummy_data_param.shape:
                 if shape.dim and shape.dim[0] in old:
                     shape.dim[0] = batch
     return bool(old)
 
 
-def batch_size(net: Any) -> int:
-    """Of the first Data layer; 1 where there is none."""
-    return next((layer.data_param.batch_size for layer in net.layer if layer.type == "Data"), 1)
+def batch_size(net: Any, phase: int = TRAIN) -> int:
+    """Of the first data layer that is there in this phase; 1 where there is none."""
+    layers = [
+        layer
+        for layer in net.layer
+        if not layer.include or any(not r.HasField("phase") or r.phase == phase for r in layer.include)
+    ]
+    return next((param.batch_size for layer in layers if (param := reader(layer))), 1)
+
+
+def reader(layer: Any) -> Any:
+    """The message of a data layer that says its source and batch size; None for other layers."""
+    name = _READERS.get(layer.type)
+    return getattr(layer, name) if name else None
 
 
 _read = functools.cache(text.read_net)  # a table has many runs of one net

@@ -6,8 +6,16 @@ import pytest
 from caffe_compat.errors import CaffeError, DataError, ParseError, UsageError
 from caffe_compat.experiments import prepare as module
 from caffe_compat.experiments.catalogue import ROWS
-from caffe_compat.experiments.prepare import Changes, prepare, require_data, same_settings, scale
-from caffe_compat.proto import NetParameter, SolverParameter, text
+from caffe_compat.experiments.prepare import (
+    Changes,
+    batch_size,
+    change,
+    prepare,
+    require_data,
+    same_settings,
+    scale,
+)
+from caffe_compat.proto import TEST, NetParameter, SolverParameter, text
 from caffe_compat.solver.lr_policy import Schedule
 
 FULL = Changes()
@@ -59,6 +67,29 @@ def test_changes_that_are_set():
     assert (solver.max_lr, list(solver.test_iter), solver.type) == (2, [5], "Nesterov")
     solver, _ = made("fig1a-pc", Changes(set={"stepvalue": "10,20,30"}))
     assert list(solver.stepvalue) == [10, 20, 30]
+
+
+def test_another_batch_tests_as_many_records():
+    solver, net = made("cpu20-clr", Changes(set={"batch_size": "40"}))
+    assert [layer.data_param.batch_size for layer in layers(net, "Data")] == [40, 40]
+    assert list(solver.test_iter) == [-(-made("cpu20-clr")[0].test_iter[0] * 125 // 40)]
+    solver, _ = made("cpu20-clr", Changes(set={"test_iter": "3", "batch_size": "40"}))
+    assert list(solver.test_iter) == [3]
+
+
+def test_a_batch_of_any_data_layer():
+    net = text.parse(
+        """
+        layer { type: "HDF5Data" hdf5_data_param { batch_size: 6 } include { phase: TRAIN } }
+        layer { type: "ImageData" image_data_param { batch_size: 10 } include { phase: TEST } }
+        layer { type: "DummyData" dummy_data_param { shape { dim: 6 dim: 10 } } }""",
+        NetParameter,
+    )
+    solver = text.parse("test_iter: 3 test_iter: 7", SolverParameter)
+    change(solver, net, Changes(set={"batch_size": "4"}), 1)
+    assert [batch_size(net), batch_size(net, TEST)] == [4, 4]
+    assert list(net.layer[2].dummy_data_param.shape[0].dim) == [4, 10]
+    assert list(solver.test_iter) == [8, 18]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +228,7 @@ def test_same_settings():
     assert same_settings(one, other) == ""
     other[0].max_lr = 2
     assert same_settings(one, other) == "'max_lr: 3' and 'max_lr: 2'"
-    other = made("fig1a-clr", Changes(set={"batch_size": "50"}))
+    other = made("fig1a-clr", Changes(set={"batch_size": "50", "test_iter": "200"}))
     assert same_settings(one, other) == "'batch_size: 125' and 'batch_size: 50'"
     one, other = made("fig1a-pc"), made("fig1a-pc", Changes(set={"clip_gradients": "5"}))
     assert same_settings(one, other) == "'clip_gradients: 5' and nothing"
@@ -206,5 +237,5 @@ def test_same_settings():
 def test_a_net_without_data_layers_takes_no_batch():
     net = text.parse('name: "n" layer { name: "a" type: "Input" }', NetParameter)
     assert module.batch_size(net) == 1
-    with pytest.raises(UsageError, match="the net 'n' has no Data layer"):
+    with pytest.raises(UsageError, match="the net 'n' has no data layer"):
         module.set_net(net, "batch_size", "3")
