@@ -44,9 +44,12 @@ def run(args: argparse.Namespace) -> int:
     if args.snapshots:
         rows = _from_snapshots(args)
     else:
-        if "," in args.gpu or args.gpu == "all":
+        several = f"--gpu {args.gpu}" if "," in args.gpu or args.gpu == "all" else ""
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            several = "torchrun"
+        if several:
             raise UsageError(
-                f"--gpu {args.gpu}: estimate-lr trains in one process; give one id, and --replicas N"
+                f"{several}: estimate-lr trains in one process; use one device, and --replicas N"
             )
         watch = _Watch(args)
         code = train.run(args, watch.begin)

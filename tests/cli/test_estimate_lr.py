@@ -62,13 +62,22 @@ def test_a_resumed_run_keeps_its_table(folder):
     ("words", "message"),
     [
         (["--every", "-1"], "--every -1 is below 0"),
-        (["--gpu", "0,1"], "--gpu 0,1: estimate-lr trains in one process; give one id, and --replicas N"),
+        (["--gpu", "0,1"], "--gpu 0,1: estimate-lr trains in one process; use one device, and --replicas N"),
         (["--replicas", "0"], "--replicas 0 is below 1"),
     ],
 )
 def test_options_that_do_not_fit(words, message, capsys):
     assert estimate(*words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_torchrun_is_refused(monkeypatch, capsys):
+    """Its processes would all write one table."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert estimate() == 2
+    assert (
+        "torchrun: estimate-lr trains in one process; use one device, and --repl" in capsys.readouterr().err
+    )
 
 
 def test_snapshots_that_are_not_there(folder, capsys):
