@@ -121,9 +121,10 @@ def find_learned_net(state: SolverStateFile, path: str, root: str = "") -> tuple
     beside = os.path.join(os.path.dirname(path), os.path.basename(state.learned_net))
     if os.path.exists(beside):
         return beside, f"The weights of {path} are not at {stored}; taking {beside}"
+    places = " nor in ".join(dict.fromkeys((stored, beside)))
     raise SnapshotError(
-        f"{path}: its weights are in neither {stored} nor {beside}; put that caffemodel beside the "
-        "solverstate, or start in the folder where the run was started (--root)"
+        f"{path}: its weights are not in {places}; put that caffemodel beside the solverstate, or start in the folder "
+        "where the run was started (--root)"
     )
 
 

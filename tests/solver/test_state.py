@@ -246,9 +246,11 @@ def test_the_weights_are_looked_for_beside_the_solverstate(tmp_path):
     stored, beside = tmp_path / "run" / "snap_iter_300.caffemodel", moved / "snap_iter_300.caffemodel"
 
     with pytest.raises(
-        SnapshotError, match=rf"weights are in neither {stored} nor {beside}; put that caffemodel"
+        SnapshotError, match=rf"weights are not in {stored} nor in {beside}; put that caffemodel"
     ):
         find_learned_net(state, path, str(tmp_path))
+    with pytest.raises(SnapshotError, match=rf"weights are not in {stored}; put that caffemodel"):
+        find_learned_net(state, str(stored.parent / "a.solverstate"), str(tmp_path))
     beside.touch()
     assert find_learned_net(state, path, str(tmp_path)) == (
         str(beside),
