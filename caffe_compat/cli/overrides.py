@@ -79,6 +79,8 @@ def _parse_path(setting: str, start: int) -> tuple[list[Step], str]:
 
 def _owners(what: str, name: str, solver: Any, nets: Sequence[Any]) -> Sequence[Any]:
     """The message that has a field of this name: the solver before the net."""
+    if name == "solver_type":  # which is upgraded when the file is read, before any setting
+        raise UsageError(f"{what}: solver_type is the old form of type; write, say, type=Adam")
     if solver is not None and name in _fields(SolverParameter):
         return [solver]
     if nets and name in _fields(NetParameter):

@@ -93,18 +93,23 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.write import NULL, Log
     from caffe_compat.proto import text
+    from caffe_compat.proto.upgrade import fill_snapshot_prefix
     from caffe_compat.solver.solver import Solver
 
     common.allow_code(args)
     common.keep_freed_memory()
     log = Log() if group is None or group.rank == 0 else NULL
-    param = text.read_solver(common.locate(args.root, args.solver), log, args.ignore_unknown, args.root)
+    solver_file = common.locate(args.root, args.solver)
+    param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)
     if args.net:
         for field in ("net", "net_param", "train_net", "train_net_param"):
             param.ClearField(field)
         param.net = args.net
     nets = _Nets(param, args.root, args.ignore_unknown)
+    prefix = param.snapshot_prefix
     apply_overrides(param, nets.all() if args.set else [], args.set, log)
+    if param.snapshot_prefix != prefix:
+        fill_snapshot_prefix(param, solver_file, log, args.root)
     param.train_state.level = args.level
     param.train_state.stage.extend(common.stages(args.stage))
     if args.snapshot:

@@ -122,6 +122,18 @@ def test_caffes_single_dash_spelling_and_set(folder, capsys):
     assert "Optimization Done." in log
 
 
+@pytest.mark.parametrize("prefix", ["out", "out/"])
+def test_a_prefix_that_is_a_folder_is_completed_when_set_too(prefix, folder):
+    assert train("--set", f"snapshot_prefix={prefix}", "--iterations", "1") == 0
+    assert [path.name for path in Path("out").glob("*.solverstate")] == ["solver_iter_1.solverstate"]
+
+
+def test_solver_type_is_no_setting(folder, capsys):
+    """The old field is upgraded when the file is read; setting it afterwards would change nothing."""
+    assert train("--set", "solver_type=ADAM") == 2
+    assert "--set 'solver_type=ADAM': solver_type is the old form of type; write" in capsys.readouterr().err
+
+
 def test_net_replaces_the_net_and_root_moves_the_start(folder, capsys, monkeypatch):
     (folder / "other.prototxt").write_text(NET.replace('name: "random"', 'name: "other"'))
     monkeypatch.chdir(folder.parent)
