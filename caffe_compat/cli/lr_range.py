@@ -91,7 +91,8 @@ def _plot(path: str, read: Any, suggestion: Any) -> None:
                 Line("smoothed", x.tolist(), smooth(y, WINDOW).tolist(), 0),
             ]
     marks = {"peak": suggestion.peak, "last stable rate": suggestion.stable}
-    plot_lines(path, panels, "learning rate", f"range test: super-convergence {suggestion.verdict}", marks)
+    title = f"range test: super-convergence {suggestion.verdict}"
+    plot_lines(path, panels, "learning rate", title, marks, log_x=read.lr_policy == "exp")
 
 
 def _train(args: argparse.Namespace) -> str:

@@ -96,10 +96,12 @@ def plot_lines(
     xlabel: str,
     title: str = "",
     marks: Mapping[str, float] | None = None,
+    log_x: bool = False,
 ) -> None:
     """Panels of curves against one quantity, one below the other, into `out`.
 
-    `panels` are by the label of their y axis; `marks` are values of x to draw a line at, by what they are.
+    `panels` are by the label of their y axis; `marks` are values of x to draw a line at, by what they are; `log_x`
+    is for a quantity that is multiplied from point to point.
     Raises what `plot_curves` does.
     """
     figure = _figure(out, 2.6 * len(panels) + 0.4 if len(panels) > 1 else 4.5)
@@ -118,6 +120,8 @@ def plot_lines(
         axis.grid(True, color="0.9")
     axes[0].legend(fontsize="small", framealpha=0.8)
     axes[-1].set_xlabel(xlabel)
+    if log_x:
+        axes[-1].set_xscale("log")
     axes[0].set_title(title)
     _save(figure, out)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from caffe_compat.cli import main
+from caffe_compat.log import plot
 from caffe_compat.log.read import read_log
 from tests.experiments import synthetic
 from tests.experiments.logs import range_test
@@ -45,6 +46,17 @@ def test_a_log_is_read_and_plotted(tmp_path, capsys):
     )
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.log", "p.png"]
+
+
+@pytest.mark.parametrize(("policy", "scale"), [("triangular", "linear"), ("exp", "log")])
+def test_an_exponential_ramp_is_drawn_over_the_logarithm(policy, scale, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    drawn = []
+    monkeypatch.setattr(plot, "_save", lambda figure, out: drawn.append(figure))
+    log = range_test(tmp_path / "a.log", plateau(0.2, 3.1))
+    log.write_text(log.read_text().replace("Policy: triangular", f"Policy: {policy}"))
+    assert main(["lr-range", "--log", str(log), "--plot", str(tmp_path / "p.png")]) == 0
+    assert {axis.get_xscale() for axis in drawn[0].axes} == {scale}
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def run(source="a.log", momentum=None, count=30):
         TestRow(i, i, i * 1.0, 0, None, {"accuracy": i / 50, "loss": 87.0 / (i + 1)})
         for i in range(0, count, 7)
     ]
-    return RunLog(source, train=train, test=test, losses={"loss"})
+    return RunLog(source, train=train, test=test, losses={"loss": 1.0})
 
 
 def curves(axis):
