@@ -25,7 +25,8 @@ f32, f64 = np.float32, np.float64
 FORK_FIELDS = (  # of SolverParameter, that are acted on here
     "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "plateau_winsize", "stepearly", "warmup_iter",
     "warmup_start_lr", "rampup_interval", "rampup_lr", "min_lr", "momentum_policy", "max_momentum", "momentum_power",
-    "weight_decay_policy", "weight_decay_power", "max_weight_decay", "dst_lr", "dst_iter",
+    "weight_decay_policy", "weight_decay_power", "max_weight_decay", "dst_lr", "dst_iter", "monitor_test",
+    "monitor_test_id", "max_nonfinite_test_loss", "max_steps_without_improvement", "max_periods_without_improvement", "min_iters_per_period",
 )  # fmt: skip
 
 
@@ -55,13 +56,14 @@ class State:
     last_event: int = 0  # the iteration of the last least loss, or step
     loss: float | None = None  # the smoothed loss, for a policy that watches it
     best_accuracy: float = -math.inf  # of the tests so far
-    tests: int = 0  # since that one, or since the last step
+    tests: int = 0  # since the best one, or since the last step
 
 
 # The policies that look at how the training goes: what they watch, and the parts of the state that remember it.
 _WATCHED = {
     "plateau": ("loss", "least_loss", "last_event"),
     "stepearly": ("accuracy", "best_accuracy", "tests"),
+    "monitor_test": ("test loss", "least_loss", "tests", "last_event"),
 }
 
 Function = Callable[[Any, np.ndarray, State], np.ndarray]
@@ -110,14 +112,14 @@ class Schedule:
 
     def __init__(self, param: Any):
         self.param = param
-        self.policy: str = param.lr_policy
+        self.policy: str = param.lr_policy or ("monitor_test" if param.monitor_test else "")
         self.cycles_momentum = len(param.cyclical_momentum) > 0
         self._state = State()
         self._check()
 
     @property
     def watches(self) -> str:
-        """What of the training the rates depend on: "loss", which `at` needs; "accuracy", for `tested`; or ""."""
+        """What of the training the rates depend on: "loss", for `at`; "accuracy" or "test loss", for `tested`; or ""."""
         return _WATCHED.get(self.policy, ("",))[0]
 
     def at(self, iter: int, loss: float | None = None) -> Rates:
@@ -131,15 +133,25 @@ class Schedule:
         lr, decay = self._lr(iters, self._state), self._weight_decay(iters)
         return Rates(float(lr[0]), float(self._all_momentum(iters, lr)[0]), float(decay[0]))
 
-    def tested(self, accuracy: float) -> None:
-        """Tell a policy that `watches` the accuracy what a test found."""
-        state = self._state
-        if accuracy > state.best_accuracy:
-            state.best_accuracy, state.tests = accuracy, 0
+    @property
+    def ended(self) -> bool:
+        """Whether the training is to end here, because it no longer gets better."""
+        return (
+            self.policy == "monitor_test" and self.current_step >= self.param.max_periods_without_improvement
+        )
+
+    def tested(self, found: float) -> None:
+        """Tell a policy that `watches` the accuracy or the test loss what a test found."""
+        state, param = self._state, self.param
+        if self.policy == "monitor_test":
+            better = found < min(state.least_loss, 100_000)
+            state.least_loss = found if better else state.least_loss
         else:
-            state.tests += 1
-            if state.tests >= self.param.stepearly:
-                state.current_step, state.tests = state.current_step + 1, 0
+            better = found > state.best_accuracy
+            state.best_accuracy = found if better else state.best_accuracy
+        state.tests = 0 if better else state.tests + 1
+        if self.policy == "stepearly" and state.tests >= param.stepearly:
+            state.current_step, state.tests = state.current_step + 1, 0
 
     def table(self, n: int) -> Table:
         """The rates of iterations 0 to n - 1 (n at least 1) of a fresh run, whatever this one has done.
@@ -324,6 +336,21 @@ def stepearly(param, iter, state):
 
     Caffe's pull request 190 describes it; the code of it is not public.
     """
+    return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
+
+
+@lr_policy("monitor_test", given=["gamma"], at_least_0=["gamma"])
+def monitor_test(param, iter, state):
+    """base_lr * gamma ^ current_step, which goes up after max_steps_without_improvement tests in a row without a new least
+    loss, but not before min_iters_per_period[current_step] iterations (its last one from then on) since the last step
+
+    Fork: ctensmeyer/caffe, with monitor_test and no lr_policy; the training ends at step max_periods_without_improvement.
+    """
+    now = int(iter[-1])
+    least = param.min_iters_per_period[: state.current_step + 1]
+    long_enough = not least or now + 1 - state.last_event >= least[-1]
+    if state.tests >= param.max_steps_without_improvement and long_enough:
+        state.current_step, state.tests, state.last_event = state.current_step + 1, 0, now + 1
     return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
 
 

@@ -115,6 +115,7 @@ class Solver:
         self.iter = 0
         self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.requested_early_exit = False
+        self._diverged_tests = 0  # the last ones in a row whose loss was not finite
 
         if log.level <= INFO:
             log.initializing_solver(text.to_text(param))
@@ -382,6 +383,9 @@ class Solver:
         stop = self.iter + iters
         self._span = self.iter, stop
         while self.iter < stop:
+            if self.schedule.ended:
+                self.log.info("Stopping Training Early")
+                break
             self.net.clear_param_diffs()
             if (
                 param.test_interval
@@ -513,6 +517,9 @@ class Solver:
                 self.test(index)
         if not self.requested_early_exit:
             self._before_tests = None
+        if 0 < self.param.max_nonfinite_test_loss < self._diverged_tests:  # ctensmeyer/caffe
+            self.log.info(f"Detected {self._diverged_tests} consecutive non-finite test losses")
+            self.requested_early_exit = True
 
     def test(self, index: int) -> None:
         """Average the outputs of test net `index` over its test_iter batches and print them (Solver::Test)."""
@@ -545,6 +552,7 @@ class Solver:
         loss, *means = (total / batches).tolist()
         if self.param.test_compute_loss:
             self.log.test_loss(loss)
+            self._diverged_tests = 0 if math.isfinite(loss) else self._diverged_tests + 1
         rows = []
         for name, count in shapes.items():
             rows.append((name, means[:count], net.output_weights[name]))
@@ -552,6 +560,8 @@ class Solver:
         self.test_scores = {name: values for name, values, _ in rows}
         if index == 0 and self.schedule.watches == "accuracy":
             self.schedule.tested(self.test_scores[self._accuracy][0])
+        if index == self.param.monitor_test_id and self.schedule.watches == "test loss":
+            self.schedule.tested(loss if self.param.test_compute_loss else 0.0)
         self.log.test_outputs(rows)
 
     # -- snapshots ----------------------------------------------------------------------------

@@ -100,6 +100,34 @@ def test_stepearly():
         assert now.at(i).lr == rates[i]
 
 
+MONITOR = """base_lr: 2 gamma: 0.5 monitor_test: true max_steps_without_improvement: 2 max_periods_without_improvement: 3
+  min_iters_per_period: 4 min_iters_per_period: 3"""
+
+
+def test_monitor_test():
+    """A step after two tests in a row that are not better, and at least 4, then 3 iterations; three steps are the end."""
+    losses = [5, 5, 6, 7, 4, 4, 4, 4, 4, 4, 4, 4]
+    steps = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    watching, resumed = schedule(MONITOR), schedule(MONITOR)
+    assert watching.policy == "monitor_test" and watching.watches == "test loss"
+    for i, (loss, step) in enumerate(zip(losses, steps, strict=True)):
+        watching.tested(loss)
+        assert watching.at(i).lr == 2 * 0.5**step
+        assert watching.ended == (step == 3)
+        if i == 4:
+            resumed.current_step, resumed.watched = watching.current_step, watching.watched
+        if i > 4:
+            resumed.tested(loss)
+            assert resumed.at(i).lr == watching.at(i).lr
+    assert watching.watched == {"least_loss": 4, "tests": 2, "last_event": 10}
+    assert set(schedule(MONITOR).table(40).lr) == {2.0}
+    assert schedule(MONITOR + ' lr_policy: "fixed"').policy == "fixed"
+    first = schedule("monitor_test: true gamma: 0.1 base_lr: 1")
+    for loss in (200_000, 150_000, 99_999):  # the fork's first one to beat is 100,000
+        first.tested(loss)
+    assert first.watched["least_loss"] == 99_999
+
+
 def test_multifixed():
     text = 'lr_policy: "multifixed" stagelr: 3 stagelr: 1 stagelr: 2 stageiter: 2 stageiter: 3 stageiter: 6'
     np.testing.assert_array_equal(lr(text, 9), [3, 3, 3, 1, 2, 2, 2, 2, 2])

@@ -227,6 +227,7 @@ def test_every_policy_has_its_formula_here():
         "multifixed",
         "plateau",
         "stepearly",
+        "monitor_test",
     }  # those are in test_fork_fields.py
 
 

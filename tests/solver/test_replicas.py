@@ -516,6 +516,39 @@ def test_a_test_that_was_interrupted_is_done_again_from_its_beginning(request_, 
     assert text_of(again).split("Iteration 4,")[1:] == text_of(whole).split("Iteration 4,")[1:]
 
 
+MONITOR = """gamma: 0.5 monitor_test: true test_compute_loss: true max_steps_without_improvement: 1
+  max_periods_without_improvement: 2 test_iter: 1 test_interval: 1"""
+
+
+def test_monitor_test_ends_the_training(folder):
+    trained = stepearly(extra=MONITOR)
+    trained.solve()
+    log = text_of(trained)
+    tests = [float(loss) for loss in re.findall(r"Test loss: (\S+)", log)]
+    rates = [float(lr) for lr in re.findall(r"Iteration \d+, lr = (\S+)", log)]
+    least, steps, expected = 100_000, 0, []  # as the fork begins
+    for loss in tests:
+        steps += loss >= least
+        least = min(loss, least)
+        expected.append(0.05 * 0.5**steps)
+        if steps == 2:
+            break
+    assert steps == 2 and len(expected) < 8 and rates == pytest.approx(expected)
+    assert trained.iter == len(rates) and f"run_iter_{trained.iter}.solverstate" in log
+    assert "Stopping Training Early" in log and "Optimization Done." in log
+
+
+def test_too_many_tests_that_are_not_finite_end_the_training(folder):
+    text = DATA + HEAD.replace("loss_weight: 0.02", "loss_weight: 1e38").replace("SUMSQ", "SUMSQ coeff: 1e38")
+    trained = stepearly(
+        text, MONITOR.replace("monitor_test: true", 'lr_policy: "fixed" max_nonfinite_test_loss: 2')
+    )
+    trained.solve()
+    log = text_of(trained)
+    assert "Detected 3 consecutive non-finite test losses" in log and trained.iter == 2
+    assert "Optimization stopped early." in log
+
+
 @pytest.mark.parametrize(
     "text, extra, what",
     [
