@@ -291,13 +291,13 @@ class Mean(Layer):
     def per_record(self) -> bool:
         return True
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         before, after = self.scales
         tops = []
         for x in bottom:
             mean = self.mean.repeat(1, x.shape[1] // self.mean.shape[1], 1, 1)
             tops.append(self.without_gradient(after * (before * x.detach() + mean), x))
-        return tuple(tops)
+        return tuple(tops) if len(tops) > 1 else tops[0]
 
 
 _DRAWN = (  # fields of augmentation_param that draw something for each picture

@@ -170,7 +170,7 @@ def _find(message: Any, names: set[str]) -> list[str]:
         if field.message_type:
             for item in value if is_repeated(field) else (value,):
                 found += [f"{field.name}.{inner}" for inner in _find(item, names)]
-        elif field.enum_type and not is_repeated(field):
+        elif field.enum_type and not is_repeated(field) and value != field.default_value:
             enum_value = field.enum_type.values_by_number[value].name
             if f"{message.DESCRIPTOR.name}.{enum_value}" in names:
                 found.append(f"{field.name}: {enum_value}")

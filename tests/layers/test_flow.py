@@ -212,7 +212,7 @@ def test_a_mean_picture(tmp_path):
     write_binaryproto(tmp_path / "mean.binaryproto", mean[None])
     text = f'type: "Mean" mean_param {{ operation: ADD file: "{tmp_path}/mean.binaryproto" }}'
     x = draws((3, 4, 4, 5))
-    np.testing.assert_allclose(make(text, (3, 4, 4, 5))(torch.from_numpy(x))[0], x + np.tile(mean, (2, 1, 1)))
+    np.testing.assert_allclose(make(text, (3, 4, 4, 5))(torch.from_numpy(x)), x + np.tile(mean, (2, 1, 1)))
 
 
 def test_a_picture_that_learns_gets_no_gradient():

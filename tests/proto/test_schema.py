@@ -153,7 +153,10 @@ def test_compiler_reads_the_whole_subset():
     [
         ('syntax = "proto3";', "expected 'proto2', found 'proto3'"),
         (HEAD + "message M { optional int32 a 1; }", r"expected 'LABEL .*' in M, found 'optional int32 a 1'"),
-        (HEAD + "message M { optional int32 a = 1 }", r"expected 'LABEL .*' in M, found 'optional int32 a = 1 }'"),
+        (
+            HEAD + "message M { optional int32 a = 1 }",
+            r"expected 'LABEL .*' in M, found 'optional int32 a = 1 }'",
+        ),
         (HEAD + "message M { optional int32 a = 1 [lazy = true]; }", r"unknown option 'lazy' of M\.a"),
         (HEAD + "message M { oneof x { } }", "expected a field or an enum in M, found 'oneof'"),
         (HEAD + "message M { optional int32 a = 1; optional bool b = 1; }", "M.b = 1 is taken by a = 1"),
@@ -179,5 +182,6 @@ def test_fork_fields_are_listed():
         "layer.pooling_param.ceil_mode",
     ]
     assert hints(NetParameter(layer=[layer], default_forward_type=proto.FLOAT16)) == ["default_forward_type"]
+    assert fork_fields(LayerParameter(connectivity_mode=LayerParameter.CONNECTED)) == []  # the default
     assert fork_fields(SolverParameter(base_lr=1, max_lr=3, stepvalue=[2])) == ["max_lr"]
     assert fork_fields(LayerParameter(pooling_param={"pool": 1}, name="x", loss_weight=[1])) == []
