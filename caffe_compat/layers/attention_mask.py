@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.argmax import ArgMax
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, Shape, as_tops, layer
 
 
 def check_rows(layer: Layer, bottom: Sequence[Shape], start: int = 0) -> None:
@@ -95,8 +95,8 @@ class SplitIndices(Layer):
             )
         return list(bottom[1:])
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.clone() for part in bottom[0].detach().split(self.lengths, 3))
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
+        return as_tops(part.clone() for part in bottom[0].detach().split(self.lengths, 3))
 
 
 @layer("FlagsToIndices")

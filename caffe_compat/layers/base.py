@@ -335,6 +335,12 @@ class Layer(nn.Module):
         self.blobs = _ViewedBlobs(self.owned_blobs(), shapes, still)
 
 
+def as_tops(tops: Iterable[Tensor]) -> Tensor | tuple[Tensor, ...]:
+    """What `forward` returns of tops of any number: the one itself, or a tuple of all."""
+    tops = tuple(tops)
+    return tops if len(tops) != 1 else tops[0]
+
+
 def constant(values: Sequence[float], like: Tensor) -> Tensor:
     """A few numbers (n,) of the type and on the device of `like`, made there: the host waits for what it copies."""
     return torch.stack([like.new_full((), value) for value in values])

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import TEST, Layer, layer
+from caffe_compat.layers.base import TEST, Layer, as_tops, layer
 from caffe_compat.layers.legacy import legacy_shape
 from caffe_compat.proto import BNParameter
 
@@ -111,7 +111,7 @@ class BN(Layer):
             self._average(mean, variance if self.unbiased else biased)
             return top.view(bottom.shape)
         top = top.view(legacy_shape(self, tuple(bottom.shape)))
-        return (top, mean.view(1, -1, 1, 1), biased.view(1, -1, 1, 1))[: self.tops]
+        return as_tops((top, mean.view(1, -1, 1, 1), biased.view(1, -1, 1, 1))[: self.tops])
 
     def _average(self, *statistics: Tensor) -> None:
         with torch.no_grad():

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, constant, layer
+from caffe_compat.layers.base import Layer, Shape, as_tops, constant, layer
 from caffe_compat.layers.boxes import overlap
 from caffe_compat.layers.labels import Labelled
 from caffe_compat.layers.loss import Floor, Loss
@@ -451,7 +451,7 @@ class FieldAccuracy(Fields):
 
     def judged(
         self, scores: Tensor, offsets: Tensor, truth: Tensor, sizes: Sizes, top_k: int
-    ) -> tuple[Tensor, ...]:
+    ) -> Tensor | tuple[Tensor, ...]:
         """The tops, of maps (N G, C, H, W), (N G, 4, H, W), (N G, 6, H, W) for G sizes."""
         own = truth[:, 0].long()
         label = own.clamp(max=1) if self.objectness else own
@@ -473,7 +473,7 @@ class FieldAccuracy(Fields):
             wanted = torch.cat((truth[:, 1:3] - half, truth[:, 1:3] + half - self.extra), 1)
             shared = overlap(found.movedim(1, -1), wanted.movedim(1, -1), self.extra, self.extra)
             tops.append(self._mean(shared, boxes).view(1, 1, 1, 1))
-        return tuple(tops)
+        return as_tops(tops)
 
     def _mean(self, values: Tensor, which: Tensor) -> Tensor:
         """The mean of some values, or -1."""
@@ -516,7 +516,7 @@ class DetectionAccuracy(FieldAccuracy):
         check_maps(self, bottom, (self.count + 4, 6))
         return self.top_shapes()
 
-    def forward(self, prediction: Tensor, truth: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, prediction: Tensor, truth: Tensor) -> Tensor | tuple[Tensor, ...]:
         prediction, truth = prediction.detach(), truth.detach()
         return self.judged(prediction[:, :-4], prediction[:, -4:], truth, [self.size], self.top_k)
 
@@ -548,7 +548,7 @@ class DetectionGroupAccuracy(FieldAccuracy):
         check_groups(self, bottom[0], self.sizes)
         return self.top_shapes()
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         scores, offsets, truth = (b.detach() for b in bottom)
         return self.judged(scores, offsets, truth, self.sizes, 1)
 

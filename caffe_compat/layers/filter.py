@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from caffe_compat.layers.base import ONNX_BOOL, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import ONNX_BOOL, Layer, OnnxGraph, Shape, as_tops, layer
 
 
 @layer("Filter")
@@ -52,8 +52,7 @@ class Filter(Layer):
                 "cannot backpropagate to the selector (last bottom); set `propagate_down: false` for it"
             )
         chosen = selector.reshape(-1).nonzero().squeeze(1)
-        tops = tuple(x.index_select(0, chosen) for x in data)
-        return tops if len(tops) > 1 else tops[0]
+        return as_tops(x.index_select(0, chosen) for x in data)
 
     def example(self, index: int, shape: Shape, random: np.random.Generator) -> np.ndarray | None:
         return random.integers(0, 2, shape) if index == len(self.param.bottom) - 1 else None

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, Shape, constant, layer
+from caffe_compat.layers.base import TRAIN, Layer, Shape, as_tops, constant, layer
 from caffe_compat.layers.boxes import area, overlap, pairwise, rank, suppress
 from caffe_compat.layers.detection_output import Results
 from caffe_compat.layers.legacy import legacy_shape
@@ -110,7 +110,7 @@ class Proposals(Fields):
     output: Any  # box_output_param, or what takes its place
     tops: int
 
-    def proposals(self, boxes: Tensor, scores: Tensor, alive: Tensor) -> tuple[Tensor, ...]:
+    def proposals(self, boxes: Tensor, scores: Tensor, alive: Tensor) -> Tensor | tuple[Tensor, ...]:
         """The tops, of all boxes (N, K, 4): the best of each record after suppression, by falling score."""
         p = self.output
         most = int(alive.sum(1).max()) if alive.numel() else 0
@@ -129,7 +129,7 @@ class Proposals(Fields):
             tops = rows[:, :5], rows
         else:  # so that what follows has something to work on, as in the fork
             tops = rows.new_tensor([[0, 1, 1, 10, 10]]), rows.new_zeros(1, 6)
-        return tuple(top[:, :, None, None] for top in tops[: self.tops])
+        return as_tops(top[:, :, None, None] for top in tops[: self.tops])
 
 
 @layer("BoxOutput")
@@ -168,7 +168,7 @@ class BoxOutput(Proposals):
                 )
         return [(1, width, 1, 1) for width in (5, 6)[: self.tops]]
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         boxes, scores, alive = [], [], []
         for x, (width, height, rate) in zip((b.detach() for b in bottom), self.maps, strict=True):
             first, size = self.fields(x[:, None, -4:], [(width, height)], rate)
@@ -227,7 +227,7 @@ class BoxGroupOutput(Proposals):
                 )
         return [(1, width, 1, 1) for width in (5, 6)[: self.tops]]
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         boxes, scores, alive = [], [], []
         for i, (sizes, stride) in enumerate(self.groups):
             probability, x = (b.detach() for b in bottom[2 * i : 2 * i + 2])
@@ -460,7 +460,7 @@ class BboxAccuracy(Regression):
         self.rows(bottom, 0, *([] if self.by_class else [8]))
         return [(1, 1, 1, 1)] * self.tops
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         offsets, regions, truth = (flat(b) for b in bottom)
         label = truth[:, 0].long()
         slot = label if self.by_class else label.clamp(max=1)
@@ -473,7 +473,7 @@ class BboxAccuracy(Regression):
             shared = overlap(boxes, truth[:, 1:5], 1, 1)
             mean = shared.where(counted, 0).sum() / counted.sum().clamp(min=1)
             tops.append(torch.where(counted.any(), mean, -1).view(1, 1, 1, 1))
-        return tuple(tops)
+        return as_tops(tops)
 
 
 @layer("FrcnnOutput")
@@ -582,12 +582,12 @@ class ScaleRoute(Chosen):
         self.check_rows(bottom, 0)
         return [(1, *shape[1:]) for shape in bottom]
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         size = area(flat(bottom[0])[:, 1:], 1).sqrt()
         rows = ((size >= self.low) & (size < self.high)).nonzero().squeeze(1)
         if not len(rows):
             rows = (size / self.middle).log2().abs().argmin(keepdim=True)
-        return tuple(b.detach()[rows] for b in bottom)
+        return as_tops(b.detach()[rows] for b in bottom)
 
 
 @layer("HardMining")
@@ -621,7 +621,7 @@ class HardMining(Chosen):
         count = min(self.records * self.most, bottom[0][0])
         return [(count, *shape[1:]) for shape in bottom[1:]]
 
-    def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         score, record = bottom[0].detach().reshape(-1).flip(0), flat(bottom[1])[:, 0].long().flip(0)
         bad = (record < 0) | (record >= self.records)
         if bad.any():
@@ -633,4 +633,4 @@ class HardMining(Chosen):
         # The greatest of those beyond come after all that are within.
         place = rank(score, beyond) + beyond * (beyond == 0).sum()
         rows = (place < self.records * self.most).flip(0).nonzero().squeeze(1)
-        return tuple(b.detach()[rows] for b in bottom[1:])
+        return as_tops(b.detach()[rows] for b in bottom[1:])

@@ -165,7 +165,10 @@ def run(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
 
 def _tops(layer: Layer, *bottoms: Tensor) -> tuple[Tensor, ...]:
     tops = layer(*bottoms)
-    return (tops,) if isinstance(tops, Tensor) else tuple(tops)
+    if isinstance(tops, Tensor):
+        return (tops,)
+    assert len(tops) != 1, "one top is returned as it is: the graph takes it for one"
+    return tuple(tops)
 
 
 def check(case: Case) -> None:

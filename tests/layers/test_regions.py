@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
-from tests.layers.harness import TEST, Case, Error, cases, draws, errors, make
+from tests.layers.harness import TEST, Case, Error, cases, draws, errors, make, run
 
 # As a message holds them: float32.
 MEAN, STD = np.array([[0.1, -0.2, 0.05, 0.15], [0.5, 0.4, 0.3, 0.2]], np.float32).astype(float)
@@ -81,7 +81,7 @@ def box_output(bottoms, threshold, least, most, limit, post, mode):
 
 def outputs(text, bottoms):
     layer = make(text, *(b.shape for b in bottoms))
-    return layer, [top.numpy() for top in layer(*map(torch.from_numpy, bottoms))]
+    return layer, [top.numpy() for top in run(layer, *map(torch.from_numpy, bottoms))]
 
 
 MAPS = [draws((2, 7, 5, 6), 1), draws((2, 7, 3, 4), 2)]
