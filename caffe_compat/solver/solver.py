@@ -671,6 +671,7 @@ class Solver:
             "generator": _encode(self.generator.get_state()),
             "data": [[layer.get_state() for layer in net.data_layers()] for net in self._nets()],
             "watched": self.schedule.watched,
+            "diverged_tests": self._diverged_tests,
         }
 
     def _set_resume_state(self, state: dict[str, Any], path: str) -> None:
@@ -697,6 +698,7 @@ class Solver:
         losses = state["losses"]
         self._ring, self.smoothed_loss = list(losses["ring"]), losses["smoothed"]
         self._first_iter = losses["first_iter"]
+        self._diverged_tests = state.get("diverged_tests", 0)
         if state.get("watched"):
             self.schedule.watched = state["watched"]
         self._resumed_losses = True

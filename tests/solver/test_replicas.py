@@ -547,6 +547,11 @@ def test_too_many_tests_that_are_not_finite_end_the_training(folder):
     log = text_of(trained)
     assert "Detected 3 consecutive non-finite test losses" in log and trained.iter == 2
     assert "Optimization stopped early." in log
+    again = stepearly(
+        text, MONITOR.replace("monitor_test: true", 'lr_policy: "fixed" max_nonfinite_test_loss: 2')
+    )
+    again.solve("run_iter_2.solverstate")  # which tests once more first
+    assert "Detected 4 consecutive non-finite test losses" in text_of(again) and again.iter == 2
 
 
 @pytest.mark.parametrize(
