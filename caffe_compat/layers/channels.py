@@ -79,7 +79,9 @@ class GRN(Layer):
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         if not 2 <= len(bottom[0]) <= 4:
-            self.fail(f"bottom shape {bottom[0]} has {len(bottom[0])} axes, 2 to 4 are needed: num, channels ...")
+            self.fail(
+                f"bottom shape {bottom[0]} has {len(bottom[0])} axes, 2 to 4 are needed: num, channels ..."
+            )
         return [bottom[0]]
 
     def per_record(self) -> bool:

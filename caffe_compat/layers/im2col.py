@@ -64,4 +64,6 @@ class Im2col(Layer):
         count = prod(self.window.kernel)
         picks = np.tile(np.eye(count, dtype=np.float32), (channels, 1))
         weight = graph.constant(picks.reshape(-1, 1, *self.window.kernel), name="window")
-        through_window(graph, "Conv", [*bottoms, weight], tops[0], self.start, self.window, channels, self.missing)
+        through_window(
+            graph, "Conv", [*bottoms, weight], tops[0], self.start, self.window, channels, self.missing
+        )

@@ -36,7 +36,11 @@ class Pooling(Layer):
     fork_fields = ("pooling_param.ceil_mode", *(f"pooling_param.{name}" for name in _BY_AXIS))
 
     def __new__(cls, param: Any = None, *_: Any) -> Any:
-        if cls is Pooling and param is not None and any(len(getattr(param.pooling_param, n)) for n in _BY_AXIS):
+        if (
+            cls is Pooling
+            and param is not None
+            and any(len(getattr(param.pooling_param, n)) for n in _BY_AXIS)
+        ):
             from caffe_compat.layers.volumes import PoolingOverAxes
 
             return super().__new__(PoolingOverAxes)

@@ -106,7 +106,9 @@ def test_gradient_is_refused_when_it_is_wanted(wanted):
     layer = make('type: "Accuracy" top: "a" top: "b"', (5, 4), (5,))
     tops = layer(*(torch.zeros(shape, requires_grad=i == wanted) for i, shape in enumerate([(5, 4), (5,)])))
     for top in tops:
-        with pytest.raises(LayerError, match=r"layer 'l' \(Accuracy\): has no gradient; take it out of the loss"):
+        with pytest.raises(
+            LayerError, match=r"layer 'l' \(Accuracy\): has no gradient; take it out of the loss"
+        ):
             top.sum().backward()
 
 

@@ -136,7 +136,9 @@ def test_threshold_refuses_a_gradient_that_is_wanted():
     top = layer(torch.tensor([-1.0, 0, 2], dtype=torch.float64, requires_grad=True))
     assert top.tolist() == [0, 0, 1]
     assert not layer.allow_force_backward(0)
-    with pytest.raises(LayerError, match=r"layer 'l' \(Threshold\): has no gradient; take it out of the loss"):
+    with pytest.raises(
+        LayerError, match=r"layer 'l' \(Threshold\): has no gradient; take it out of the loss"
+    ):
         top.sum().backward()
 
 

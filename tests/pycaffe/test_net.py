@@ -159,7 +159,9 @@ def test_module_is_a_module_of_named_parameters(net):
         n for n, _ in module.named_parameters()
     }
     _, outputs = module(torch.ones(2, 3))
-    np.testing.assert_allclose(outputs["y"].detach().numpy(), formula(net, np.ones((2, 3)))[1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        outputs["y"].detach().numpy(), formula(net, np.ones((2, 3)))[1], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_install_as_caffe_gives_every_submodule():
