@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.between import between
 from caffe_compat.layers.convolution import read_window
 
 
@@ -83,23 +84,11 @@ class DeformableConvolution(Layer):
         x = moves[:, :, :, 1] + self._grid(moves, 1)
         inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
         # What lies after the last row or column is that row or column.
-        y = y.where(inside, 0).clamp(max=height - 1)
-        x = x.where(inside, 0).clamp(max=width - 1)
-        above, left = y.detach().floor(), x.detach().floor()
-        b, a = y - above, x - left
-        flat = pictures.reshape(num, self.parts, self.channels // self.parts, height * width)
-
-        def at(row: Tensor, column: Tensor, weight: Tensor) -> Tensor:
-            index = row.clamp(max=height - 1).long() * width + column.clamp(max=width - 1).long()
-            index = index.flatten(2)[:, :, None].expand(-1, -1, flat.shape[2], -1)
-            return flat.gather(3, index) * weight.where(inside, 0).flatten(2)[:, :, None]
-
-        read = (
-            at(above, left, (1 - b) * (1 - a))
-            + at(above, left + 1, (1 - b) * a)
-            + at(above + 1, left, b * (1 - a))
-            + at(above + 1, left + 1, b * a)
+        y, x, inside = (
+            part.reshape(num * self.parts, -1) for part in (y.where(inside, 0), x.where(inside, 0), inside)
         )
+        parts = pictures.reshape(num * self.parts, -1, height, width)
+        read = between(parts, y, x, outside=False).where(inside[:, None], 0)
         read = read.reshape(num, self.group, self.channels // self.group * points, rows * columns)
         weight = self.blobs[0].reshape(self.group, self.outputs // self.group, -1)
         top = (weight @ read).reshape(num, self.outputs, rows, columns)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, constant, layer
+from caffe_compat.layers.between import between
 from caffe_compat.proto import FlowWarpParameter, MeanParameter, ResampleParameter
 from caffe_compat.proto.binary import read_binaryproto
 
@@ -45,17 +46,7 @@ class _Warp(Layer):
         else:
             inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         x, y = x.where(inside, 0), y.where(inside, 0)
-        left, above = x.detach().floor(), y.detach().floor()
-        a, b = (x - left)[:, None], (y - above)[:, None]
-
-        def at(row: Tensor, column: Tensor) -> Tensor:
-            index = row.long().clamp(max=height - 1) * width + column.long().clamp(max=width - 1)
-            index = index.flatten(1)[:, None].expand(-1, image.shape[1], -1)
-            return image.flatten(2).gather(2, index).view_as(image)
-
-        top = (1 - b) * ((1 - a) * at(above, left) + a * at(above, left + 1)) + b * (
-            (1 - a) * at(above + 1, left) + a * at(above + 1, left + 1)
-        )
+        top = between(image, y.flatten(1), x.flatten(1), outside=False).view_as(image)
         return top.where(inside[:, None], outside)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.between import between
 from caffe_compat.layers.loss import Loss
 
 
@@ -55,7 +56,7 @@ class SpatialTransformer(Layer):
         return True
 
     def forward(self, pictures: Tensor, theta: Tensor) -> Tensor:
-        num, channels, height, width = pictures.shape
+        num, _, height, width = pictures.shape
         pictures = pictures if self.learns else pictures.detach()
         learned = iter(theta.reshape(num, -1).unbind(1))
         full = [next(learned) if value is None else theta.new_full((num,), value) for value in self.fixed]
@@ -69,23 +70,7 @@ class SpatialTransformer(Layer):
             return (a * down + b * right + c + 1) / 2 * size
 
         y, x = place(full[:3], height), place(full[3:], width)
-        above, left = y.detach().floor(), x.detach().floor()
-        b, a = y - above, x - left
-        flat = pictures.flatten(2)
-
-        def at(row: Tensor, column: Tensor, weight: Tensor) -> Tensor:
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            index = row.clamp(0, height - 1).long() * width + column.clamp(0, width - 1).long()
-            values = flat.gather(2, index.flatten(1)[:, None].expand(-1, channels, -1))
-            return values * weight.where(inside, 0).flatten(1)[:, None]
-
-        top = (
-            at(above, left, (1 - b) * (1 - a))
-            + at(above, left + 1, (1 - b) * a)
-            + at(above + 1, left, b * (1 - a))
-            + at(above + 1, left + 1, b * a)
-        )
-        return top.unflatten(2, self.size)
+        return between(pictures, y.flatten(1), x.flatten(1), outside=True).unflatten(2, self.size)
 
 
 @layer("PowerFile")
