@@ -20,7 +20,8 @@ from typing import Any
 from caffe_compat.cli import common
 from caffe_compat.errors import CaffeError
 
-_DOUBTFUL = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # the stand-in may be the reason
+# What the stand-in may be the reason for.
+_DOUBTFUL = (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 class NeedsTorch(BaseException):
