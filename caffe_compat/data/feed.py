@@ -147,10 +147,8 @@ class Kept:
         if isinstance(images, Tensor) and np.array_equal(index, np.arange(first, end)):  # no copy is needed
             return images[first:end], labels[first:end]
         which = sent(torch.from_numpy(index), labels.device)
-        labels = labels.index_select(0, which)
-        return [images[i] for i in index] if isinstance(images, list) else images.index_select(
-            0, which
-        ), labels
+        chosen = images.index_select(0, which) if isinstance(images, Tensor) else [images[i] for i in index]
+        return chosen, labels.index_select(0, which)
 
     def _add(self, images: Tensor | list[np.ndarray], labels: Tensor) -> None:
         """Put the next block in its place; the last may have records again that the first had."""

@@ -20,9 +20,8 @@ from caffe_compat.layers.image_data import ListedLayer
 
 _AHEAD = 4  # batches
 
-Pair = tuple[
-    np.ndarray, np.ndarray
-]  # a picture (C, H, W) and its labels (H, W), both uint8, or labels of 32 bits
+# A picture (C, H, W) and its labels (H, W), both uint8, or labels of 32 bits.
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 class _Segmentation(ListedLayer):

@@ -142,16 +142,14 @@ class Schedule:
 
     def tested(self, found: float) -> None:
         """Tell a policy that `watches` the accuracy or the test loss what a test found."""
-        state, param = self._state, self.param
-        if self.policy == "monitor_test":
-            better = found < min(state.least_loss, 100_000)
-            state.least_loss = found if better else state.least_loss
-        else:
+        state = self._state
+        if self.watches == "accuracy":
             better = found > state.best_accuracy
             state.best_accuracy = found if better else state.best_accuracy
+        else:
+            better = found < min(state.least_loss, 100_000)
+            state.least_loss = found if better else state.least_loss
         state.tests = 0 if better else state.tests + 1
-        if self.policy == "stepearly" and state.tests >= param.stepearly:
-            state.current_step, state.tests = state.current_step + 1, 0
 
     def table(self, n: int) -> Table:
         """The rates of iterations 0 to n - 1 (n at least 1) of a fresh run, whatever this one has done.
@@ -336,7 +334,9 @@ def stepearly(param, iter, state):
 
     Caffe's pull request 190 describes it; the code of it is not public.
     """
-    return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
+    if state.tests >= param.stepearly:
+        state.current_step, state.tests = state.current_step + 1, 0
+    return _stepped(param, iter, state)
 
 
 @lr_policy("monitor_test", given=["gamma"], at_least_0=["gamma"])
@@ -351,7 +351,7 @@ def monitor_test(param, iter, state):
     long_enough = not least or now + 1 - state.last_event >= least[-1]
     if state.tests >= param.max_steps_without_improvement and long_enough:
         state.current_step, state.tests, state.last_event = state.current_step + 1, 0, now + 1
-    return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
+    return _stepped(param, iter, state)
 
 
 @lr_policy("poly", above_0=["max_iter"])
@@ -419,7 +419,7 @@ def plateau(param, iter, state):
         windows = param.plateau_winsize[state.current_step :]
         if windows and now >= state.last_event + windows[0]:
             state.current_step, state.last_event = state.current_step + 1, now
-    return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
+    return _stepped(param, iter, state)
 
 
 @lr_policy("linear", given=["dst_lr"])
@@ -434,6 +434,11 @@ def linear(param, iter, state):
 def smoothstep(param, iter, state):
     """base_lr * gamma ^ (iter / stepsize), without the steps of `step`; Cysu/caffe"""
     return f32(param.base_lr) * f32(param.gamma) ** (f32(iter) / f32(param.stepsize))
+
+
+def _stepped(param: Any, iter: np.ndarray, state: State) -> np.ndarray:
+    """The rate after the steps made so far, at all of the iterations."""
+    return np.full(iter.shape, param.base_lr * f64(param.gamma) ** state.current_step)
 
 
 def _warm_up(param: Any, iters: np.ndarray) -> np.ndarray:
