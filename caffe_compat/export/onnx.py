@@ -373,8 +373,8 @@ def _beside(path: str, size: int) -> Iterator[str]:
     """
     folder = os.path.dirname(os.path.abspath(path))
     try:
-        if os.path.isdir(path):
-            raise IsADirectoryError(21, "it is a folder")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError(f"it is a {'folder' if os.path.isdir(path) else 'device, not a file'}")
         temporary = tempfile.mkdtemp(prefix=".onnx-", dir=folder)
         try:
             yield temporary

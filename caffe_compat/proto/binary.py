@@ -461,16 +461,21 @@ def write_aside(path: Path, write: Callable[[str], None], size: int = 0) -> None
     """Have `write` make a temporary file beside `path`, and give it that name when it is whole and on disk.
 
     Whatever goes wrong, the temporary file is removed and a file that was at `path` stays as it was.
+    A link stays a link: what it leads to is replaced. What cannot be replaced, a pipe or a device, is written to.
     `size`, if known, is what the error says was needed. Raises SnapshotError for any OSError.
     """
     name = os.fspath(path)
-    temporary = f"{name}.{os.getpid()}.tmp"
+    target = os.path.realpath(name)
+    temporary = f"{target}.{os.getpid()}.tmp"
     try:
+        if is_stream(name):
+            write(name)
+            return
         try:
             write(temporary)
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-            os.replace(temporary, name)
+            os.replace(temporary, target)
         except BaseException:
             if os.path.exists(temporary):
                 os.remove(temporary)
@@ -485,3 +490,8 @@ def write_aside(path: Path, write: Callable[[str], None], size: int = 0) -> None
         raise SnapshotError(
             f"{name}: cannot be written{needed}: {error.strerror or error}; {remedy}"
         ) from error
+
+
+def is_stream(path: Path) -> bool:
+    """Whether `path` is a pipe or a device, such as /dev/stdout, and no file."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

@@ -189,7 +189,10 @@ def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(ExportError, match=r"folder.onnx: cannot be written .*: it is a folder"):
         export_onnx(net, tmp_path / "folder.onnx")
-    assert os.listdir(tmp_path) == ["folder.onnx"]
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(ExportError, match=r"pipe.onnx: cannot be written .*: it is a device, not a file"):
+        export_onnx(net, tmp_path / "pipe.onnx")
+    assert sorted(os.listdir(tmp_path)) == ["folder.onnx", "pipe.onnx"]
 
 
 def test_a_file_of_other_numbers_is_not_written(tmp_path, monkeypatch):

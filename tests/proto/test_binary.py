@@ -404,6 +404,27 @@ def test_a_writer_without_error_number(tmp_path):
         write_aside(tmp_path / "f", write)
 
 
+def test_a_link_leads_to_the_new_file(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere/f")
+    for content in (b"new", b"newer"):
+        write_atomic(tmp_path / "link", content)
+        assert os.readlink(tmp_path / "link") == "elsewhere/f"
+        assert (tmp_path / "elsewhere/f").read_bytes() == content
+    assert os.listdir(tmp_path / "elsewhere") == ["f"]
+
+
+def test_a_pipe_stays_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomic(tmp_path / "pipe", [b"ab", b"c"])
+        assert os.read(reader, 8) == b"abc"
+    finally:
+        os.close(reader)
+    assert (tmp_path / "pipe").is_fifo() and os.listdir(tmp_path) == ["pipe"]
+
+
 def test_no_folder_to_write_to(tmp_path):
     with pytest.raises(
         SnapshotError,
