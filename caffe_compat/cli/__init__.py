@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the user's input cannot be used, 2 the command line makes no sense, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us, as `>&-` does
+            setattr(sys, name, open(os.devnull, "w"))
     return guarded(lambda: _run(words))
 
 

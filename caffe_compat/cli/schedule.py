@@ -1,6 +1,7 @@
 """`caffe-compat schedule`: the rates of every iteration of a solver, without building a net."""
 
 import argparse
+import io
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -70,12 +71,11 @@ def _read(path: str, ignore_unknown: bool) -> Any:
     from caffe_compat.proto import SolverParameter, text
 
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            is_log = any(_ECHO in line for line in file)
+        content = text.content(path).decode(errors="replace")
     except OSError as error:
         raise SolverError(f"{path}: cannot be read: {error.strerror}; give a solver prototxt") from error
-    if is_log:
-        return text.parse(read_log(path).solver, SolverParameter, path, ignore_unknown)
+    if _ECHO in content:
+        return text.parse(read_log(io.StringIO(content, newline=None)).solver, SolverParameter, path, ignore_unknown)
     return text.read_solver(path, ignore_unknown=ignore_unknown)
 
 

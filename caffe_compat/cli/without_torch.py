@@ -31,6 +31,8 @@ class NeedsTorch(BaseException):
 def run(command: Callable[[Namespace], int], args: Namespace) -> int:
     """The exit code of a command with `common.add_look_options`; what it prints appears when it is through."""
     if "torch" not in sys.modules and not args.imports and not args.allow_python_layers:
+        from caffe_compat.proto import text  # noqa: F401  not to be forgotten: it knows what pipes told
+
         out, err = io.StringIO(), io.StringIO()
         try:
             with _stand_in(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

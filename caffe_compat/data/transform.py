@@ -185,14 +185,12 @@ class Transformer:
                 f"mean_file '{self.mean_file}' does not exist; make it with: "
                 f"caffe-compat compute-image-mean SOURCE {self.mean_file}"
             )
-        mean = torch.from_numpy(read_binaryproto(self.mean_file)).to(self.dtype)
-        if mean.dim() == 4 and mean.shape[0] == 1:
+        mean = read_binaryproto(self.mean_file)
+        if mean.ndim == 4 and mean.shape[0] == 1:
             mean = mean[0]
-        if mean.dim() != 3:
-            self.fail(
-                f"mean_file '{self.mean_file}' has the shape {tuple(mean.shape)}; it must be 1 x C x H x W"
-            )
-        return mean
+        if mean.ndim != 3:
+            self.fail(f"mean_file '{self.mean_file}' has the shape {mean.shape}; it must be 1 x C x H x W")
+        return torch.from_numpy(mean).to(self.dtype)
 
 
 class Recycled:

@@ -9,6 +9,7 @@ ignore, and names message, field and the nearest known word in each error, whate
 
 import os
 import re
+import stat
 import struct
 from collections.abc import Iterator
 from functools import cache
@@ -29,6 +30,7 @@ _RANGES = {
 }
 _FLOATS = (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
 _STRINGS = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+_TOLD: dict[tuple[int, int], bytes] = {}  # what pipes told, by device and inode
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -64,8 +66,8 @@ def read(path: str | os.PathLike[str], log: Any = None, ignore_unknown: bool = F
     """`read_net` or `read_solver`: what the first field at the top of the file that only one of them has speaks for."""
     net, solver = (set(_fields(cls.DESCRIPTOR)) for cls in (NetParameter, SolverParameter))
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            first = next((name for name, _ in top_fields(file.read()) if name in net ^ solver), "")
+        text = content(path).decode(errors="replace")
+        first = next((name for name, _ in top_fields(text) if name in net ^ solver), "")
     except OSError:
         first = ""  # read_net says what is wrong
     if first in solver:
@@ -91,8 +93,7 @@ def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = Fa
     """The message of class `cls` in the prototxt `path`; not upgraded. Raises ParseError."""
     name = os.fspath(path)
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = content(path)
     except OSError as error:
         remedy = "give a prototxt file" if os.path.isdir(path) else "check the path"
         raise ParseError(f"{name}: cannot be read: {error.strerror}; {remedy}") from error
@@ -102,6 +103,18 @@ def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = Fa
         )
     # Bytes that are no UTF-8 do no harm in comments; in a string the parser complains of them.
     return parse(data.decode(errors="surrogateescape"), cls, name, ignore_unknown, log)
+
+
+def content(path: str | os.PathLike[str]) -> bytes:
+    """What a file holds; of a pipe, which tells it once, what it told. Raises OSError."""
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            return file.read()
+        key = status.st_dev, status.st_ino
+        if key not in _TOLD:
+            _TOLD[key] = file.read()
+        return _TOLD[key]
 
 
 def parse(

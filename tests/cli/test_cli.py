@@ -226,6 +226,20 @@ def test_a_full_disk_is_an_error_in_one_line():
     assert process.returncode == 1
 
 
+def test_closed_output_streams_are_no_error(fake, monkeypatch):
+    def run(args):
+        print("unheard")
+        print("unheard", file=sys.stderr)
+        return 0
+
+    monkeypatch.setattr(sys.modules["caffe_compat.cli.fake"], "run", run)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert cli.main(["fake", "--solver", "x"]) == 0
+    with sys.stdout, sys.stderr:
+        assert sys.stdout.name == sys.stderr.name == os.devnull
+
+
 # -- shared options ---------------------------------------------------------------------------
 
 

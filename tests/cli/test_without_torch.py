@@ -1,14 +1,17 @@
 """Commands that look at a net answer without torch what they answer with it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caffe_compat.cli import main
 from caffe_compat.layers.base import registry
+from caffe_compat.proto.binary import write_binaryproto
 
 ROOT = Path(__file__).parents[2]
 NETS = sorted((ROOT / "prototxt").glob("*.prototxt"))[::4]
@@ -41,7 +44,7 @@ class Own(Layer):
 """
 
 
-def in_a_new_process(*words):
+def in_a_new_process(*words, stdin=""):
     """Exit code, standard output, standard error, and what became of torch: absent, or its version."""
     program = (
         "import sys\nfrom caffe_compat.cli import main\n"
@@ -50,7 +53,13 @@ def in_a_new_process(*words):
         "print('\\0' + (torch.__version__ if torch else 'absent'))\nsys.exit(code)"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program],
+        input=stdin,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     out, _, torch = ran.stdout.partition("\0")
     return ran.returncode, out, ran.stderr, torch.strip()
@@ -106,6 +115,22 @@ def test_what_needs_torch_gets_it(net, capsys):
     shown = capsys.readouterr().out
     assert "marks 3x4" in shown
     assert in_a_new_process("show", net) == (0, shown, "", torch.__version__)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="no /dev/stdin on this system")
+def test_a_net_from_a_pipe_is_there_for_torch_too(net, capsys):
+    net.write_text(INDICATOR)
+    assert main(["show", str(net)]) == 0
+    code, out, err, torch = in_a_new_process("show", "/dev/stdin", stdin=INDICATOR)
+    assert (code, out, err) == (0, capsys.readouterr().out, "") and torch != "absent"
+
+
+def test_a_mean_file_needs_no_torch(net, tmp_path):
+    write_binaryproto(tmp_path / "mean", np.zeros((1, 3, 6, 7), np.float32))
+    source = f'data_param {{ source: "none" backend: LMDB batch_size: 2 }} transform_param {{ mean_file: "{tmp_path}/mean" }}'
+    net.write_text(f'layer {{ name: "data" type: "Data" top: "data" {source} }}')
+    code, out, _, torch = in_a_new_process("show", net, "--input", "data=2,3,6,7")
+    assert (code, torch) == (0, "absent") and "data 2x3x6x7" in out
 
 
 def test_code_of_the_users_gets_torch(net, tmp_path):

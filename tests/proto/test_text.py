@@ -1,5 +1,6 @@
 """Prototxt read and written: against google.protobuf.text_format, Caffe's own logs, and bad files."""
 
+import os
 import re
 
 import pytest
@@ -438,6 +439,19 @@ def test_nets_and_solvers_are_told_apart(tmp_path):
         assert read(path).DESCRIPTOR.name == kind, content
     with pytest.raises(ParseError, match="gone.prototxt: cannot be read"):
         read(tmp_path / "gone.prototxt")
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="no /dev/fd on this system")
+def test_a_pipe_can_be_read_again():
+    """As the shell's <(...) gives it: `read` looks at it first, and other commands read it twice."""
+    end, writer = os.pipe()
+    os.write(writer, b'layer { name: "x" type: "Y" }')
+    os.close(writer)
+    try:
+        assert [layer.name for layer in read(f"/dev/fd/{end}").layer] == ["x"]
+        assert [layer.name for layer in read_net(f"/dev/fd/{end}").layer] == ["x"]
+    finally:
+        os.close(end)
 
 
 def test_fields_at_the_top_and_their_lines():
