@@ -75,7 +75,9 @@ def _read(path: str, ignore_unknown: bool) -> Any:
     except OSError as error:
         raise SolverError(f"{path}: cannot be read: {error.strerror}; give a solver prototxt") from error
     if _ECHO in content:
-        return text.parse(read_log(io.StringIO(content, newline=None)).solver, SolverParameter, path, ignore_unknown)
+        return text.parse(
+            read_log(io.StringIO(content, newline=None)).solver, SolverParameter, path, ignore_unknown
+        )
     return text.read_solver(path, ignore_unknown=ignore_unknown)
 
 
