@@ -49,7 +49,7 @@ class Context:
     rank       which process of `ranks` this is (Caffe's solver_rank); None means the only one
     ranks      how many processes share the replicas: process r runs replicas r, r + ranks, ...; None means one each
     dtype      of blobs and tops
-    grouped    whether layers keep virtual replicas apart inside one batch; False where the net runs them in turn
+    grouped    whether virtual replicas run as one batch, in which layers keep them apart; False where they run in turn
     device     where blobs are made; "meta" gives them shapes and no values, for a net that is looked at and never run
     ignore_unknown  whether a fork's fields that a layer does not act on are warned of, and no error
     """
@@ -70,6 +70,11 @@ class Context:
         if self.rank is None:
             return range(self.replicas)
         return range(self.rank, self.replicas, self.ranks or self.replicas)
+
+    @property
+    def processes(self) -> int:
+        """How many processes share the replicas."""
+        return 1 if self.rank is None else min(self.ranks or self.replicas, self.replicas)
 
     @property
     def virtual_replicas(self) -> int:
@@ -159,6 +164,7 @@ class Layer(nn.Module):
     dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
     dynamic_axis          of such tops, the axis whose size is not known before
     is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
+    is_random             `forward` may draw random numbers from torch's own generators, through `drawn` if it can
     on_host               `forward` works on the host with the values, so it cannot be part of a CUDA graph
     in_place              False where Caffe refuses a top with the name of its bottom
     shares_memory         the tops are the bottom's memory in Caffe: what is written into one shows in the others
@@ -176,6 +182,7 @@ class Layer(nn.Module):
     dynamic = False
     dynamic_axis = 0
     is_metric = False
+    is_random = False
     on_host = False
     in_place = True
     shares_memory = False
@@ -291,6 +298,24 @@ class Layer(nn.Module):
     def without_gradient(self, top: Tensor, bottom: Tensor) -> Tensor:
         """`top`, computed outside the autograd graph: a gradient that is wanted of `bottom` through it fails."""
         return _NoGradient.apply(bottom, top, self) if bottom.requires_grad else top
+
+    def drawn(self, like: Tensor, draw: Callable[[Tensor], Tensor]) -> Tensor:
+        """The random numbers `draw(like)`, for the records of `like` (axis 0).
+
+        Replicas draw what they would in one process however many they are spread over: each process draws for all
+        of them and keeps what is its own. So `draw` may look at the shape, type and place of what it gets alone.
+        """
+        processes, rank = self.context.processes, self.context.rank or 0
+        if (
+            processes == 1 or not self.context.grouped
+        ):  # replicas that run in turn have random numbers of their own
+            return draw(like)
+        if not self.per_record():  # called for one replica after the other
+            return [draw(like) for _ in range(processes)][rank]
+        innermost = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if innermost else torch.contiguous_format
+        whole = torch.zeros((len(like) * processes, *like.shape[1:]), dtype=like.dtype, device=like.device)
+        return draw(whole.contiguous(memory_format=layout))[rank::processes]
 
     def check_pictures(self, shape: Sequence[int]) -> None:
         """Fail for a bottom that has not the four axes of pictures."""

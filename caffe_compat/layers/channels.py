@@ -105,6 +105,7 @@ class ScaleFilter(Layer):
     """
 
     num_bottom = num_top = 1
+    is_random = True
     fork_fields = ("scale_filter_param",)
 
     def setup(self, *bottom: Shape) -> None:
@@ -125,7 +126,10 @@ class ScaleFilter(Layer):
     def forward(self, bottom: Tensor) -> Tensor:
         if self.phase != TRAIN:
             return bottom.clone()
-        return bottom * bottom.new_empty((*bottom.shape[:2], 1, 1)).uniform_(self.least, self.most)
+        factor = self.drawn(
+            bottom[:, :, :1, :1].detach(), lambda like: torch.empty_like(like).uniform_(self.least, self.most)
+        )
+        return bottom * factor
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if self.phase == TRAIN:

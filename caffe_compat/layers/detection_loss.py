@@ -163,7 +163,9 @@ class _Mined(FieldLoss):
             least, places_of_all = 4 * (self.count - 1), may.shape[1]
             count = ((label != 0).sum(1, keepdim=True) * factor).long().clamp(min=least)
             draws = max(least, math.ceil(places_of_all * factor))
-            drawn = torch.randint(places_of_all, (len(may), draws), device=may.device)
+            drawn = self.drawn(
+                may, lambda like: torch.randint(places_of_all, (len(like), draws), device=like.device)
+            )
             live = torch.arange(draws, device=may.device) < count
             chosen = torch.zeros_like(label).scatter_add(1, drawn, live.long()) > 0
         if self.mode != "random":
@@ -293,6 +295,7 @@ class DetectionLoss(Loss):
     overlap, as in the fork. Without any object the top is NaN.
     """
 
+    is_random = True
     fork_fields = (
         "detection_loss_param",
         "bbox_reg_param",
@@ -336,6 +339,10 @@ class DetectionLoss(Loss):
         graph.node("Identity", bottoms[:1], tops)
 
 
+def _uniform(like: Tensor) -> Tensor:
+    return torch.rand(like.shape, device=like.device)
+
+
 @layer("DetectionGroupLoss")
 class DetectionGroupLoss(FieldLoss):
     """top = (1, 1, 1, 2): loss of classes + lambda times that of boxes, and the second of them (which has no gradient)
@@ -352,6 +359,7 @@ class DetectionGroupLoss(FieldLoss):
     """
 
     num_bottom = 3
+    is_random = True
     fork_fields = ("detection_group_loss_param", "bbox_reg_param")
 
     def setup(self, *bottom: Shape) -> None:
@@ -410,7 +418,7 @@ class DetectionGroupLoss(FieldLoss):
         else:
             most = math.floor(self.batch / (1 + self.multiple) + 0.5)
             wanted = self.batch - some.clamp(max=most)
-            pos = pos & (places(torch.rand(pos.shape, device=pos.device), pos) < most)
+            pos = pos & (places(self.drawn(pos, _uniform), pos) < most)
         wanted = torch.minimum(wanted, others)
         chosen = torch.zeros_like(neg)
         if self.mining != "random":
@@ -421,7 +429,7 @@ class DetectionGroupLoss(FieldLoss):
         if self.mining != "bootstrap":
             rest = neg & ~chosen
             left = wanted - chosen.sum(1, keepdim=True)
-            chosen = chosen | (rest & (places(torch.rand(neg.shape, device=neg.device), rest) < left))
+            chosen = chosen | (rest & (places(self.drawn(neg, _uniform), rest) < left))
         return pos.view(shape), chosen.view(shape)
 
     def to_onnx(self, graph: Any, bottoms: list[str], tops: list[str]) -> None:

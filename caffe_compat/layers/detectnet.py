@@ -51,6 +51,7 @@ class DetectNetTransformation(Layer):
 
     num_bottom = num_top = 2
     dynamic = True  # OpenCV works on the values
+    is_random = True
     in_place = False
     fork_fields = ("detectnet_groundtruth_param", "detectnet_augmentation_param")
 

@@ -1,5 +1,6 @@
 """Dropout: in training, values are set to 0 at random and the rest scaled up."""
 
+import torch
 import torch.nn.functional as F
 
 from caffe_compat.layers.activations import Elementwise
@@ -16,6 +17,7 @@ class Dropout(Elementwise):
     with `sample_weights_test` TEST drops as TRAIN does.
     """
 
+    is_random = True
     fork_fields = ("dropout_param.scale_train", "dropout_param.sample_weights_test")
 
     def setup(self, bottom):
@@ -26,8 +28,13 @@ class Dropout(Elementwise):
         self.factor = 1.0 if self.param.dropout_param.scale_train else 1 - self.ratio
 
     def forward(self, bottom):
-        top = F.dropout(bottom, self.ratio) if self.drops else bottom
+        top = self._dropped(bottom) if self.drops else bottom
         return top if self.factor == 1 else top * self.factor
+
+    def _dropped(self, bottom):
+        if self.context.processes == 1:  # torch makes and applies the mask at once
+            return F.dropout(bottom, self.ratio)
+        return bottom * self.drawn(bottom, lambda like: F.dropout(torch.ones_like(like), self.ratio))
 
     def to_onnx(self, graph, bottoms, tops):
         if self.drops:

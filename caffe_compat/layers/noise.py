@@ -16,6 +16,7 @@ class Insanity(Elementwise):
     In TEST a = (ub - lb) / (log |ub| - log |lb|). The gradient at 0 is 1 / a.
     """
 
+    is_random = True
     fork_fields = ("insanity_param", "rrelu_param")
 
     def setup(self, bottom):
@@ -31,7 +32,7 @@ class Insanity(Elementwise):
 
     def forward(self, bottom):
         if self.phase == TRAIN:
-            slope = torch.empty_like(bottom).uniform_(self.least, self.most)
+            slope = self.drawn(bottom, lambda like: torch.empty_like(like).uniform_(self.least, self.most))
             return torch.where(bottom > 0, bottom, bottom / slope)
         return torch.where(bottom > 0, bottom, bottom / self.mean)
 
@@ -52,6 +53,7 @@ class GuidedDropout(Layer):
     """
 
     num_bottom, num_top = 2, 1
+    is_random = True
     fork_fields = ("guided_dropout_param",)
 
     def allow_force_backward(self, index):
@@ -61,11 +63,8 @@ class GuidedDropout(Layer):
         p = self.param.guided_dropout_param
         if p.type not in ("deterministic", "stochastic"):
             self.fail(f'guided_dropout_param.type is "{p.type}"; it must be "deterministic" or "stochastic"')
-        self.drawn, self.threshold, self.scaler = (
-            p.type == "stochastic",
-            p.guidance_threshold,
-            p.sigmoid_scaler,
-        )
+        self.stochastic = p.type == "stochastic"
+        self.threshold, self.scaler = p.guidance_threshold, p.sigmoid_scaler
 
     def reshape(self, bottom, guidance):
         if len(bottom) < 2 or guidance[:2] != bottom[:2] or math.prod(guidance[2:]) != 1:
@@ -79,12 +78,12 @@ class GuidedDropout(Layer):
         return True
 
     def forward(self, bottom, guidance):
-        if self.drawn and self.phase == TEST:
+        if self.stochastic and self.phase == TEST:
             return bottom.clone()
         guidance = guidance.detach().reshape(bottom.shape[:2])
-        if self.drawn:
+        if self.stochastic:
             chance = torch.sigmoid(guidance * self.scaler)
-            kept, total = torch.rand_like(chance) <= chance, chance.sum(1, keepdim=True)
+            kept, total = self.drawn(chance, torch.rand_like) <= chance, chance.sum(1, keepdim=True)
         else:
             kept = guidance > self.threshold
             total = kept.sum(1, keepdim=True).to(bottom.dtype)

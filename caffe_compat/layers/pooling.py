@@ -49,6 +49,7 @@ class Pooling(Layer):
     def setup(self, bottom):
         p = self.param.pooling_param
         self.method, self.is_global, self.has_mask = p.pool, p.global_pooling, len(self.param.top) > 1
+        self.is_random = self.method == PoolingParameter.STOCHASTIC
         self.check_pictures(bottom)
         if self.is_global:
             if p.HasField("kernel_size") or p.HasField("kernel_h") or p.HasField("kernel_w"):
@@ -134,7 +135,7 @@ class Pooling(Layer):
             return self._maximum(bottom)
         if self.method == PoolingParameter.AVE:
             return self._mean(bottom)
-        return self._drawn(bottom)
+        return self._stochastic(bottom)
 
     def _maximum(self, x: Tensor):
         # torch lets NaN win and starts from -inf. On the CPU looking at the small top is cheaper than at x.
@@ -181,7 +182,7 @@ class Pooling(Layer):
         )
         return height.unsqueeze(1) * width
 
-    def _drawn(self, x: Tensor) -> Tensor:
+    def _stochastic(self, x: Tensor) -> Tensor:
         windows = F.pad(x, self.edges)
         for i in (0, 1):
             windows = windows.unfold(2 + i, self.kernel[i], self.stride[i])
@@ -189,7 +190,7 @@ class Pooling(Layer):
         running = windows.cumsum(4)
         total = running[..., -1:]
         if self.phase == TRAIN:
-            draw = 1 - torch.rand_like(total)  # above 0, so that a leading 0 is never drawn
+            draw = 1 - self.drawn(total, torch.rand_like)  # above 0, so that a leading 0 is never drawn
             first = (running.detach() >= draw * total.detach()).to(torch.uint8).argmax(4, keepdim=True)
             return windows.gather(4, first).squeeze(4)
         squares, total = windows.square().sum(4), total.squeeze(4)
@@ -202,7 +203,7 @@ class Pooling(Layer):
         elif self.method == PoolingParameter.AVE:
             self._mean_to_onnx(graph, bottoms[0], tops)
         else:
-            self._drawn_to_onnx(graph, bottoms[0], tops)
+            self._stochastic_to_onnx(graph, bottoms[0], tops)
 
     def _inside(self, spatial: Sequence[int]) -> tuple[list[int], list[int]]:
         """How many windows hold a part of the image, and how far the last of them reach beyond it."""
@@ -266,7 +267,7 @@ class Pooling(Layer):
                 factor = np.where(divisor.numpy() == 0, math.nan, 1.0)
                 graph.node("Mul", [top, graph.constant(factor, name="factor")], tops)
 
-    def _drawn_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
+    def _stochastic_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
         if self.phase == TRAIN:
             self.fail("cannot be exported: in TRAIN it draws a value at random; export the TEST net")
         count, far = self._inside(graph.shape(x)[2:])

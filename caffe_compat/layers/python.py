@@ -197,6 +197,7 @@ class Python(Layer):
 
     anchor: Tensor
     dynamic = True
+    is_random = True
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)

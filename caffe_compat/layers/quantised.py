@@ -20,6 +20,8 @@ from caffe_compat.proto import QuantizationParameter
 class _Coarse(Layer):
     """What such a layer makes of its numbers."""
 
+    is_random = True
+
     def coarse(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The weight, one row an output, and the bias that it runs with."""
         self._undefined("coarse")

@@ -304,6 +304,7 @@ class ProposalTarget(Regression):
     num_bottom = 2
     num_top = (6, 7)
     dynamic = True
+    is_random = True
     in_place = False
     fork_fields = ("proposal_target_param", "bbox_reg_param")
 

@@ -40,6 +40,7 @@ class SeLUDropout(Elementwise):
     Dropped with the probability dropout_ratio r: a = ((1 - r) (1 + alpha^2 r))^-1/2, b = -a r alpha.
     """
 
+    is_random = True
     fork_fields = ("selu_dropout_param",)
 
     def setup(self, *bottom: Shape) -> None:
@@ -55,7 +56,7 @@ class SeLUDropout(Elementwise):
     def forward(self, bottom: Tensor) -> Tensor:
         if self.phase != TRAIN:
             return bottom.clone()
-        kept = torch.rand_like(bottom) >= self.ratio
+        kept = self.drawn(bottom, torch.rand_like) >= self.ratio
         return self.a * bottom.where(kept, self.alpha) + self.b
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:

@@ -10,6 +10,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from caffe_compat.net.execution import Execution
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered, Reshaping, lower, mixing_layer
+from caffe_compat.net.random_state import Streams
 from caffe_compat.net.resolve import filter_net, insert_splits
 from caffe_compat.proto import TRAIN, ParamSpec
 from caffe_compat.proto.text import to_text
@@ -66,7 +68,7 @@ class Net:
         learned: the blobs the solver updates, in Caffe's learnable_params order.
         inputs, outputs: names of Input tops, and of blobs nobody reads (alphabetical).
         loss_weights: per layer, one weight a top.
-        mixing_layer: the layer that forces virtual replicas to run one after the other, or None.
+        mixing_layer: the layer because of which replicas in one process run one after the other, or None.
         memory: bytes that Caffe reports as "Memory required for data".
     """
 
@@ -126,9 +128,8 @@ class Net:
         self._graph: Lowered | None = None
         self._turns: list[list[Tensor]] = []  # the layers' buffers of each replica that runs in turn
         self._layerwise: Layerwise | None = None
-        self.mixing_layer = mixing_layer(self) if self.context.virtual_replicas > 1 else None
-        if self.mixing_layer:
-            self.context.grouped = False
+        self.mixing_layer = mixing_layer(self) if self.context.replicas > 1 else None
+        self.context.grouped = self.mixing_layer is None
         self.to(self.device)
         log.net_initialized()
 
@@ -426,7 +427,7 @@ class Net:
         """
         if self.execution.channels_last != "auto":
             return self.execution.channels_last == "on"
-        return self.device.type == "cpu" and self._convolves and self.mixing_layer is None
+        return self.device.type == "cpu" and self._convolves
 
     def describe_execution(self) -> str:
         """One line that says how the graph is run."""
@@ -484,7 +485,7 @@ class Net:
             return self._pass(batch, backward)
 
     def _pass(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        if self.mixing_layer:
+        if self.in_turn:
             return self._run_in_turn(batch, backward)
         if self._compiled is None:
             self._compiled = self.execution.compiled(self.graph)
@@ -500,6 +501,7 @@ class Net:
                 self.execution.captures
                 and self.device.type == "cuda"
                 and not self._dynamic
+                and not (self.in_turn and self._is_random)  # a graph cannot exchange their random numbers
                 and not any(layer.on_host for layer in self.layers)
             )
         return self._recordable
@@ -589,6 +591,20 @@ class Net:
             self.reshape()
         self._batch_shapes = shapes
 
+    @functools.cached_property
+    def streams(self) -> Streams:
+        """The random numbers of the replicas that run in turn here."""
+        return Streams(self.device, self.context.held)
+
+    @property
+    def _is_random(self) -> bool:
+        return any(layer.is_random for layer in self.layers)
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether this process runs several replicas, one after the other."""
+        return self.mixing_layer is not None and len(self.context.held) > 1
+
     def _run_in_turn(self, batch: list[Tensor], backward: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The virtual replicas one after the other, for nets whose layers mix records."""
         replicas = len(self.context.held)
@@ -596,15 +612,15 @@ class Net:
         losses, results = [], []
         buffers = [buffer for layer in self.layers for buffer in layer.buffers()]
         self._turns = self._turns or [[buffer.clone() for buffer in buffers] for _ in range(replicas)]
-        for replica, own in enumerate(
-            self._turns
-        ):  # what a layer carries on to its next forward is each replica's
+        # What a layer carries on to its next forward is each replica's.
+        for replica, own in enumerate(self._turns):
             for buffer, value in zip(buffers, own, strict=True):
                 buffer.copy_(value)
-            with self.execution.casts(self.device):
-                loss, outputs = run(*(top[replica::replicas] for top in batch))
-            if backward and loss.requires_grad:
-                (loss / replicas).backward()
+            with self.streams.of(self.context.held[replica]) if self._is_random else nullcontext():
+                with self.execution.casts(self.device):
+                    loss, outputs = run(*self.laid_out([top[replica::replicas] for top in batch]))
+                if backward and loss.requires_grad:
+                    (loss / replicas).backward()
             losses.append(loss.detach())
             results.append(outputs)
             for buffer, value in zip(buffers, own, strict=True):

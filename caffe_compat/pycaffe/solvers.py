@@ -28,6 +28,7 @@ class Solver:
             param.type = self.type  # as in pycaffe, the class decides, whatever the file says
         if state.solver_count() > 1:  # one of several processes, which NCCL links
             options = {"replicas": state.solver_count(), "rank": state.solver_rank(), **options}
+        options = {"generator": state.generator(), **options}
         self.core = CoreSolver(param, device=state.device(), log=state.log(), **options)
         self.net = Net.over(self.core.net)
         self.test_nets = [Net.over(net) for net in self.core.test_nets]

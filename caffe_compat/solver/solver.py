@@ -23,6 +23,7 @@ from caffe_compat.log.write import INFO, NULL
 from caffe_compat.net import weights
 from caffe_compat.net.execution import Execution
 from caffe_compat.net.net import LearnedBlob, Net
+from caffe_compat.net.random_state import State, Streams, get_state, seed_of, set_state
 from caffe_compat.proto import (
     TEST,
     TRAIN,
@@ -50,6 +51,7 @@ _REQUESTS = (NONE, SNAPSHOT, STOP)  # the stronger the later
 
 _TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
 _LOSS_FLOOR = 87.33654  # -log of the smallest float32: what SoftmaxWithLoss gives for scores that are NaN
+_TESTS = 1 << 32  # whose random numbers those of the test nets are; replicas have the numbers from 0 on
 _PENDING_LOSSES = 1000  # how many losses may wait on the device for the next displayed line
 
 
@@ -71,6 +73,7 @@ class Solver:
         ignore_unknown: warn of fields of forks that nobody here acts on, instead of failing.
         execution: precision, memory layout and compilation of the nets; a function may choose them for the training
             net.
+        generator: what fillers and data layers draw from where the solver has no random_seed; None: another each time.
         action: asked after every iteration and test batch what a signal wants: NONE, STOP or SNAPSHOT.
 
     Raises:
@@ -97,6 +100,7 @@ class Solver:
         resume_data: str = "continue",
         ignore_unknown: bool = False,
         execution: Execution | Callable[[Net], Execution] | None = None,
+        generator: torch.Generator | None = None,
         action: Callable[[], str] = lambda: NONE,
     ):
         self.param = param
@@ -144,15 +148,11 @@ class Solver:
             )
         if param.snapshot:
             self._check_snapshot_prefix()
-        self.generator = torch.Generator()
-        if param.random_seed >= 0:
-            torch.manual_seed(param.random_seed + (self.rank or 0))
-            self.generator.manual_seed(param.random_seed)
-        else:
-            seed = self.generator.seed()
-            self.generator.manual_seed(group.same(seed) if group else seed)
-
+        self.generator = self._seeded(generator)
         self.net = self._train_net()
+        self._test_random = Streams(self.device, [_TESTS])
+        if self.net.mixing_layer and not self.net.in_turn:
+            torch.manual_seed(seed_of(self.net.context.held[0]))
         of_blobs = (n for layer in self.net.layers for spec in layer.param.param for n in fork_fields(spec))
         self._refuse([f"param.{name}" for name in dict.fromkeys(of_blobs)])
         self.test_nets = self._test_nets()
@@ -167,7 +167,7 @@ class Solver:
         self._reducer: Reducer | None = None
         if group:
             group.broadcast([blob.tensor for blob in self.net.learned])
-            turns = len(self.net.context.held) if self.net.mixing_layer else 1
+            turns = len(self.net.context.held) if self.net.in_turn else 1
             self._reducer = Reducer(
                 group, [blob.tensor for blob in self.net.learned], param.iter_size * turns
             )
@@ -186,6 +186,20 @@ class Solver:
         self._displayed = (0, time.perf_counter())
         self._span = (0, param.max_iter)  # the iterations that the progress bar shows
         log.scaffolding_done()
+
+    def _seeded(self, generator: torch.Generator | None) -> torch.Generator:
+        """Where fillers and data layers draw from; torch's own generators, from which other layers draw, begin alike in
+        all processes."""
+        seed = self.param.random_seed
+        if seed < 0:
+            if generator is not None:
+                return generator
+            seed = torch.Generator().seed()
+            if not self.group:
+                return torch.Generator().manual_seed(seed)
+            seed = self.group.same(seed)
+        torch.manual_seed(seed)
+        return torch.Generator().manual_seed(seed)
 
     def _refuse(self, ignored: Sequence[str]) -> None:
         """Fail for fields of forks that nobody acts on, or warn of them, as ignore_unknown says."""
@@ -221,7 +235,7 @@ class Solver:
             self.log.info(
                 "debug_info is printed for the test nets only: the replicas of this process run as one"
             )
-        if self.net.mixing_layer:
+        if self.net.in_turn:
             self.log.info(
                 f"layer {self.net.mixing_layer} mixes records, so the replicas run one after the other"
             )
@@ -512,9 +526,12 @@ class Solver:
     def test_all(self) -> None:
         """Run every test net."""
         self._before_tests = self._position()
-        for index in range(len(self.test_nets)):
-            if not self.requested_early_exit:
-                self.test(index)
+        with self._test_random.of(
+            _TESTS
+        ):  # other ranks, which do not test, draw what this one draws in training
+            for index in range(len(self.test_nets)):
+                if not self.requested_early_exit:
+                    self.test(index)
         if not self.requested_early_exit:
             self._before_tests = None
         if 0 < self.param.max_nonfinite_test_loss < self._diverged_tests:  # ctensmeyer/caffe
@@ -651,46 +668,65 @@ class Solver:
         """What Caffe's solverstate lacks and an exact resume needs; JSON-able."""
         self._smooth()
         position = self._before_tests or self._position()
-        random = position["random"]
         return {
             "version": 1,
             "replicas": self.replicas,
             **position,
-            "random": self.group.gather(random) if self.group else [random],  # of each rank
+            "random": self._of_all_ranks(position["random"]),
             "losses": {"ring": self._ring, "smoothed": self.smoothed_loss, "first_iter": self._first_iter},
         }
 
     def _position(self) -> dict[str, Any]:
         """Where this rank stands, in what a test moves on too: a resumed run does an interrupted test again."""
-        random = {"cpu": _encode(torch.get_rng_state())}
-        if self.device.type == "cuda":
-            random["cuda"] = _encode(torch.cuda.get_rng_state(self.device))
         return {
             "current_step": self.schedule.current_step,
-            "random": random,
+            "random": [_encoded(state) for state in self._random_states()],
+            "test_random": _encoded(self._test_random.states[_TESTS]),
             "generator": _encode(self.generator.get_state()),
             "data": [[layer.get_state() for layer in net.data_layers()] for net in self._nets()],
             "watched": self.schedule.watched,
             "diverged_tests": self._diverged_tests,
         }
 
+    def _random_states(self) -> list[State]:
+        """How the random numbers of the training net stand: one for all its replicas, or each one's held here."""
+        return list(self.net.streams.states.values()) if self.net.in_turn else [get_state(self.device)]
+
+    def _of_all_ranks(self, states: list[Any]) -> list[Any]:
+        """What the ranks return of `_random_states`: one for all, or each replica's in their order."""
+        if self.group is None:
+            return states
+        gathered = self.group.gather(states)
+        if not self.net.mixing_layer and all(theirs == states for theirs in gathered):
+            return states
+        return [state for turn in zip(*gathered, strict=True) for state in turn]
+
+    def _set_random_states(self, states: list[State], path: str) -> None:
+        net = self.net
+        count, mine = net.context.processes, [self.rank or 0]
+        if net.mixing_layer:
+            count, mine = self.replicas, list(net.context.held)
+        elif len(states) == 1:
+            states = states * count
+        if len(states) != count:
+            self.log.info(
+                f"{path} was written by another number of replicas or processes: Dropout and the like go on with "
+                "other random numbers"
+            )
+        elif net.in_turn:
+            net.streams.states = {replica: states[replica] for replica in mine}
+        else:
+            set_state(states[mine[0]], self.device)
+
     def _set_resume_state(self, state: dict[str, Any], path: str) -> None:
-        rank, ranks = (self.group.rank, self.group.size) if self.group else (0, 1)
         if state["replicas"] != self.replicas:
             self.log.info(
                 f"{path} was written with {state['replicas']} replicas and this run has {self.replicas}: an iteration "
                 f"takes {self.replicas} x batch_size records from now on"
             )
-        if len(state["random"]) == ranks:
-            random = state["random"][rank]
-            torch.set_rng_state(_decode(random["cpu"]))
-            if self.device.type == "cuda" and "cuda" in random:
-                torch.cuda.set_rng_state(_decode(random["cuda"]), self.device)
-        else:
-            self.log.info(
-                f"{path} was written by {len(state['random'])} processes and this run has {ranks}: Dropout and the like "
-                "go on with other random numbers"
-            )
+        self._set_random_states([_decoded(random) for random in state["random"]], path)
+        if "test_random" in state:
+            self._test_random.states[_TESTS] = _decoded(state["test_random"])
         self.generator.set_state(_decode(state["generator"]))
         for net, layers in zip(self._nets(), state["data"], strict=False):
             for layer, saved in zip(net.data_layers(), layers, strict=False):
@@ -714,6 +750,14 @@ class Solver:
         for net, count in zip(self._nets(), batches, strict=False):  # only rank 0 has the test nets
             for layer in net.data_layers():
                 layer.skip_batches(count)
+
+
+def _encoded(state: State) -> dict[str, str]:
+    return {device: _encode(tensor) for device, tensor in state.items()}
+
+
+def _decoded(state: dict[str, str]) -> State:
+    return {device: _decode(text) for device, text in state.items()}
 
 
 def _encode(tensor: Tensor) -> str:

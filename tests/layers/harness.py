@@ -130,9 +130,10 @@ def make(
     dtype: torch.dtype = torch.float64,
     seed: int = 1,
     replicas: int = 1,
+    rank: int | None = None,
 ) -> Layer:
-    """The layer of `text`, set up and reshaped for bottoms of these shapes, all `replicas` of them in one process."""
-    context = Context(torch.Generator().manual_seed(seed), replicas=replicas, rank=None, dtype=dtype)
+    """The layer of `text`, set up and reshaped for bottoms of these shapes; `rank` None: all replicas in one process."""
+    context = Context(torch.Generator().manual_seed(seed), replicas=replicas, rank=rank, dtype=dtype)
     layer = create_layer(layer_param(text, len(bottoms)), phase, context)
     layer.setup(*(tuple(shape) for shape in bottoms))
     layer.reshape(*(tuple(shape) for shape in bottoms))
@@ -187,7 +188,9 @@ def check(case: Case) -> None:
     kept = [array.copy() for array in arrays]
 
     declared = layer.reshape(*shapes)
+    random = torch.get_rng_state()
     tops = run(layer, *map(torch.from_numpy, arrays))
+    assert layer.is_random or torch.equal(torch.get_rng_state(), random)
     assert [tuple(top.shape) for top in tops] == [tuple(shape) for shape in declared]
     assert len(tops) == len(wanted)
     for i, (top, want) in enumerate(zip(tops, wanted, strict=True)):
@@ -388,16 +391,18 @@ def _check_records_apart(case: Case, arrays: Arrays, blobs: Arrays) -> None:
     """A layer that says `per_record` gives the rows of two replicas at once what it gives each one's alone."""
     shapes = [array.shape for array in arrays]
     layers = []
-    for replicas in (1, 2):
-        layers.append(make(case.layer, *shapes, phase=case.phase, replicas=replicas))
+    for rank in (None, 0, 1):
+        layers.append(make(case.layer, *shapes, phase=case.phase, replicas=2, rank=rank))
         for blob, value in zip(layers[-1].blobs.parameters(), blobs, strict=True):
             blob.data.copy_(torch.from_numpy(value))
-    alone, both = layers
+    both, *ranks = layers
     each = [[torch.from_numpy(array[::step].copy()) for array in arrays] for step in (1, -1)]
-    tops = [run(alone, *bottoms) for bottoms in each]
-    if not all(map(torch.equal, tops[0], run(alone, *each[0]))):
-        return  # it draws random numbers
+    torch.manual_seed(7)
     together = run(both, *(torch.stack(rows, 1).flatten(0, 1) for rows in zip(*each, strict=True)))
+    tops = []
+    for alone, bottoms in zip(ranks, each, strict=True):
+        torch.manual_seed(7)
+        tops.append(run(alone, *bottoms))
     for replica, own in enumerate(tops):
         for top, whole in zip(own, together, strict=True):
             torch.testing.assert_close(whole[replica::2], top, equal_nan=True)

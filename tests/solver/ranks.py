@@ -38,10 +38,13 @@ layer { name: "ip" type: "InnerProduct" bottom: "sum" top: "ip"
   inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" loss_param { ignore_label: 0 } }
 """
-DROPOUT = 'layer { name: "drop" type: "Dropout" bottom: "sum" top: "sum" }'
+DROPOUT = """layer { name: "drop" type: "Dropout" bottom: "sum" top: "sum"
+  dropout_param { sample_weights_test: true } }"""
 RESHAPE = (
     'layer { name: "r" type: "Reshape" bottom: "sum" top: "sum" reshape_param { shape { dim: 7 dim: 120 } } }'
 )
+DROPPED = (DROPOUT + RESHAPE.replace('top: "sum"', 'top: "flat"')
+    + DROPOUT.replace('"drop"', '"again"').replace('"sum"', '"flat"') + HEAD.replace('"sum"', '"flat"'))  # fmt: skip
 SHARED = """
 layer { name: "a" type: "InnerProduct" bottom: "sum" top: "a" param { name: "w" } param { name: "b" }
   inner_product_param { num_output: 120 weight_filler { type: "xavier" } } }
@@ -52,12 +55,18 @@ layer { name: "idle" type: "InnerProduct" bottom: "a" top: "idle"
 layer { name: "silence" type: "Silence" bottom: "idle" }
 """.replace('top: "sum"', 'top: "sum2"')
 
+ALONE = {"alone": DATA + HEAD, "dropping": DATA + DROPOUT + HEAD, "dropping in turn": DATA + DROPPED}
+
 # name: (net, what the solver adds, replicas)
 CASES = {
     "one a process": (DATA + HEAD, "", 2),
     "two a process": (DATA + HEAD, "", 4),
     "two a process in turn": (DATA + RESHAPE.replace('top: "sum"', 'top: "flat"') + HEAD.replace('"sum"', '"flat"'), "", 4),
     "iter_size, clipped, Adam": (DATA + HEAD, 'iter_size: 3 clip_gradients: 0.5 type: "Adam" momentum2: 0.99', 2),
+    "Dropout": (DATA + DROPOUT + HEAD, "test_iter: 2 test_interval: 3", 2),
+    "Dropout, two a process": (DATA + DROPOUT + HEAD, "", 4),
+    "Dropout in turn": (DATA + DROPPED, "test_iter: 2 test_interval: 3", 2),
+    "Dropout, two a process in turn": (DATA + DROPPED, "", 4),
     "shared, and without gradient": (DATA + SHARED + HEAD.replace('"sum"', '"sum2"'), "", 2),
 }  # fmt: skip
 
@@ -100,16 +109,26 @@ def check_cases(group: parallel.Group) -> None:
 
 
 def check_exact_resume(group: parallel.Group) -> None:
-    """With Dropout, whose random numbers are each rank's own."""
-    net = DATA + DROPOUT + HEAD
-    whole = solver(net, "snapshot: 4", group=group)
-    whole.solve()
-    again = solver(net, "snapshot: 4", group=group)
-    again.restore("run_iter_4.solverstate")
-    again.solve()
-    if group.rank == 0:  # of BatchNorm's sums only rank 0's are kept
-        assert equal(values(again), values(whole))
-    assert equal(learned(again), learned(whole))
+    """With Dropout, as one batch and in turn, with one and two replicas a process."""
+    for net in (DATA + DROPOUT + HEAD, DATA + DROPPED):
+        for replicas in (2, 4):
+            whole = solver(net, "snapshot: 4", group=group, replicas=replicas)
+            whole.solve()
+            again = solver(net, "snapshot: 4", group=group, replicas=replicas)
+            again.restore("run_iter_4.solverstate")
+            again.solve()
+            if group.rank == 0:  # of BatchNorm's sums only rank 0's are kept
+                assert equal(values(again), values(whole))
+            assert equal(learned(again), learned(whole))
+
+
+def check_resume_of_what_one_process_wrote(group: parallel.Group) -> None:
+    for name, net in ALONE.items():
+        resumed = solver(net, replicas=4, group=group)
+        resumed.restore(f"{name}_iter_4.solverstate")
+        resumed.step(4)
+        if group.rank == 0:
+            torch.save(values(resumed), f"{name}.pt")
 
 
 def check_dropout_differs(group: parallel.Group) -> None:

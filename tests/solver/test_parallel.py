@@ -45,10 +45,10 @@ def run(tmp_path_factory):
     """The folder where two processes have trained every case, and checked themselves."""
     folder = tmp_path_factory.mktemp("run")
     shutil.copytree(REFERENCE / "data_lmdb", folder / "data_lmdb")
-    alone = ranks.solver(
-        ranks.DATA + ranks.HEAD, 'snapshot: 4 snapshot_prefix: "alone"', root=str(folder), replicas=4
-    )
-    alone.step(4)
+    for name, net in ranks.ALONE.items():
+        alone = ranks.solver(net, f'snapshot: 4 snapshot_prefix: "{name}"', root=str(folder), replicas=4)
+        alone.step(8)
+        torch.save(ranks.values(alone), folder / f"{name} in one.pt")
     process = start(folder, ranks.__file__, "numbers")
     errors = finish(process)
     assert process.returncode == 0, errors
@@ -65,6 +65,13 @@ def test_two_processes_give_the_numbers_of_virtual_replicas(case, run):
     for mine, other in zip(ours, theirs, strict=True):
         assert (mine - other).abs().max() <= 1e-5 * max(1, mine.abs().max())
     assert not all(torch.equal(before, mine) for before, mine in zip(initial, ours, strict=True))
+
+
+@pytest.mark.parametrize("name", ranks.ALONE)
+def test_two_processes_go_on_where_one_stopped(name, run):
+    ours, theirs = (torch.load(run / f"{name}{which}.pt", weights_only=True) for which in ("", " in one"))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (mine - other).abs().max() <= 1e-5 * max(1, mine.abs().max())
 
 
 # -- the command line -------------------------------------------------------------------------
