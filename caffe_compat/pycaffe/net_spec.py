@@ -22,9 +22,17 @@ from caffe_compat.proto import LayerParameter, NetParameter
 
 
 def param_name_dict() -> dict[str, str]:
-    """The field of LayerParameter, less `_param`, by the name of its message, less `Parameter`: the layer type."""
-    fields = [field for field in LayerParameter.DESCRIPTOR.fields if field.name.endswith("_param")]
-    return {f.message_type.name.removesuffix("Parameter"): f.name.removesuffix("_param") for f in fields}
+    """The field of LayerParameter, less `_param`, by the name of its message, less `Parameter`: the layer type.
+
+    Where a fork has further fields of Caffe's own messages (relu6_param), the first is the layer's.
+    """
+    names: dict[str, str] = {}
+    for field in LayerParameter.DESCRIPTOR.fields:
+        if field.name.endswith("_param"):
+            names.setdefault(
+                field.message_type.name.removesuffix("Parameter"), field.name.removesuffix("_param")
+            )
+    return names
 
 
 # Layers that share another layer's message; pycaffe takes their parameters only as a whole message.

@@ -129,3 +129,9 @@ def test_layers_that_use_another_layers_message():
     assert (deconv.convolution_param.num_output, list(deconv.convolution_param.kernel_size)) == (3, [4])
     (lstm,) = L.LSTM(num_output=3).to_proto().layer
     assert lstm.recurrent_param.num_output == 3
+
+
+def test_a_layers_own_message_is_caffes_not_a_forks_field_of_the_same_message():
+    assert param_name_dict()["ReLU"] == "relu" and param_name_dict()["Transformation"] == "transform"
+    (layer,) = to_proto(L.ReLU(negative_slope=0.5)).layer
+    assert layer.relu_param.negative_slope == 0.5 and not layer.HasField("relu6_param")
