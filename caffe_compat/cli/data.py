@@ -58,13 +58,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _published(args: argparse.Namespace) -> int:
     """CIFAR-10, CIFAR-100 or MNIST."""
-    from caffe_compat.data.stage import require_absent, write_set
+    from caffe_compat.data.stage import require_room, write_set
 
     names = [f"{args.set}_train_lmdb", f"{args.set}_test_lmdb", "mean.binaryproto"]
     if args.subset is not None and args.subset < 1:
         raise UsageError(f"--subset {args.subset} is below 1")
-    if not args.force:
-        require_absent(args.out, names)
+    require_room(args.out, names, args.force)
     train, test = (_load_mnist if args.set == "mnist" else _load_cifar)(args)
     pictures, labels = train
     if args.subset and args.subset > len(labels):

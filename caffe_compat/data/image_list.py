@@ -18,20 +18,27 @@ def read_list(path: str) -> list[tuple[str, int]]:
     As with Caffe's atoi, a label that does not start with digits is 0.
 
     Raises:
-        DataError: the list is missing or empty.
+        DataError: the list is missing, empty or no text; a label is beyond 32 bits.
     """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            lines = file.read().split("\n")
+            text = file.read().removeprefix("\ufeff")
     except OSError as error:
         raise DataError(
             f"the list '{path}' cannot be read: {error.strerror}; give a file of `path label` lines"
         ) from error
-    if not lines[-1]:
-        lines.pop()
+    if "\0" in text:
+        raise DataError(f"the list '{path}' is a binary file; give a file of `path label` lines")
+    lines = text.removesuffix("\n").split("\n") if text else []
     if not lines:
         raise DataError(f"the list '{path}' is empty; it needs one `path label` a line")
-    return [_entry(line) for line in lines]
+    entries = [_entry(line) for line in lines]
+    for number, (_, label) in enumerate(entries, 1):
+        if not -(2**31) <= label < 2**31:
+            raise DataError(
+                f"{path}:{number}: the label {label} is beyond 32 bits; a label is the number of a class"
+            )
+    return entries
 
 
 def _entry(line: str) -> tuple[str, int]:

@@ -21,25 +21,21 @@ Chunk = tuple[np.ndarray, np.ndarray]
 
 @contextmanager
 def stage(folder: str, names: Sequence[str], force: bool = False) -> Iterator[str]:
-    """A temporary folder to make `names` (files or folders) in; at the end they are moved to `folder`.
+    """A temporary folder to make `names` (databases, and .binaryproto files) in; at the end they are moved to `folder`.
 
     A run that fails or is killed leaves `folder/<names>` as they were.
 
     Raises:
-        DataError: one of them exists and `force` is not set, before anything is made; or the disk says no.
+        DataError: `require_room` does, before anything is made; or the disk says no.
     """
-    if not force:
-        require_absent(folder, names)
+    require_room(folder, names, force)
     temporary = None
     try:
         os.makedirs(folder or ".", exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix=".unfinished-", dir=folder or ".")
+        temporary = tempfile.mkdtemp(prefix=".unfinished-", dir=os.path.abspath(folder))
         yield temporary
         for name in names:
-            path = os.path.join(folder, name)
-            if os.path.lexists(path):
-                os.rename(path, os.path.join(temporary, f"old-{name}"))
-            os.rename(os.path.join(temporary, name), path)
+            _move(os.path.join(temporary, name), os.path.join(os.path.dirname(temporary), name))
     except OSError as error:
         raise DataError(
             f"cannot write to '{folder or '.'}': {error.strerror or error}; make room there or choose another place"
@@ -49,12 +45,41 @@ def stage(folder: str, names: Sequence[str], force: bool = False) -> Iterator[st
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def require_absent(folder: str, names: Iterable[str]) -> None:
-    """Raise DataError if one of them exists."""
+def _move(new: str, path: str) -> None:
+    """Give `new` the name `path`; what had it goes to where `new` was, or stays if anything goes wrong."""
+    old = f"{new}.old"
+    try:
+        if os.path.lexists(path):
+            os.rename(path, old)
+        os.rename(new, path)
+    except BaseException:
+        if os.path.lexists(old) and not os.path.lexists(path):
+            os.rename(old, path)
+        raise
+
+
+def require_room(folder: str, names: Iterable[str], force: bool = False) -> None:
+    """Raise DataError if one of them exists; with `force` only if it is not what this package makes."""
     for name in names:
         path = os.path.join(folder, name)
-        if os.path.lexists(path):
+        if not os.path.lexists(path):
+            continue
+        if not force:
             raise DataError(f"'{path}' exists already; remove it, choose another place or give --force")
+        if not _replaceable(path):
+            raise DataError(
+                f"'{path}' is {'a folder with other things in it' if os.path.isdir(path) else 'a file'} and no "
+                "database, so --force does not replace it; remove it or choose another place"
+            )
+
+
+def _replaceable(path: str) -> bool:
+    """Whether nothing but a database, or a mean, would be lost."""
+    if not os.path.isdir(path):
+        return path.endswith(".binaryproto") or os.path.islink(path)
+    files = [entry.name for entry in os.scandir(path) if entry.is_file()]
+    is_database = "data.mdb" in files or "CURRENT" in files
+    return len(files) == len(os.listdir(path)) and (is_database or not files)
 
 
 def write_set(

@@ -21,6 +21,7 @@ from caffe_compat.errors import DataError
         ("12\n", [("12", 12)]),
         ("a 1\n\nb 2\n", [("a", 1), ("", 0), ("b", 2)]),
         ("\u00e9 1\n", [("\u00e9", 1)]),
+        ("\ufeffa 1\n", [("a", 1)]),
     ],
 )
 def test_lines(tmp_path, text, lines):
@@ -40,4 +41,17 @@ def test_missing_or_empty(tmp_path):
         read_list(str(tmp_path / "none"))
     (tmp_path / "list.txt").write_text("")
     with pytest.raises(DataError, match=r"list.txt' is empty; it needs one `path label` a line"):
+        read_list(str(tmp_path / "list.txt"))
+
+
+@pytest.mark.parametrize("label", [2**31, -(2**31) - 1])
+def test_a_label_that_no_record_holds(tmp_path, label):
+    (tmp_path / "list.txt").write_text(f"a 2147483647\nb {label}\n")
+    with pytest.raises(DataError, match=rf"list.txt:2: the label {label} is beyond 32 bits; a label is the"):
+        read_list(str(tmp_path / "list.txt"))
+
+
+def test_a_binary_file_is_no_list(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"a 1\n\0 2\n")
+    with pytest.raises(DataError, match=r"list.txt' is a binary file; give a file of `path label` lines"):
         read_list(str(tmp_path / "list.txt"))

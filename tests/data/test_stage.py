@@ -8,7 +8,7 @@ import pytest
 from caffe_compat.data import stage as module
 from caffe_compat.data.base import open_source
 from caffe_compat.data.records import parse
-from caffe_compat.data.stage import require_absent, stage, write_set
+from caffe_compat.data.stage import require_room, stage, write_set
 from caffe_compat.errors import DataError
 from caffe_compat.proto.binary import read_binaryproto
 
@@ -35,21 +35,56 @@ def test_what_is_made_is_moved(tmp_path):
 
 
 def test_a_failure_leaves_everything_as_it_was(tmp_path):
-    (tmp_path / "a").write_text("old")
-    with pytest.raises(KeyboardInterrupt), stage(str(tmp_path), ["a", "b"], force=True) as temporary:
+    (tmp_path / "a.binaryproto").write_text("old")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        stage(str(tmp_path), ["a.binaryproto", "b"], force=True) as temporary,
+    ):
         make(temporary, "new")
         raise KeyboardInterrupt
-    assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.binaryproto"] and (tmp_path / "a.binaryproto").read_text() == "old"
 
 
-def test_force_replaces_files_and_folders(tmp_path):
-    (tmp_path / "a").write_text("old")
+@pytest.mark.parametrize("inside", [["data.mdb", "lock.mdb"], ["CURRENT", "LOCK", "000004.ldb"], []])
+def test_force_replaces_databases_and_means(tmp_path, inside):
+    (tmp_path / "mean.binaryproto").write_text("old")
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "inside").write_text("old")
-    with stage(str(tmp_path), ["a", "b"], force=True) as temporary:
+    for name in inside:
+        (tmp_path / "b" / name).write_text("old")
+    with stage(str(tmp_path), ["mean.binaryproto", "b"], force=True) as temporary:
         make(temporary, "new")
-    assert (tmp_path / "a").read_text() == "new" and os.listdir(tmp_path / "b") == []
-    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+        os.rename(os.path.join(temporary, "a"), os.path.join(temporary, "mean.binaryproto"))
+    assert (tmp_path / "mean.binaryproto").read_text() == "new" and os.listdir(tmp_path / "b") == []
+    assert sorted(os.listdir(tmp_path)) == ["b", "mean.binaryproto"]
+
+
+def test_force_does_not_replace_anything_else(tmp_path):
+    for files in (["notes.txt"], ["data.mdb", "sub/notes.txt"]):
+        for name in files:
+            (tmp_path / "b" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "b" / name).write_text("precious")
+        with (
+            pytest.raises(
+                DataError, match="b' is a folder with other things in it and no database, so --force does not"
+            ),
+            stage(str(tmp_path), ["b"], force=True),
+        ):
+            pytest.fail("the body ran")
+        (tmp_path / "b" / "notes.txt").unlink(missing_ok=True)
+    with pytest.raises(
+        DataError, match=r"data.mdb' is a file and no database, so --force does not replace it"
+    ):
+        require_room(str(tmp_path / "b"), ["data.mdb"], force=True)
+
+
+def test_what_cannot_be_moved_leaves_the_old_one(tmp_path):
+    (tmp_path / "a.binaryproto").write_text("old")
+    with (
+        pytest.raises(DataError, match=r"cannot write to '.*': No such file or directory"),
+        stage(str(tmp_path), ["a.binaryproto"], force=True),
+    ):
+        pass  # nothing is made
+    assert os.listdir(tmp_path) == ["a.binaryproto"] and (tmp_path / "a.binaryproto").read_text() == "old"
 
 
 def test_without_force_nothing_is_begun(tmp_path):
@@ -62,8 +97,8 @@ def test_without_force_nothing_is_begun(tmp_path):
     ):
         pytest.fail("the body ran")
     with pytest.raises(DataError, match="b' exists already"):
-        require_absent(str(tmp_path), ["a", "b"])
-    require_absent(str(tmp_path), ["a", "c"])
+        require_room(str(tmp_path), ["a", "b"])
+    require_room(str(tmp_path), ["a", "c"])
 
 
 def test_a_place_that_cannot_be_written(tmp_path):
