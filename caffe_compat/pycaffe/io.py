@@ -8,6 +8,7 @@ Source: python/caffe/io.py. Where that used scikit-image, this uses OpenCV to de
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,21 @@ import numpy as np
 from caffe_compat.data.images import opencv
 from caffe_compat.errors import DataError, MissingExtra
 from caffe_compat.proto import BlobProto, BlobProtoVector, Datum
+from caffe_compat.proto import caffe_pb2 as caffe_pb2  # scripts take it from here
+
+
+def __getattr__(name: str) -> Any:
+    """Names that pycaffe's module imported for itself, and scripts take from it: caffe.io.resize."""
+    try:
+        if name == "skimage":
+            importlib.import_module("skimage.io")
+            return importlib.import_module("skimage")
+        if name == "resize":
+            return importlib.import_module("skimage.transform").resize
+    except ImportError as error:
+        raise MissingExtra("scikit-image", f"caffe.io.{name}") from error
+    raise AttributeError(f"module 'caffe.io' has no attribute {name!r}")
+
 
 # -- messages ---------------------------------------------------------------------------------
 
@@ -25,7 +41,10 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
 
     Raises ValueError if the number of values is not what the shape says.
     """
-    values = np.array((blob.double_diff or blob.diff) if return_diff else (blob.double_data or blob.data))
+    # Some versions of protobuf would make it float32.
+    values = np.array(
+        (blob.double_diff or blob.diff) if return_diff else (blob.double_data or blob.data), np.float64
+    )
     if any(blob.HasField(name) for name in ("num", "channels", "height", "width")):
         return values.reshape(blob.num, blob.channels, blob.height, blob.width)
     return values.reshape(tuple(blob.shape.dim))
@@ -199,6 +218,11 @@ class Transformer:
 
 # -- pictures ---------------------------------------------------------------------------------
 
+
+class NotAPicture(DataError, OSError, ValueError):
+    """A file that holds no picture; scikit-image raised OSError in its early versions and ValueError later."""
+
+
 _GRAY = np.array([0.2125, 0.7154, 0.0721], np.float32)  # of R, G, B: luminance as scikit-image weighs it
 
 
@@ -206,14 +230,14 @@ def load_image(filename: str, color: bool = True) -> np.ndarray:
     """The picture in a file as float32 in [0, 1]: (H, W, 3) RGB, or with color False (H, W, 1) gray.
 
     Gray files become three equal channels; transparency is dropped.
-    Raises OSError (no such file) and DataError (no picture).
+    Raises FileNotFoundError, and NotAPicture for a broken file.
     """
     cv2 = opencv()
     with open(filename, "rb") as file:
         data = np.frombuffer(file.read(), np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if image is None:
-        raise DataError(f"{filename}: its {data.size} bytes are no picture that OpenCV can decode")
+        raise NotAPicture(f"{filename}: its {data.size} bytes are no picture that OpenCV can decode")
     if np.issubdtype(image.dtype, np.integer):
         image = image / np.float32(np.iinfo(image.dtype).max)
     image = np.atleast_3d(image.astype(np.float32))
@@ -229,9 +253,16 @@ def resize_image(im: np.ndarray, new_dims: Iterable[int], interp_order: int = 1)
     interp_order is 0 (nearest), 1 (linear) or, with SciPy installed, up to 5 (splines). As in pycaffe, what
     happens at the edges depends on the channels. With 1 or 3, pixels are areas, and an edge pixel that lies
     between the picture and the outside is mixed with the picture's least value. With any other number, pixels
-    are points, and the corner points fall on the corner points. Shrinking does not blur first.
+    are points, and the corner points fall on the corner points, and a picture of integers stays one. Shrinking
+    does not blur first.
+
+    Raises ValueError if the picture has not three axes.
     """
     im = np.asarray(im)
+    if im.ndim != 3:
+        raise ValueError(
+            f"a picture of shape {im.shape} has {im.ndim} axes, and must have 3: height, width, channels"
+        )
     height, width = (int(size) for size in new_dims)
     areas = im.shape[-1] in (1, 3)
     least = im.min() if areas else im.dtype.type(0)
@@ -243,6 +274,8 @@ def resize_image(im: np.ndarray, new_dims: Iterable[int], interp_order: int = 1)
     else:
         for axis, size in enumerate((height, width)):
             image = _resample(image, axis, size, interp_order, areas)
+    if not areas and np.issubdtype(im.dtype, np.integer):
+        image = np.trunc(image + np.copysign(0.5, image))
     return (image + least).astype(np.float32)
 
 

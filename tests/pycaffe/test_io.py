@@ -1,6 +1,7 @@
 """caffe.io."""
 
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ def test_blobproto_round_trip():
     blob = io.array_to_blobproto(array, diff)
     np.testing.assert_array_equal(io.blobproto_to_array(blob), array)
     np.testing.assert_array_equal(io.blobproto_to_array(blob, return_diff=True), diff)
+    assert io.blobproto_to_array(blob).dtype == np.float64  # whatever protobuf would make of it
     assert not io.array_to_blobproto(array).diff
     (back, second) = io.blobprotovector_str_to_arraylist(
         io.arraylist_to_blobprotovector_str([array, diff[0]])
@@ -116,6 +118,18 @@ def test_resize_of_other_channels_puts_corners_on_corners(size):
     np.testing.assert_allclose(io.resize_image(image, size), wanted, rtol=1e-5, atol=1e-5)
 
 
+def test_resize_of_integers_with_other_channels_rounds():
+    """As scipy.ndimage.zoom did: halves away from zero."""
+    image = np.array([[[0, -1], [1, -2], [5, -6]]], np.int16)
+    np.testing.assert_array_equal(
+        io.resize_image(image, (1, 5)), [[[0, -1], [1, -2], [1, -2], [3, -4], [5, -6]]]
+    )
+    gray = io.resize_image(image[:, :, :1], (1, 6))
+    assert (gray != np.round(gray)).any()
+    with pytest.raises(ValueError, match=r"shape \(7, 9\) has 2 axes, and must have 3"):
+        io.resize_image(picture(7, 9), (3, 4))
+
+
 def test_resize_constant_and_splines(monkeypatch):
     constant = io.resize_image(np.full((2, 3, 3), 5, np.float32), (4, 4))
     assert constant.shape == (4, 4, 3)
@@ -206,6 +220,20 @@ def test_load_image(tmp_path, channels, color):
     np.testing.assert_allclose(image, rgb if color else gray[:, :, None], atol=1e-6)
 
 
+def test_names_that_pycaffes_module_imported(monkeypatch):
+    assert io.caffe_pb2.BlobProto is BlobProto
+    skimage, transform = ModuleType("skimage"), ModuleType("skimage.transform")
+    transform.resize = sorted
+    for module in (skimage, ModuleType("skimage.io"), transform):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert io.skimage is skimage and io.resize is sorted
+    monkeypatch.setitem(sys.modules, "skimage.transform", None)
+    with pytest.raises(MissingExtra, match=r"caffe\.io\.resize needs the package scikit-image"):
+        io.resize  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'resise'"):
+        io.resise  # noqa: B018
+
+
 def test_load_image_of_16_bits(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.array([[0, 13107, 65535]], np.uint16))
     np.testing.assert_allclose(io.load_image(str(tmp_path / "a.png"), False).ravel(), [0, 0.2, 1], atol=1e-6)
@@ -217,6 +245,9 @@ def test_load_image_errors(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"bad\.png: its 10 bytes are no picture"):
         io.load_image(str(tmp_path / "bad.png"))
+    for caught in (OSError, ValueError):  # what scripts catch
+        with pytest.raises(caught):
+            io.load_image(str(tmp_path / "bad.png"))
     (tmp_path / "empty.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"empty\.png: its 0 bytes"):
         io.load_image(str(tmp_path / "empty.png"))
