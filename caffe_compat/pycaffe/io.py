@@ -16,7 +16,7 @@ import numpy as np
 
 from caffe_compat.data.images import opencv
 from caffe_compat.errors import DataError, MissingExtra
-from caffe_compat.proto import caffe_pb2
+from caffe_compat.proto import BlobProto, BlobProtoVector, Datum, caffe_pb2  # noqa: F401 - scripts take it from here
 
 
 def __getattr__(name: str) -> Any:
@@ -51,7 +51,7 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
 
 def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> Any:
     """A BlobProto of an array of any number of axes, and of a diff of the same shape."""
-    blob = caffe_pb2.BlobProto()
+    blob = BlobProto()
     blob.shape.dim.extend(arr.shape)
     blob.data.extend(arr.astype(float).flat)
     if diff is not None:
@@ -61,12 +61,12 @@ def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> Any:
 
 def arraylist_to_blobprotovector_str(arraylist: Sequence[np.ndarray]) -> bytes:
     """The bytes of a BlobProtoVector of these arrays."""
-    return caffe_pb2.BlobProtoVector(blobs=[array_to_blobproto(arr) for arr in arraylist]).SerializeToString()
+    return BlobProtoVector(blobs=[array_to_blobproto(arr) for arr in arraylist]).SerializeToString()
 
 
 def blobprotovector_str_to_arraylist(data: bytes) -> list[np.ndarray]:
-    """The arrays in the bytes of a caffe_pb2.BlobProtoVector."""
-    return [blobproto_to_array(blob) for blob in caffe_pb2.BlobProtoVector.FromString(data).blobs]
+    """The arrays in the bytes of a BlobProtoVector."""
+    return [blobproto_to_array(blob) for blob in BlobProtoVector.FromString(data).blobs]
 
 
 def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
@@ -76,7 +76,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
     """
     if arr.ndim != 3:
         raise ValueError(f"Incorrect array shape: {arr.shape} has {arr.ndim} axes, a datum needs 3")
-    datum = caffe_pb2.Datum()
+    datum = Datum()
     datum.channels, datum.height, datum.width = arr.shape
     if arr.dtype == np.uint8:
         datum.data = arr.tobytes()
