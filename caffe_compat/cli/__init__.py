@@ -22,6 +22,9 @@ from caffe_compat.errors import CaffeError, UsageError, nearest
 PROG = "caffe-compat"
 _HELP = re.compile(r"^HELP = (.+)$", re.MULTILINE)
 _NUMBER = re.compile(r"-\.?\d")
+_NO_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|not enough memory"
+)  # a GPU's, Linux's and Windows'
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 
 
@@ -42,8 +45,7 @@ def guarded(run: Callable[[], int]) -> int:
     try:
         return run()
     except CaffeError as error:
-        clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # there may be a progress bar on this line
-        print(f"{clear}{PROG}: error: {error}", file=sys.stderr)
+        _complain(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         print(f"\n{PROG}: interrupted", file=sys.stderr)
@@ -54,9 +56,23 @@ def guarded(run: Callable[[], int]) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print(f"{PROG}: error: cannot write the output: {error.strerror}; free some space", file=sys.stderr)
+        _complain(f"cannot write the output: {error.strerror}; free some space")
         _close_output()
         return CaffeError.exit_code
+    except (MemoryError, RuntimeError) as error:  # torch's are RuntimeErrors
+        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        what = str(error).partition("\n")[0] or "there is no more"
+        _complain(
+            f"out of memory: {what}; smaller inputs or a smaller batch_size need less, and iter_size makes up for the "
+            "latter in training"
+        )
+        return CaffeError.exit_code
+
+
+def _complain(what: str) -> None:
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # there may be a progress bar on this line
+    print(f"{clear}{PROG}: error: {what}", file=sys.stderr)
 
 
 def _close_output() -> None:

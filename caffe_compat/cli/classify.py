@@ -273,7 +273,10 @@ def _in_crops(args: argparse.Namespace, net: Net, names: list[str], mean: np.nda
             f"--images_dim {dims[0]},{dims[1]} is smaller than the net's input {size[0]} x {size[1]}, out of which no "
             "crops can be taken"
         )
-    swap = args.channel_swap if args.channel_swap is not None else "2,1,0" if channels == 3 else ""
+    given = args.channel_swap if args.channel_swap is not None else "2,1,0" if channels == 3 else ""
+    swap = _numbers("--channel_swap", given, channels) if given else None
+    if swap and not set(swap) <= set(range(channels)):
+        raise UsageError(f"--channel_swap {given} names channels other than 0 to {channels - 1}")
     classifier = cast(Classifier, Classifier.over(net))
     classifier.blobs[net.inputs[0]].reshape(10 if args.crops == "ten" else 1, channels, *size)
     classifier.prepare(
@@ -281,7 +284,7 @@ def _in_crops(args: argparse.Namespace, net: Net, names: list[str], mean: np.nda
         mean,
         args.input_scale,
         255.0 if args.raw_scale is None else args.raw_scale,
-        _numbers("--channel_swap", swap, channels) if swap else None,
+        swap,
     )
     for name in names:
         if name.endswith(".npy"):

@@ -138,6 +138,7 @@ def test_input_scale_comes_after_the_mean(folder):
         (["pictures/00.png", "--crops=ten", "--images_dim=5,5"], 2, "--images_dim 5,5 is smaller than the net's input 6 x 5"),
         (["pictures/00.png", "--crops=ten", "--images_dim=16"], 2, "--images_dim '16' is not 2 whole numbers"),
         (["pictures/00.png", "--crops=ten", "--channel_swap=1,0"], 2, "--channel_swap '1,0' is not 3 whole numbers"),
+        (["pictures/00.png", "--crops=ten", "--channel_swap=1,0,3"], 2, "--channel_swap 1,0,3 names channels other than 0 to 2"),
         (["none.png"], 1, "none.png: no such file; give a picture, a folder"),
         (["pictures", "--ext=tif"], 1, "pictures: no file in it ends in tif; give a picture"),
         (["labels.txt"], 1, "labels.txt: its 98 bytes are no picture that OpenCV can decode"),

@@ -181,10 +181,28 @@ def test_an_error_takes_the_progress_bar_away(fake, monkeypatch, capsys):
     assert capsys.readouterr().err == "\r\x1b[Kcaffe-compat: error: bad\n"
 
 
-def test_a_bug_keeps_its_traceback(fake):
-    fake.outcome = ZeroDivisionError("a bug")
-    with pytest.raises(ZeroDivisionError, match="a bug"):
+@pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), RuntimeError("a bug of sizes (2, 3)")])
+def test_a_bug_keeps_its_traceback(fake, error):
+    fake.outcome = error
+    with pytest.raises(type(error), match="a bug"):
         cli.main(["fake", "--solver", "x"])
+
+
+@pytest.mark.parametrize(
+    "error, what",
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"), "CUDA out of memory. Tried to allocate 2 GiB."),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "DefaultCPUAllocator: can't allocate memory"),
+        (MemoryError(), "there is no more"),
+    ],
+)  # fmt: skip
+def test_out_of_memory_is_an_error_in_one_line(fake, error, what, capsys):
+    fake.outcome = error
+    assert cli.main(["fake", "--solver", "x"]) == 1
+    assert capsys.readouterr().err == (
+        f"caffe-compat: error: out of memory: {what}; smaller inputs or a smaller batch_size need less, and iter_size "
+        "makes up for the latter in training\n"
+    )
 
 
 def start(*words, stdout=subprocess.PIPE):
