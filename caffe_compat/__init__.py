@@ -33,7 +33,9 @@ def install_as_caffe() -> None:
     sys.modules["caffe"] = caffe
     for name in ("classifier", "coord_map", "detector", "draw", "io", "net_spec"):
         sys.modules[f"caffe.{name}"] = getattr(caffe, name)
-    sys.modules["caffe.pycaffe"] = importlib.import_module("caffe_compat.pycaffe.net")
+    # The module with Net and the solvers in it, which is all of it here.
+    sys.modules["caffe.pycaffe"] = caffe.pycaffe = caffe  # type: ignore[attr-defined]
+    sys.modules["caffe._caffe"] = importlib.import_module("caffe_compat.pycaffe._caffe")
     proto = importlib.import_module("caffe_compat.proto")
     sys.modules["caffe.proto"] = caffe.proto = proto  # type: ignore[attr-defined]
     sys.modules["caffe.proto.caffe_pb2"] = importlib.import_module("caffe_compat.proto.caffe_pb2")

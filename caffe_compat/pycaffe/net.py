@@ -8,6 +8,7 @@ Source: python/caffe/pycaffe.py and python/caffe/_caffe.cpp.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -19,13 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import LayerError
+from caffe_compat.errors import CaffeError, LayerError, ParseError, WeightsError
 from caffe_compat.layers.base import Context
 from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
 from caffe_compat.net.net import Net as CoreNet
 from caffe_compat.proto import text
 from caffe_compat.pycaffe import state
+
+Path = str | bytes | os.PathLike
 
 
 class Blob(ABC):
@@ -183,12 +186,27 @@ class LayerView:
         self.blobs = [LearnedBlob(layer, index) for index in range(len(layer.blobs))]
 
 
+class NotOpened(CaffeError, RuntimeError):
+    """A net or weights file that cannot be read, for which pycaffe raises RuntimeError."""
+
+
+@contextmanager
+def _openable() -> Iterator[None]:
+    try:
+        yield
+    except (ParseError, WeightsError) as error:
+        if isinstance(error.__cause__, OSError):
+            raise NotOpened(str(error)) from error
+        raise
+
+
 class Net:
     """A net in one phase, as pycaffe has it.
 
     Net(network_file, phase, level=0, stages=None, weights=None), or the old Net(network_file, weights, phase).
 
     Raises:
+        NotOpened (a RuntimeError): a file cannot be read.
         NetError, LayerError, ParseError, WeightsError: see the message.
 
     Source: python/caffe/_caffe.cpp (Net_Init).
@@ -196,20 +214,21 @@ class Net:
 
     def __init__(
         self,
-        network_file: str,
+        network_file: Path,
         *args: Any,
         phase: int | None = None,
         level: int = 0,
         stages: list[str] | None = None,
-        weights: str | None = None,
+        weights: Path | None = None,
     ):
-        if args and isinstance(args[0], str):  # the old form: file, weights, phase
+        if args and isinstance(args[0], str | bytes | os.PathLike):  # the old form: file, weights, phase
             weights, args = args[0], args[1:]
         positional = dict(zip(("phase", "level", "stages", "weights"), args, strict=False))
         phase = positional.get("phase", phase)
         if phase is None:
             raise TypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
-        param = text.read_net(str(network_file))
+        with _openable():
+            param = text.read_net(os.fsdecode(network_file))
         param.state.phase = phase
         param.state.level = positional.get("level", level)
         param.state.stage.extend(positional.get("stages", stages) or [])
@@ -218,7 +237,8 @@ class Net:
         )
         weights = positional.get("weights", weights)
         if weights is not None:
-            weight_files.copy_trained_layers_from(core, weights)
+            with _openable():
+                weight_files.copy_trained_layers_from(core, os.fsdecode(weights))
         self._wrap(core)
 
     @classmethod
@@ -247,6 +267,33 @@ class Net:
     @property
     def _blob_names(self) -> list[str]:
         return self.core.blob_names
+
+    @property
+    def _blobs(self) -> list[Blob]:
+        return list(self.blobs.values())
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return list(self.blob_loss_weights.values())
+
+    # Blobs by their place in `_blob_names`.
+
+    @property
+    def _inputs(self) -> list[int]:
+        return self._ids(self.inputs)
+
+    @property
+    def _outputs(self) -> list[int]:
+        return self._ids(self.outputs)
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return self._ids(self.core.bottom_names[layer])
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return self._ids(self.core.top_names[layer])
+
+    def _ids(self, names: list[str]) -> list[int]:
+        return [self._blob_names.index(name) for name in names]
 
     @property
     def params(self) -> OrderedDict[str, list[LearnedBlob]]:

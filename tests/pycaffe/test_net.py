@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import caffe_compat as caffe
-from caffe_compat.errors import LayerError, NetError
+from caffe_compat.errors import LayerError, NetError, ParseError
 from caffe_compat.pycaffe import net as pynet
 
 NET = """
@@ -141,6 +141,44 @@ def test_constructor_forms(net, tmp_path):
         caffe.Net(path)
 
 
+def test_paths_of_every_kind(net, tmp_path):
+    net.save(str(tmp_path / "w"))
+    path, weights = tmp_path / "net.prototxt", tmp_path / "w"
+    for made in (
+        caffe.Net(path, caffe.TEST, weights=weights),
+        caffe.Net(os.fsencode(path), os.fsencode(weights), caffe.TEST),
+    ):
+        np.testing.assert_array_equal(made.params["low"][0].data, net.params["low"][0].data)
+
+
+def test_files_that_cannot_be_opened_are_runtime_errors(net, tmp_path):
+    with pytest.raises(RuntimeError, match=r"no\.prototxt: cannot be read: No such file"):
+        caffe.Net(str(tmp_path / "no.prototxt"), caffe.TEST)
+    with pytest.raises(RuntimeError, match=r"no\.caffemodel: cannot be read: No such file"):
+        caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST, weights=str(tmp_path / "no.caffemodel"))
+    (tmp_path / "bad.prototxt").write_text("layer {")
+    with pytest.raises(ParseError):
+        caffe.Net(str(tmp_path / "bad.prototxt"), caffe.TEST)
+
+
+def test_blobs_by_number(tmp_path):
+    text = """layer { name: "in" type: "Input" top: "x" top: "t" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "act" type: "TanH" bottom: "x" top: "x" }
+layer { name: "cut" type: "Slice" bottom: "t" top: "a" top: "b" slice_param { slice_point: 1 } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "x" bottom: "t" top: "l" loss_weight: 2 }"""
+    net = build(tmp_path, text)
+    ids = {name: number for number, name in enumerate(net._blob_names)}
+    assert [list(net.blobs)[i] for i in net._inputs] == ["x", "t"] == net.inputs
+    assert [list(net.blobs)[i] for i in net._outputs] == net.outputs
+    for i, name in enumerate(net._layer_names):
+        assert [net._blob_names[k] for k in net._bottom_ids(i)] == net.bottom_names[name]
+        assert [net._blob_names[k] for k in net._top_ids(i)] == net.top_names[name]
+    act = list(net._layer_names).index("act")
+    assert net._bottom_ids(act) == net._top_ids(act) == [ids["x"]]
+    assert net._blobs[ids["x"]] is net.blobs["x"]
+    assert net._blob_loss_weights[ids["l"]] == 2 and net._blob_loss_weights[ids["x"]] == 0
+
+
 def test_wrong_inputs_are_named(net):
     with pytest.raises(ValueError, match=r"\['z'\] do not match net inputs \['x'\]"):
         net.forward(z=np.ones((2, 3)))
@@ -175,6 +213,9 @@ def test_install_as_caffe_gives_every_submodule():
         "from caffe.proto import caffe_pb2\n"
         "net = caffe.NetSpec(); net.x = L.DummyData(shape=dict(dim=[2, 3])); net.y = L.ReLU(net.x)\n"
         "assert isinstance(net.to_proto(), caffe_pb2.NetParameter)\n"
+        "import caffe.pycaffe\n"
+        "from caffe._caffe import BlobVec, RawBlobVec, layer_type_list\n"
+        "assert caffe.pycaffe.Net is caffe._caffe.Net is caffe.Net and caffe.pycaffe.SGDSolver\n"
         "assert 'Convolution' in caffe.layer_type_list() and P.Pooling.MAX == 0\n"
     )
     root = os.path.dirname(os.path.dirname(caffe.__file__))

@@ -1,0 +1,7 @@
+"""`caffe._caffe`, pycaffe's compiled part, from which some scripts take names. Its vectors are lists here."""
+
+from caffe_compat.pycaffe import *
+from caffe_compat.pycaffe import net, solvers
+
+Blob, Solver = net.Blob, solvers.Solver
+BlobVec = BoolVec = DtypeVec = IntVec = LayerVec = NetVec = RawBlobVec = StringVec = list
