@@ -371,7 +371,10 @@ class Net:
     def clear_param_diffs(self) -> None:
         """Forget the gradients of the learned blobs."""
         for blob in self.learned:
-            blob.tensor.grad = None
+            if self.observed and blob.tensor.grad is not None:
+                blob.tensor.grad.zero_()  # somebody may hold a view of it
+            else:
+                blob.tensor.grad = None
 
     def reshape(self) -> None:
         """Recompute every blob's shape from the inputs' shapes (Net::Reshape)."""

@@ -462,9 +462,7 @@ class Net:
     def clear_param_diffs(self) -> None:
         """Set the diffs of all learned blobs to zero."""
         with self.on_device():
-            for blob in self.core.learned:
-                if blob.tensor.grad is not None:
-                    blob.tensor.grad.zero_()
+            self.core.clear_param_diffs()
 
     # -- hooks, called with the layer's index -------------------------------------------------
 

@@ -30,8 +30,17 @@ class Solver:
             options = {"replicas": state.solver_count(), "rank": state.solver_rank(), **options}
         options = {"generator": state.generator(), **options}
         self.core = CoreSolver(param, device=state.device(), log=state.log(), **options)
-        self.net = Net.over(self.core.net)
-        self.test_nets = [Net.over(net) for net in self.core.test_nets]
+        self.core.rule.keep_diffs()
+        self._net = Net.over(self.core.net)
+        self._test_nets = [Net.over(net) for net in self.core.test_nets]
+
+    @property
+    def net(self) -> Net:
+        return self._net
+
+    @property
+    def test_nets(self) -> list[Net]:
+        return self._test_nets
 
     @property
     def iter(self) -> int:
@@ -100,28 +109,31 @@ class SGDSolver(Solver):
     type = "SGD"
 
 
-class NesterovSolver(Solver):
+class NesterovSolver(SGDSolver):
     type = "Nesterov"
 
 
-class AdaGradSolver(Solver):
+class AdaGradSolver(SGDSolver):
     type = "AdaGrad"
 
 
-class RMSPropSolver(Solver):
+class RMSPropSolver(SGDSolver):
     type = "RMSProp"
 
 
-class AdaDeltaSolver(Solver):
+class AdaDeltaSolver(SGDSolver):
     type = "AdaDelta"
 
 
-class AdamSolver(Solver):
+class AdamSolver(SGDSolver):
     type = "Adam"
+
+
+_SOLVERS = (SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)
+_TYPES: dict[str, type[Solver]] = {cls.type: cls for cls in _SOLVERS}
 
 
 def get_solver(solver_file: str, **options: Any) -> Solver:
     """The solver of the type that the file names. `options` go to caffe_compat.solver.Solver (replicas ...)."""
-    types = {cls.type: cls for cls in Solver.__subclasses__()}
-    cls = types.get(text.read_solver(str(solver_file)).type, Solver)
+    cls = _TYPES.get(text.read_solver(str(solver_file)).type, Solver)
     return cls(solver_file, **options)

@@ -136,6 +136,11 @@ class UpdateRule:
         self._groups = [_Group(indices, *key) for key, indices in grouped.items()]
         self._moving = [group for group in self._groups if self._moves(group)]
 
+    def keep_diffs(self) -> None:
+        """Set keep_diff from now on."""
+        self.keep_diff = True
+        self._moving = [group for group in self._groups if self._moves(group)]
+
     @torch.no_grad()
     def apply(self, rates: Rates, iter: int | Tensor) -> None:
         """Update the blobs from their gradients.

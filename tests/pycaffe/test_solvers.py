@@ -1,5 +1,6 @@
-"""Solvers: the seed of those whose file gives none."""
+"""Solvers: the seed of those whose file gives none, their classes, and the diffs that a step leaves."""
 
+import numpy as np
 import pytest
 
 import caffe_compat as caffe
@@ -13,15 +14,20 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "z" bottom: "label" top: "l
 
 
 @pytest.fixture
-def trained(tmp_path):
-    """A function that gives the weights of a new solver after three steps."""
+def solver_file(tmp_path):
     (tmp_path / "net.prototxt").write_text(NET)
     (tmp_path / "solver.prototxt").write_text(
         f'net: "{tmp_path}/net.prototxt" base_lr: 0.1 lr_policy: "fixed" snapshot_prefix: "{tmp_path}/s"'
     )
+    return str(tmp_path / "solver.prototxt")
+
+
+@pytest.fixture
+def trained(solver_file):
+    """A function that gives the weights of a new solver after three steps."""
 
     def weights():
-        solver = caffe.SGDSolver(str(tmp_path / "solver.prototxt"))
+        solver = caffe.SGDSolver(solver_file)
         solver.step(3)
         return solver.net.params["ip"][0].data.tolist()
 
@@ -38,3 +44,55 @@ def test_set_random_seed_makes_solvers_repeatable(trained):
 
 def test_without_a_seed_each_solver_begins_with_other_weights(trained):
     assert trained() != trained()
+
+
+def test_a_step_leaves_what_it_subtracted_in_the_diffs(solver_file):
+    """Which scripts compare with the weights; and a view of the diff that was taken before shows it."""
+    with open(solver_file, "a") as file:
+        file.write(" momentum: 0.5")
+    solver = caffe.SGDSolver(solver_file)
+    blobs = solver.net.params["ip"]
+    views = [blob.diff for blob in blobs]
+    for _ in range(3):
+        before = [blob.data.copy() for blob in blobs]
+        solver.step(1)
+        for old, blob, view in zip(before, blobs, views, strict=True):
+            assert view.any()
+            np.testing.assert_allclose(blob.data, old - view, rtol=1e-6, atol=1e-7)
+            np.testing.assert_array_equal(view, blob.diff)
+
+
+def test_an_update_by_hand(solver_file):
+    solver = caffe.SGDSolver(solver_file)
+    blob = solver.net.params["ip"][1]
+    view = blob.diff
+    solver.net.forward()
+    solver.net.backward()
+    gradient = view.copy()
+    assert gradient.any()
+    before = blob.data.copy()
+    solver.apply_update()
+    assert solver.iter == 1
+    np.testing.assert_allclose(view, 0.1 * gradient, rtol=1e-6)
+    np.testing.assert_allclose(blob.data, before - view, rtol=1e-6)
+    solver.net.clear_param_diffs()
+    assert not view.any()
+
+
+def test_every_solver_is_an_sgd_solver(solver_file):
+    class Mine(caffe.SGDSolver):
+        pass
+
+    for name in ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"):
+        assert issubclass(getattr(caffe, f"{name}Solver"), caffe.SGDSolver)
+    assert type(caffe.get_solver(solver_file)) is caffe.SGDSolver
+    with open(solver_file, "a") as file:
+        file.write(' type: "Adam" momentum: 0.9')
+    assert type(caffe.get_solver(solver_file)) is caffe.AdamSolver
+
+
+def test_a_solvers_nets_cannot_be_replaced(solver_file):
+    solver = caffe.SGDSolver(solver_file)
+    for name in ("net", "test_nets"):
+        with pytest.raises(AttributeError):
+            setattr(solver, name, None)
