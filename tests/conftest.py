@@ -42,6 +42,13 @@ def python_layers_stay_allowed() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test shows on a terminal of its own does not depend on the one that the tests run on."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def gpu(request: pytest.FixtureRequest) -> Iterator[None]:
     """Tests marked `gpu` run on a pretended CUDA device where there is none."""
     if request.node.get_closest_marker("gpu") is None:

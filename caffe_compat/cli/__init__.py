@@ -71,7 +71,9 @@ def guarded(run: Callable[[], int]) -> int:
 
 
 def _complain(what: str) -> None:
-    clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # there may be a progress bar on this line
+    from caffe_compat.log.progress import is_terminal
+
+    clear = "\r\x1b[K" if is_terminal(sys.stderr) else ""  # there may be a progress bar on this line
     print(f"{clear}{PROG}: error: {what}", file=sys.stderr)
 
 

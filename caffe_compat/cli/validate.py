@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.replicas < 1:
         raise UsageError(f"--replicas {args.replicas} is below 1")
     common.load_torch()
+    from caffe_compat.log.progress import is_terminal
     from caffe_compat.parity.report import as_html, as_text
 
     common.allow_code(args)
@@ -73,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         _write(args.html, as_html(report))
     if args.json != "-":
-        sys.stdout.write(as_text(report, sys.stdout.isatty()))
+        colour = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
+        sys.stdout.write(as_text(report, colour))
     return report.exit_code
 
 

@@ -13,6 +13,7 @@ import urllib.request
 from typing import Any
 
 from caffe_compat.errors import DataError
+from caffe_compat.log.progress import is_terminal
 
 _BLOCK = 1 << 18
 _ATTEMPTS = 4  # in a row that bring no byte
@@ -94,7 +95,7 @@ class _Bar:
     def __init__(self, name: str, have: int, total: int, stream: Any):
         self._name, self._total, self._stream = name, total, stream
         self._first, self._start = have, time.monotonic()
-        self._terminal = stream.isatty()
+        self._terminal = is_terminal(stream)
         self._shown = have * 10 // total if total else 0
         self._next = 0.0
 

@@ -1,5 +1,6 @@
 """A one-line progress bar that lives below the log lines of a terminal."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -7,6 +8,11 @@ from typing import TextIO
 
 _REDRAW_EVERY = 0.1  # seconds; a step may take a fraction of a millisecond
 _MEMORY = 30.0  # seconds of the past that the rate is measured over
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether lines of `stream` can be drawn over and coloured."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class ProgressBar:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import SupportsFloat, TextIO
 
-from caffe_compat.log.progress import ProgressBar
+from caffe_compat.log.progress import ProgressBar, is_terminal
 
 DEBUG, INFO, WARNING, ERROR, OFF = -1, 0, 1, 2, 3  # glog's severities; DEBUG lines print with an I
 _LETTERS = {DEBUG: "I", INFO: "I", WARNING: "W", ERROR: "E"}
@@ -92,7 +92,7 @@ class Log:
         self.level = level
         self._stream = sys.stderr if stream is None else stream
         if progress is None:
-            progress = level <= INFO and self._stream.isatty()
+            progress = level <= INFO and is_terminal(self._stream)
         self._bar = ProgressBar(self._stream) if progress else None
         self._lock = threading.Lock()
         self._warned: set[str] = set()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,15 @@ def test_a_difference_is_named_and_drawn(broken, tmp_path, capsys):
     assert '<tr class="first"><td>l</td><td>Pooling</td>' in page
     assert "<rect " in page
     assert "Guilty" in page
+
+
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_are_a_terminals(broken, monkeypatch, capsys, variables):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main(["validate", "--reference", LAYER]) == 1
+    assert ("\x1b[" in capsys.readouterr().out) == (not variables)
 
 
 def test_tolerance_decides(tmp_path, capsys):

@@ -110,9 +110,11 @@ def test_nothing_left_to_do_is_all_done(clock):
     assert bar.text(80).startswith("100%")
 
 
-def test_no_bar_off_a_terminal_or_when_not_wanted():
+def test_no_bar_off_a_terminal_or_when_not_wanted(monkeypatch):
     file, terminal = io.StringIO(), Terminal()
-    for log in (Log(file), Log(terminal, progress=False), Log(terminal, level=1)):
+    logs = [Log(file), Log(terminal, progress=False), Log(terminal, level=1)]
+    monkeypatch.setenv("TERM", "dumb")
+    for log in [*logs, Log(terminal)]:
         log.progress(1, 0, 10)
         log.end_progress()
     assert file.getvalue() == terminal.getvalue() == ""
