@@ -98,7 +98,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
 
     common.allow_code(args)
     common.keep_freed_memory()
-    log = Log() if group is None or group.rank == 0 else NULL
+    log = Log(outlive_reader=True) if group is None or group.rank == 0 else NULL
     solver_file = common.locate(args.root, args.solver)
     param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)
     if args.net:
@@ -121,7 +121,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     device = choose_device(args.gpu, param, log)
     if group:
         group.connect(device)
-    signals = _Signals({signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect})
+    signals = _Signals({signal.SIGINT: args.sigint_effect, signal.SIGHUP: args.sighup_effect}, log)
     with signals:
         solver = Solver(
             param,
@@ -143,7 +143,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
         log.starting()
         solver.solve(iterations=args.iterations)
     log.command_done()
-    return 0
+    return 141 if log.reader_gone else 0  # as of any command
 
 
 def _execution(args: argparse.Namespace, param: Any, net: Any) -> Any:
@@ -193,10 +193,14 @@ class _Nets:
 
 
 class _Signals:
-    """Turns signals into the actions a Solver asks for."""
+    """Turns signals into the actions a Solver asks for.
 
-    def __init__(self, effects: dict[int, str]):
+    A log that nobody reads any more stops the run, with a snapshot. Ctrl-C ends a `| tee` too, and before us.
+    """
+
+    def __init__(self, effects: dict[int, str], log: Any):
         self._effects = effects
+        self._log = log
         self._asked: list[str] = []
         self._before: dict[int, Any] = {}
 
@@ -213,7 +217,7 @@ class _Signals:
     def take(self) -> str:
         """The next action asked for since the last call, or "none". Asking twice counts once, as in Caffe."""
         if not self._asked:
-            return "none"
+            return "stop" if self._log.reader_gone else "none"
         action = self._asked[0]
         self._asked = [other for other in self._asked if other != action]
         return action

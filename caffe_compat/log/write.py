@@ -6,13 +6,13 @@ own scripts, read our logs. Methods take plain numbers, names and shapes. Floats
 and printed as a C++ stream prints them, six significant digits.
 """
 
-import errno
 import math
 import struct
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import SupportsFloat, TextIO
 
@@ -86,10 +86,23 @@ class Log:
     stream    where lines go
     progress  whether a progress bar runs below them; None means: on a terminal
     level     the least severity that is written (DEBUG, INFO, WARNING, ERROR, OFF)
+    outlive_reader   when nobody reads the pipe that `stream` is any more, set `reader_gone` and write no more; without
+              it that is a BrokenPipeError
+
+    A line that cannot be written for another reason (a full disk, a closed terminal) is lost: as in Caffe, a run is
+    worth more than its log.
     """
 
-    def __init__(self, stream: TextIO | None = None, progress: bool | None = None, level: int = INFO):
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        progress: bool | None = None,
+        level: int = INFO,
+        outlive_reader: bool = False,
+    ):
         self.level = level
+        self.reader_gone = False
+        self._outlive_reader = outlive_reader
         self._stream = sys.stderr if stream is None else stream
         if progress is None:
             progress = level <= INFO and is_terminal(self._stream)
@@ -98,24 +111,32 @@ class Log:
         self._warned: set[str] = set()
 
     def _line(self, severity: int, where: str, text: str) -> None:
-        if severity < self.level:
+        if severity < self.level or self.reader_gone:
             return
         now = time.time()
         prefix = (
             f"{_LETTERS[severity]}{time.strftime('%m%d %H:%M:%S', time.localtime(now))}"
             f".{int(now % 1 * 1e6):06} {threading.get_native_id():5} {where}] "
         )
-        with self._lock:
+        with self._writing():
             if self._bar:
                 self._bar.clear()
-            try:
-                self._stream.write(prefix + text + ("" if text.endswith("\n") else "\n"))
-                self._stream.flush()
-            except OSError as error:  # a run is worth more than a line of its log, as in Caffe
-                if error.errno != errno.ENOSPC:
-                    raise
+            self._stream.write(prefix + text + ("" if text.endswith("\n") else "\n"))
+            self._stream.flush()
             if self._bar:
                 self._bar.draw()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except BrokenPipeError:
+                if not self._outlive_reader:
+                    raise
+                self.reader_gone = True
+            except OSError:
+                pass
 
     # -- lines Caffe has no word for ----------------------------------------------------------
 
@@ -143,13 +164,13 @@ class Log:
         goes on inside the iteration, such as `testing 12/200`.
         """
         if self._bar:
-            with self._lock:
+            with self._writing():
                 self._bar.update(iter, start, stop, note)
 
     def end_progress(self) -> None:
         """Take the bar off the screen: the run is over."""
         if self._bar:
-            with self._lock:
+            with self._writing():
                 self._bar.clear()
                 self._stream.flush()
                 self._bar = ProgressBar(self._stream)

@@ -171,19 +171,37 @@ def test_finetuning_starts_from_the_weights(folder, capsys):
     ]
 
 
-@pytest.mark.parametrize(
-    ("number", "left_over", "said"),
-    [(signal.SIGINT, 1, "Optimization stopped early."), (signal.SIGHUP, 2, "Optimization Done.")],
-)
-def test_signals_stop_or_snapshot(folder, number, left_over, said):
-    """SIGINT: snapshot and stop. SIGHUP: snapshot and go on."""
+@pytest.fixture
+def start_long_run(folder):
+    """Starts training that goes on until it is stopped; its standard error is a pipe."""
     long_run = "display: 1 max_iter: 100000 snapshot: 0"
     (folder / "solver.prototxt").write_text(
         re.sub(r"display: 1 .*max_iter: 12 snapshot: 6", long_run, SOLVER)
     )
     command = [sys.executable, "-m", "caffe_compat", "train", "--solver", "solver.prototxt"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
+    return lambda: subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def test_a_log_that_nobody_reads_any_more(start_long_run):
+    """`2>&1 | tee FILE`: Ctrl-C ends tee first. The run stops, with its snapshot."""
+    with start_long_run() as run:
+        for line in run.stderr:
+            if "Iteration 3, lr" in line:
+                break
+        run.stderr.close()
+        assert run.wait(60) == 141
+    (state,) = (binary.read(str(path), SolverState) for path in Path("out").glob("*.solverstate"))
+    assert state.iter >= 3 and Path(state.learned_net).exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "left_over", "said"),
+    [(signal.SIGINT, 1, "Optimization stopped early."), (signal.SIGHUP, 2, "Optimization Done.")],
+)
+def test_signals_stop_or_snapshot(start_long_run, number, left_over, said):
+    """SIGINT: snapshot and stop. SIGHUP: snapshot and go on."""
+    with start_long_run() as run:
         lines, since = [], None
         for line in run.stderr:
             lines.append(line)

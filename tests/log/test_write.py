@@ -366,10 +366,27 @@ class FullDisk(io.StringIO):
 
 
 def test_a_full_disk_ends_no_run():
+    log = Log(FullDisk(), progress=True)
+    log.info("lost")
+    log.progress(1, 0, 10)
+    log.info("lost, and the bar with it")
+    log.end_progress()
+
+
+def test_a_closed_terminal_ends_no_run(monkeypatch):
+    monkeypatch.setattr(FullDisk, "error", OSError(errno.EIO, "Input/output error"))
     Log(FullDisk()).info("lost")
-    FullDisk.error = BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+def test_a_reader_that_goes_away(monkeypatch):
+    monkeypatch.setattr(FullDisk, "error", BrokenPipeError(errno.EPIPE, "Broken pipe"))
     with pytest.raises(BrokenPipeError):
         Log(FullDisk()).info("nobody reads")
+    log = Log(FullDisk(), outlive_reader=True)
+    assert not log.reader_gone
+    log.info("nobody reads")
+    assert log.reader_gone
+    log.info("nor this")
 
 
 def test_elements_of_an_output_are_numbered_through(log):
