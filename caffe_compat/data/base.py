@@ -142,8 +142,9 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
         for other in registry().values():
             if other.is_at(full):
                 raise DataError(
-                    f"'{full}' holds a database of backend {other.backend}, but the net says backend: {backend}"
-                    f"{' (the default)' if backend == 'LEVELDB' else ''}; write `backend: {other.backend}` in data_param"
+                    f"'{full}' holds a database of backend {other.backend}, but it was to be read as {backend}"
+                    f"{' (the default of data_param)' if backend == 'LEVELDB' else ''}; write `backend: {other.backend}` "
+                    f"in data_param, or give --backend {other.backend.lower()} to a command that has it"
                 )
         raise DataError(
             f"the folder '{full}' holds no {backend} database; make one with: {command_that_makes(full)}"

@@ -94,7 +94,8 @@ def _files(path: str, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
             f"'{path}' does not exist; give --from the folder or archive, or leave it out to download"
         ) from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise DataError(f"'{path}' is no complete tar archive: {error}; fetch it again") from error
+        reason = str(error).partition("\n")[0].rstrip(":")  # tarfile has a line for each compression it tried
+        raise DataError(f"'{path}' is no complete tar archive: {reason}; fetch it again") from error
 
 
 def _read_binary(kind: Kind, name: str, content: bytes) -> Part:

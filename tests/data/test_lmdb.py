@@ -102,11 +102,12 @@ def test_a_folder_without_a_database(tmp_path):
 def test_the_other_backend_is_found_out(folder, reference):
     with pytest.raises(
         DataError,
-        match=r"backend LMDB, but the net says backend: LEVELDB \(the default\); write `backend: LMDB`",
+        match=r"backend LMDB, but it was to be read as LEVELDB \(the default of data_param\); write `backend: LMDB` "
+        "in data_param, or give --backend lmdb",
     ):
         open_source("LEVELDB", folder)
     with pytest.raises(
-        DataError, match="backend LEVELDB, but the net says backend: LMDB; write `backend: LEVELDB`"
+        DataError, match="backend LEVELDB, but it was to be read as LMDB; write `backend: LEVELDB`"
     ):
         open_source("LMDB", str(reference / "data" / "raw_leveldb"))
 

@@ -203,7 +203,7 @@ def test_more_encoded_records_than_a_thread_decodes_at_a_time(tmp_path, memory, 
         (
             SOURCE.replace(" backend: LMDB", "") % 4,
             DataError,
-            "but the net says backend: LEVELDB .the default",
+            "but it was to be read as LEVELDB .the default of data_param",
         ),
         (
             SOURCE % 4 + "transform_param { crop_size: 3 }",
