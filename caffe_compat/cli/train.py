@@ -153,7 +153,8 @@ def _execution(args: argparse.Namespace, param: Any, net: Any) -> Any:
 
     chosen = Execution(args.precision, args.compile, args.channels_last)
     iterations = min(param.max_iter, args.iterations or param.max_iter) * param.iter_size
-    return chosen.for_training(costs.of_net(net) * iterations, net.device) if net.compilable else chosen
+    work = costs.of_net(net) * len(net.context.held) * iterations
+    return chosen.for_training(work, net.device) if net.compilable else chosen
 
 
 class _Nets:

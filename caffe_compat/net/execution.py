@@ -68,7 +68,7 @@ class Execution:
     def for_training(self, work: int, device: torch.device) -> Execution:
         """What auto comes to for a net that fits, and a training run of so many multiply-adds, forward passes only.
 
-        Compiled training gains a tenth on a CPU, and compiling takes one or two minutes: it pays where training takes
+        Compiled training gains a tenth on a CPU, and compiling takes a few minutes: it pays where training takes
         half an hour. The rule asks for nothing that is measured, so that a run can be repeated.
         """
         if self.compile != "auto" or device.type != "cpu" or self.precision != "fp32":

@@ -19,6 +19,8 @@ from torch import Tensor
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.dummy_data import DummyData
+from caffe_compat.layers.legacy import reshaped
+from caffe_compat.layers.python import Python
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import Lowered, loss_weights, lower
 from caffe_compat.proto import TRAIN
@@ -91,14 +93,15 @@ class Layerwise:
             self.pin(self._owner[name])
 
     def reshape_blob(self, name: str, shape: tuple[int, ...]) -> None:
-        """Give a blob another shape, keeping as many of its first values as fit (Blob::Reshape)."""
+        """Give a blob another shape; a loss's diff is its loss_weight again when it is read (Blob::Reshape)."""
         old = self.data(name)
         if old.shape == shape:
             return
-        new = old.new_zeros(shape)
-        kept = min(old.numel(), new.numel())
-        new.view(-1)[:kept] = old.reshape(-1)[:kept]
-        self._data[name] = new
+        if any(_memory_of(old) == _memory_of(data) for key, data in self._data.items() if key != name):
+            old = old.clone()  # what lies behind it is another blob's
+        self._data[name] = reshaped(old, shape)
+        if name in self._diff and name not in self._weights:
+            self._diff[name] = reshaped(self._diff[name], shape)
         self.net.blob_shapes[name] = shape
 
     def store(self, values: dict[str, Tensor]) -> None:
@@ -222,7 +225,8 @@ class Layerwise:
             for name, need in zip(net.bottom_names[i], net.bottom_need_backward[i], strict=True)
         ]
         shapes = [tuple(b.shape) for b in bottoms]
-        if shapes != self._shaped_for.get(i):
+        # A Python layer reshapes in every pass itself, and some count how often.
+        if shapes != self._shaped_for.get(i) and not isinstance(layer, Python):
             layer.reshape(*shapes)
             self._shaped_for[i] = shapes
         with torch.set_grad_enabled(needs):

@@ -559,7 +559,7 @@ class Net:
         kept = [(value, value.detach().clone()) for value in changing]
         random = torch.get_rng_state()
         began = time.perf_counter()
-        self.log.info("compiling the net, which takes a minute or two; --compile off goes without")
+        self.log.info("compiling the net, which takes a few minutes; --compile off goes without")
         try:
             result = self._run_graph(self._compiled, batch, backward)
         except Exception as error:  # noqa: BLE001 - a compiler may raise anything; what is the net's own comes again below
@@ -578,7 +578,7 @@ class Net:
     @property
     def compilable(self) -> bool:
         """Whether the net runs as one graph whose shapes do not change from batch to batch."""
-        return not self._by_layer and not self._dynamic and len(self.context.held) == 1
+        return not self._by_layer and not self._dynamic and not self.in_turn
 
     def _follow_shapes(self, batch: list[Tensor]) -> None:
         """Reshape the net if its data came in other shapes than last time, as Caffe does at every forward."""

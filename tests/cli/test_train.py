@@ -12,6 +12,7 @@ import pytest
 
 import caffe_compat
 from caffe_compat.cli import main
+from caffe_compat.net.execution import Execution
 from caffe_compat.proto import SolverState, binary
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
@@ -258,6 +259,14 @@ def test_only_what_writes_a_snapshot_needs_a_place_for_it(folder, capsys):
     assert train() == 1
     log = capsys.readouterr().err
     assert "cannot write to snapshot prefix 'gone/run'" in log and "Iteration 0" not in log
+
+
+def test_all_replicas_count_in_whether_compiling_pays(folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Execution, "for_training", lambda self, work, device: seen.append(work) or self)
+    for replicas in ("1", "3"):
+        assert train("--replicas", replicas, "--iterations", "1") == 0
+    assert 0 < 3 * seen[0] == seen[1]
 
 
 def test_a_diverged_run_is_named_once_and_goes_on(folder, capsys):

@@ -125,6 +125,16 @@ def test_auto_compiles_long_training_on_a_cpu(monkeypatch):
     assert Execution().for_training(much, cpu).compile == "auto"
 
 
+def test_replicas_that_run_in_turn_are_not_compiled():
+    assert run(replicas=2)[0].compilable
+    param = text.parse(NET, NetParameter)
+    param.layer.add(name="reads the loss of a replica", type="Power", bottom=["loss"], top=["p2"])
+    for replicas in (1, 2):
+        net = Net(param, context=Context(replicas=replicas, rank=None))
+        assert net.in_turn == (replicas == 2)
+        assert net.compilable == (replicas == 1)
+
+
 def test_a_net_that_cannot_be_compiled_runs_as_it_is(monkeypatch, capsys):
     expected = run()[1]
 
