@@ -1,4 +1,9 @@
-"""Caffe's legacy accessors: blobs seen as num x channels x height x width."""
+"""Caffe's blobs: num, channels, height and width, and what reshaping does to the values."""
+
+from math import prod
+
+import torch
+from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape
 
@@ -14,3 +19,23 @@ def legacy_shape(layer: Layer, shape: Shape) -> tuple[int, int, int, int]:
         )
     num, channels, height, width = (*shape, *(1,) * (4 - len(shape)))
     return num, channels, height, width
+
+
+def reshaped(tensor: Tensor, shape: Shape) -> Tensor:
+    """A contiguous tensor in another shape: the same memory where that has room for it, else zeros (Blob::Reshape).
+
+    What a smaller shape left out is there again in a larger one.
+    """
+    room = tensor.untyped_storage().nbytes() // tensor.element_size() - tensor.storage_offset()
+    if prod(shape) > room:
+        return tensor.new_zeros(shape)
+    return tensor.as_strided(shape, torch.empty(shape, device="meta").stride())
+
+
+def reshape_learned(layer: Layer, index: int, shape: Shape) -> None:
+    """Give a layer's blob, and its gradient, another shape."""
+    blob = layer.owned_blobs()[index]
+    gradient, blob.grad = blob.grad, None
+    blob.data = reshaped(blob.data, shape)
+    if gradient is not None:
+        blob.grad = reshaped(gradient, shape)

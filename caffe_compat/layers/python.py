@@ -18,6 +18,7 @@ import importlib
 import importlib.util
 import math
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -27,14 +28,33 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Context, Layer, Shape, layer
-from caffe_compat.layers.legacy import legacy_shape
+from caffe_compat.layers.legacy import legacy_shape, reshape_learned, reshaped
 
 # A net file can name any importable class and so run its code. Whoever calls the API chose the file;
 # the command line sets this to False unless --allow-python-layers is given.
 allow_python_layers = True
 
 
-class Blob:
+class _Sizes(ABC):
+    """What a blob says of its shape."""
+
+    _owner: Layer
+
+    @property
+    @abstractmethod
+    def shape(self) -> Shape: ...
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    num = property(lambda self: legacy_shape(self._owner, self.shape)[0])
+    channels = property(lambda self: legacy_shape(self._owner, self.shape)[1])
+    height = property(lambda self: legacy_shape(self._owner, self.shape)[2])
+    width = property(lambda self: legacy_shape(self._owner, self.shape)[3])
+
+
+class Blob(_Sizes):
     """Two numpy arrays of one shape, `data` and `diff`, that a Python layer reads and writes.
 
     `reshape` keeps the values while they fit into the memory it already has, as Caffe's does.
@@ -49,26 +69,6 @@ class Blob:
     @property
     def shape(self) -> Shape:
         return self._shape
-
-    @property
-    def count(self) -> int:
-        return math.prod(self._shape)
-
-    @property
-    def num(self) -> int:
-        return legacy_shape(self._owner, self._shape)[0]
-
-    @property
-    def channels(self) -> int:
-        return legacy_shape(self._owner, self._shape)[1]
-
-    @property
-    def height(self) -> int:
-        return legacy_shape(self._owner, self._shape)[2]
-
-    @property
-    def width(self) -> int:
-        return legacy_shape(self._owner, self._shape)[3]
 
     @property
     def data(self) -> np.ndarray:
@@ -95,7 +95,7 @@ class Blob:
         self._data, self._shape = array.reshape(-1), array.shape
 
 
-class _LearnedBlob:
+class _LearnedBlob(_Sizes):
     """Blob `index` of a layer, wherever its tensor is now (loading and sharing may replace it)."""
 
     def __init__(self, owner: Layer, index: int):
@@ -107,10 +107,6 @@ class _LearnedBlob:
     @property
     def shape(self) -> Shape:
         return tuple(self._owner.blobs[self._index].shape)
-
-    @property
-    def count(self) -> int:
-        return math.prod(self.shape)
 
     @property
     def data(self) -> np.ndarray:
@@ -125,10 +121,16 @@ class _LearnedBlob:
             blob.grad = torch.zeros_like(blob)
         return self._array(blob.grad)
 
+    def reshape(self, *shape: int) -> None:
+        """Take this shape, in the same memory if that is large enough, else zeros."""
+        reshape_learned(self._owner, self._index, shape)
+        if self.gradient is not None:
+            self.gradient = reshaped(self.gradient, shape)
+
     def _array(self, tensor: Tensor) -> np.ndarray:
         for held, array in self._copies or ():
             if held.data_ptr() == tensor.data_ptr():
-                return array
+                return array.reshape(self.shape)
         array = tensor.cpu().numpy().reshape(self.shape)
         if tensor.device.type != "cpu":
             if self._copies is None:
@@ -273,10 +275,12 @@ class Python(Layer):
     def differentiate(
         self, bottom: Sequence[Tensor], top: Sequence[Tensor], diffs: Sequence[Tensor], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
-        """The gradients of the bottoms, then of the blobs; None for those not `wanted`."""
+        """The gradients of the bottoms, then of the blobs; None for those not `wanted`.
+
+        A bottom's diff stays what it was, as in Caffe: some layers write it in forward.
+        """
         for blob, value in zip(self.bottom, bottom, strict=True):
             blob.hold(value)
-            blob.diff[...] = 0
         for blob, value, diff in zip(self.top, top, diffs, strict=True):
             blob.hold(value.clone())
             blob.diff[...] = diff.cpu().numpy()

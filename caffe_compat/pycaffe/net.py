@@ -22,6 +22,7 @@ from torch import Tensor
 
 from caffe_compat.errors import CaffeError, LayerError, ParseError, WeightsError
 from caffe_compat.layers.base import Context
+from caffe_compat.layers.legacy import reshape_learned
 from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
 from caffe_compat.net.net import Net as CoreNet
@@ -103,7 +104,7 @@ class Blob(ABC):
 
     @abstractmethod
     def reshape(self, *shape: int) -> None:
-        """Give the blob another shape; its first values are kept as far as they fit."""
+        """Give the blob another shape: the same memory, if that is large enough, else zeros."""
 
 
 class _HostCopy:
@@ -168,13 +169,8 @@ class LearnedBlob(Blob):
         return owner.grad.view(shape)
 
     def reshape(self, *shape: int) -> None:
-        """Give the blob another shape (net surgery): values are kept as far as they fit."""
-        old = self._layer.owned_blobs()[self._index]
-        new = old.new_zeros(shape)
-        kept = min(old.numel(), new.numel())
-        new.view(-1)[:kept] = old.detach().reshape(-1)[:kept]
-        old.grad = None
-        old.data = new
+        """Give the blob another shape (net surgery)."""
+        reshape_learned(self._layer, self._index, shape)
 
 
 class LayerView:

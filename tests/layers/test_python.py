@@ -102,6 +102,41 @@ class InPlace(Double):
         bottom[0].diff[...] *= 5
 
 
+class InForward(Double):
+    """Has its gradient in forward already."""
+
+    def forward(self, bottom, top):
+        super().forward(bottom, top)
+        bottom[0].diff[...] = 3 * bottom[0].data
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] *= top[0].diff
+
+
+class Reshaping(PythonLayer):
+    """A blob that gets its shape in reshape, and for a moment another one."""
+
+    def setup(self, bottom, top):
+        self.blobs.add_blob(1)
+
+    def reshape(self, bottom, top):
+        if self.blobs[0].count == 1:
+            self.blobs[0].reshape(*bottom[0].shape)
+            self.blobs[0].data[...] = 3
+        top[0].reshape(*bottom[0].shape)
+        self.sizes = [self.blobs[0].num, self.blobs[0].channels, self.blobs[0].height, self.blobs[0].width]
+
+    def forward(self, bottom, top):
+        self.blobs[0].reshape(self.blobs[0].count)
+        top[0].data[...] = bottom[0].data * self.blobs[0].data.reshape(bottom[0].shape)
+        self.blobs[0].reshape(*bottom[0].shape)
+
+    def backward(self, top, propagate_down, bottom):
+        self.blobs[0].reshape(self.blobs[0].count)
+        self.blobs[0].diff[...] += (top[0].diff * bottom[0].data).ravel()
+        self.blobs[0].reshape(*bottom[0].shape)
+
+
 class Broken(PythonLayer):
     def setup(self, bottom, top):
         raise KeyError("mine")
@@ -136,6 +171,22 @@ def layer(tmp_path, monkeypatch):
 
 def tensor(shape, seed=1, grad=True):
     return torch.from_numpy(draws(shape, seed)).requires_grad_(grad)
+
+
+def test_a_diff_written_in_forward_is_there_in_backward(layer):
+    x = tensor((2, 3))
+    layer("InForward", (2, 3))(x).backward(torch.full((2, 3), 5.0, dtype=torch.float64))
+    torch.testing.assert_close(x.grad, 15 * x.detach())
+
+
+def test_a_blob_reshaped_by_the_layer(layer):
+    made = layer("Reshaping", (2, 3))
+    assert made.instance.sizes == [2, 3, 1, 1]
+    x = tensor((2, 3))
+    top = made(x)
+    top.backward(torch.full((2, 3), 5.0, dtype=torch.float64))
+    assert torch.equal(top, 3 * x)
+    torch.testing.assert_close(made.blobs[0].grad, 5 * x.detach())
 
 
 def test_forward_and_backward(layer):
