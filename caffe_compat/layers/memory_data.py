@@ -63,7 +63,8 @@ class MemoryData(PictureLayer):
         self._unserved &= self._next != 0
         self.position += self.batch_size
         labels = self._labels[part].reshape(-1, *self.label_ones)
-        return (sent(self._data[part], device), sent(labels, device))[: len(self.param.top)]
+        # Copies, for what becomes of them in the net must not become of the caller's arrays.
+        return tuple(sent(top.clone(), device) for top in (self._data[part], labels))[: len(self.param.top)]
 
     def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Serve these from now on: data (n, channels, height, width) and n labels, n a multiple of batch_size.

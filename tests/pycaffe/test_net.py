@@ -75,7 +75,7 @@ def test_backward_overwrites_bottom_diffs_and_adds_to_blob_diffs(net):
         gradient = net.backward(y=diff)["x"]
         h, _ = formula(net, x)
         dh = (diff @ net.params["high"][0].data) * (1 - h**2)
-        np.testing.assert_allclose(gradient, dh @ net.params["low"][0].data, rtol=1e-4)
+        np.testing.assert_allclose(gradient, dh @ net.params["low"][0].data, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(net.params["low"][0].diff, times * dh.T @ x, rtol=1e-4, atol=1e-5)
     net.clear_param_diffs()
     assert not net.params["low"][0].diff.any()
@@ -93,6 +93,69 @@ def test_reshaped_input_reshapes_the_net(net):
     net.reshape()
     assert net.blobs["y"].data.shape == (7, 5) and net.blobs["h"].shape == (7, 4)
     assert net.forward()["y"].shape == (7, 5)
+
+
+def test_reshaping_keeps_the_memory_while_it_is_large_enough(tmp_path):
+    net = build(tmp_path, NET)
+    for blob in (net.blobs["x"], net.params["low"][0]):
+        data, diff, shape = blob.data, blob.diff, blob.shape
+        data[...] = values = np.arange(data.size).reshape(shape)
+        diff[...] = -values
+        blob.reshape(1, *shape[1:])
+        np.testing.assert_array_equal(blob.data, values[:1])
+        np.testing.assert_array_equal(blob.diff, -values[:1])
+        data[...] += 1  # views of the larger shape are still its memory
+        blob.reshape(shape[1], shape[0])
+        np.testing.assert_array_equal(blob.data.ravel(), values.ravel() + 1)
+        np.testing.assert_array_equal(blob.diff.ravel(), -values.ravel())
+        blob.reshape(shape[0] + 1, *shape[1:])
+        assert not blob.data.any() and not blob.diff.any()
+
+
+def test_a_reshaped_blob_does_not_grow_into_another(tmp_path):
+    text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 4 dim: 3 } } }
+layer { name: "cut" type: "Slice" bottom: "x" top: "a" top: "b" slice_param { slice_point: 1 axis: 0 } }"""
+    net = build(tmp_path, text)
+    views = {name: blob.data for name, blob in net.blobs.items()}
+    views["x"][...] = np.arange(12).reshape(4, 3)
+    net.forward()
+    for name in ("a", "b"):
+        net.blobs[name].reshape(4, 3)
+        net.blobs[name].data[...] = -1
+    np.testing.assert_array_equal(net.blobs["x"].data, np.arange(12).reshape(4, 3))
+
+
+def test_input_arrays_are_served_in_turn_and_left_alone(tmp_path):
+    text = """layer { name: "in" type: "MemoryData" top: "x" top: "label"
+  memory_data_param { batch_size: 2 channels: 1 height: 3 width: 4 } }
+layer { name: "relu" type: "ReLU" bottom: "x" top: "x" }"""
+    net = build(tmp_path, text)
+    data = np.random.default_rng(1).normal(size=(6, 1, 3, 4)).astype(np.float32)
+    kept, labels = data.copy(), np.arange(6, dtype=np.float32)
+    net.set_input_arrays(data, labels)
+    views = [blob.data for blob in net.blobs.values()]
+    for turn in (0, 1, 2, 0, 1):
+        net.forward()
+        np.testing.assert_array_equal(views[0], np.maximum(kept[2 * turn : 2 * turn + 2], 0))
+        np.testing.assert_array_equal(views[1].ravel(), [2 * turn, 2 * turn + 1])
+    np.testing.assert_array_equal(data, kept)
+    np.testing.assert_array_equal(labels, range(6))
+
+
+def test_a_python_layer_reshapes_once_in_a_pass(tmp_path, monkeypatch):
+    (tmp_path / "counting_layer.py").write_text(
+        "import caffe_compat as caffe\n\n\nclass Counting(caffe.Layer):\n    count = 0\n\n    def setup(self, bottom, top): ...\n\n"
+        "    def reshape(self, bottom, top):\n        self.count += 1\n        top[0].reshape(2, 3)\n\n"
+        "    def forward(self, bottom, top): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    text = 'layer { name: "py" type: "Python" top: "y" python_param { module: "counting_layer" layer: "Counting" } }'
+    net = build(tmp_path, text)
+    counts = []
+    for run in (lambda: None, net.forward, net.forward, net.reshape):
+        run()
+        counts.append(net.layers[0].count)
+    assert counts == [1, 2, 3, 4]
 
 
 def test_forward_all_batches_and_drops_the_padding(net):
