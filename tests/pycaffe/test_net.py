@@ -295,6 +295,14 @@ def test_log_prints_structure_when_asked(net, tmp_path, capsys, monkeypatch):
     assert "Creating Layer low" in stream.getvalue()
 
 
+def test_log_writes_a_line_under_both_names(monkeypatch):
+    for log in (caffe.log, caffe.pycaffe.log):
+        stream = io.StringIO()
+        monkeypatch.setattr("sys.stderr", stream)
+        log("hello")
+        assert stream.getvalue().rstrip().endswith("] hello")
+
+
 def test_views_of_in_place_blobs_do_not_disturb_backward(tmp_path):
     """A Scale in place needs its bottom for the gradient, though its top goes into the memory of the view."""
     text = """force_backward: true
