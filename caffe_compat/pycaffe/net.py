@@ -22,6 +22,7 @@ from torch import Tensor
 
 from caffe_compat.errors import CaffeError, LayerError, ParseError, WeightsError
 from caffe_compat.layers.base import Context
+from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.legacy import reshape_learned
 from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
@@ -231,6 +232,11 @@ class Net:
         core = CoreNet(
             param, context=Context(generator=state.generator()), log=state.log(), device=state.device()
         )
+        for layer in core.layers:
+            if isinstance(
+                layer, DummyData
+            ):  # its fillers, too, draw from the stream that set_random_seed sets
+                layer.generator = state.generator()
         weights = positional.get("weights", weights)
         if weights is not None:
             with _openable():

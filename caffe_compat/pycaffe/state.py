@@ -49,7 +49,7 @@ def device() -> torch.device:
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed the fillers, data layers and Dropout of nets built from now on."""
+    """Seed fillers, DummyData and Dropout, and the data layers of nets built from now on."""
     torch.manual_seed(seed)
     _generator.manual_seed(seed)
 

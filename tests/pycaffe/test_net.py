@@ -125,6 +125,25 @@ layer { name: "cut" type: "Slice" bottom: "x" top: "a" top: "b" slice_param { sl
     np.testing.assert_array_equal(net.blobs["x"].data, np.arange(12).reshape(4, 3))
 
 
+def test_set_random_seed_reaches_nets_that_are_there(tmp_path):
+    text = """layer { name: "in" type: "DummyData" top: "x"
+  dummy_data_param { shape { dim: 5 dim: 7 } data_filler { type: "gaussian" std: 1 } } }
+layer { name: "drop" type: "Dropout" bottom: "x" top: "y" }
+layer { name: "ip" type: "InnerProduct" bottom: "y" top: "z" inner_product_param { num_output: 3
+  weight_filler { type: "xavier" } } }"""
+    (tmp_path / "net.prototxt").write_text(text)
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN)
+    found = []
+    for seed in (9, 9, 8):
+        caffe.set_random_seed(seed)
+        other = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TRAIN)
+        net.forward()
+        found.append([net.blobs["x"].data.copy(), net.blobs["y"].data.copy(), other.params["ip"][0].data])
+    for first, again, third in zip(*found, strict=True):
+        np.testing.assert_array_equal(first, again)
+        assert (first != third).any()
+
+
 def test_input_arrays_are_served_in_turn_and_left_alone(tmp_path):
     text = """layer { name: "in" type: "MemoryData" top: "x" top: "label"
   memory_data_param { batch_size: 2 channels: 1 height: 3 width: 4 } }
