@@ -45,6 +45,30 @@ def copy_trained_layers_from(net: Net, path: str) -> None:
     with torch.no_grad():
         for blob, array in pairs:
             blob.copy_(torch.from_numpy(np.ascontiguousarray(array)).view(blob.shape))
+    if not pairs:
+        theirs = [name for name, shapes in shapes_in(path).items() if shapes]
+        ours = [layer.name for layer in net.layers if len(layer.blobs)]
+        if theirs or ours:
+            net.log.warning(
+                f"{path}: nothing was copied, for none of its layers ({_some(theirs)}) is one of the net's "
+                f"({_some(ours)}); layers are matched by name: is this the file of another net?"
+            )
+    broken = [layer.name for layer in net.layers if any(map(_is_broken, layer.owned_blobs()))]
+    if broken:
+        net.log.warning(
+            f"{path}: the values of {_some(broken)} are not all finite, so what the net computes is not either: the run "
+            "that it comes from had diverged; use an earlier snapshot"
+        )
+
+
+def _some(names: list[str]) -> str:
+    """The first of these names."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "none"
+
+
+def _is_broken(blob: torch.Tensor) -> bool:
+    # A sum is five times as fast as looking at each value; it may be infinite where no value is.
+    return not bool(torch.isfinite(blob.detach().sum())) and not bool(torch.isfinite(blob.detach()).all())
 
 
 def shapes_in(path: str, log: Any = NULL) -> dict[str, list[tuple[int, ...]]]:

@@ -1,5 +1,6 @@
 """caffemodel files in and out: bytes as Caffe's, refusals before anything is copied."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import ParseError, SnapshotError, WeightsError
+from caffe_compat.log.write import NULL, WARNING, Log
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
 from caffe_compat.proto import TRAIN, NetParameter, text
@@ -20,10 +22,10 @@ layer { name: "out" type: "InnerProduct" bottom: "h" top: "y" inner_product_para
 """
 
 
-def net(name="ip", num_output=5, extra=""):
+def net(name="ip", num_output=5, extra="", log=NULL):
     param = text.parse(NET % (name, num_output) + extra, NetParameter, "net.prototxt")
     param.state.phase = TRAIN
-    return Net(param)
+    return Net(param, log=log)
 
 
 def values(made):
@@ -70,6 +72,36 @@ def test_round_trip_ignores_and_keeps_by_name(save, tmp_path):
     after = values(target)
     np.testing.assert_array_equal(after[0], before[0])  # a layer the file lacks keeps its values
     np.testing.assert_array_equal(after[2], values(source)[2])
+
+
+@pytest.mark.parametrize("save", [weights.save, weights.save_hdf5])
+def test_a_file_of_another_net_is_a_warning(save, tmp_path):
+    target = net(log=Log(io.StringIO(), level=WARNING))
+    other = text.parse((NET % ("a", 5)).replace('"out"', '"b"'), NetParameter)
+    save(Net(other), str(tmp_path / "w"))
+    weights.copy_trained_layers_from(target, str(tmp_path / "w"))
+    said = target.log._stream.getvalue()
+    assert (
+        "w: nothing was copied, for none of its layers (a, b) is one of the net's (ip, out); layers are"
+        in said
+    )
+    save(net(name="a"), str(tmp_path / "w"))
+    weights.copy_trained_layers_from(target, str(tmp_path / "w"))
+    assert target.log._stream.getvalue() == said
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_a_warning(value, tmp_path):
+    source, target = net(), net(log=Log(io.StringIO(), level=WARNING))
+    with torch.no_grad():
+        source.layers[1].blobs[0].fill_(3e38)  # the sum is infinite and they are not
+        weights.save(source, str(tmp_path / "w"))
+        weights.copy_trained_layers_from(target, str(tmp_path / "w"))
+        assert target.log._stream.getvalue() == ""
+        source.layers[2].blobs[1][2] = value
+    weights.save(source, str(tmp_path / "w"))
+    weights.copy_trained_layers_from(target, str(tmp_path / "w"))
+    assert "w: the values of out are not all finite, so what the net" in target.log._stream.getvalue()
 
 
 def test_slash_in_a_layer_name_survives_hdf5(tmp_path):
