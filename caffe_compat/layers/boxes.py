@@ -108,7 +108,7 @@ def suppress(
     groups = torch.arange(len(boxes), device=boxes.device)
     left = alive & (worst <= limit)
     while left.any():
-        first = left.to(torch.uint8).argmax(1)
+        first = left.int().argmax(1)
         found = left.any(1)
         kept[groups, first] |= found
         shared = overlap(boxes[groups, first][:, None], boxes, extra, least, mode)

@@ -39,7 +39,8 @@ class Indexed(Layer):
         found = bad.any()
         if not index.numel():
             return found
-        first = index.flatten().gather(0, bad.flatten().to(torch.uint8).argmax(0, keepdim=True)).squeeze(0)
+        # Compiled by torch 2.13, the argmax of bytes that are all 0 is any number, of integers the first.
+        first = index.flatten().gather(0, bad.flatten().int().argmax(0, keepdim=True)).squeeze(0)
         self.bad_position.copy_(torch.where(found, first, self.bad_position))
         return found
 

@@ -191,7 +191,7 @@ class Pooling(Layer):
         total = running[..., -1:]
         if self.phase == TRAIN:
             draw = 1 - self.drawn(total, torch.rand_like)  # above 0, so that a leading 0 is never drawn
-            first = (running.detach() >= draw * total.detach()).to(torch.uint8).argmax(4, keepdim=True)
+            first = (running.detach() >= draw * total.detach()).int().argmax(4, keepdim=True)
             return windows.gather(4, first).squeeze(4)
         squares, total = windows.square().sum(4), total.squeeze(4)
         positive = total > 0

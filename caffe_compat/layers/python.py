@@ -277,10 +277,14 @@ class Python(Layer):
     ) -> list[Tensor | None]:
         """The gradients of the bottoms, then of the blobs; None for those not `wanted`.
 
-        A bottom's diff stays what it was, as in Caffe: some layers write it in forward.
+        A bottom's diff stays what it was, as in Caffe: some layers write it in forward. So does a shape that the
+        layer has given it.
         """
         for blob, value in zip(self.bottom, bottom, strict=True):
+            shape = blob.shape
             blob.hold(value)
+            if math.prod(shape) == blob.count:
+                blob.reshape(*shape)
         for blob, value, diff in zip(self.top, top, diffs, strict=True):
             blob.hold(value.clone())
             blob.diff[...] = diff.cpu().numpy()
@@ -288,7 +292,10 @@ class Python(Layer):
             learned.gradient = torch.zeros(learned.shape, dtype=self.context.dtype, device=self.anchor.device)
         with self._pass():
             self._call("backward", self.top, list(wanted[: len(bottom)]), self.bottom)
-        gradients = [torch.tensor(blob.diff, device=self.anchor.device) for blob in self.bottom]
+        gradients: list[Tensor | None] = [
+            torch.tensor(blob.diff, device=self.anchor.device).view_as(value)
+            for blob, value in zip(self.bottom, bottom, strict=True)
+        ]
         for learned in self.instance.blobs:
             gradients.append(learned.gradient)
             learned.gradient = None

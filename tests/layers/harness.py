@@ -225,10 +225,17 @@ def check(case: Case) -> None:
 
 def check_compiles(case: Case) -> None:
     """torch.compile takes the layer as one graph, without reading a value, and gives the same tops."""
+
+    def backend(graph: Any, _: Any) -> Any:
+        for node in graph.graph.nodes:
+            if "argmax" in str(node.target) and node.args[0].meta["example_value"].dtype.itemsize == 1:
+                raise AssertionError("torch 2.13 compiles the argmax of bytes so that it is any number if all are 0")
+        return graph
+
     arrays = _bottoms(case)
     layer = make(case.layer, *(array.shape for array in arrays), phase=case.phase)
     torch.compiler.reset()
-    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    compiled = torch.compile(layer, backend=backend, fullgraph=True)
     results = []
     for function in (layer, compiled):
         torch.manual_seed(1)
