@@ -113,6 +113,17 @@ class InForward(Double):
         bottom[0].diff[...] *= top[0].diff
 
 
+class Flat(Double):
+    """Sees its bottom as a matrix."""
+
+    def reshape(self, bottom, top):
+        bottom[0].reshape(bottom[0].num, bottom[0].count // bottom[0].num)
+        top[0].reshape(*bottom[0].shape)
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = top[0].diff @ np.diag(range(6))
+
+
 class Reshaping(PythonLayer):
     """A blob that gets its shape in reshape, and for a moment another one."""
 
@@ -177,6 +188,14 @@ def test_a_diff_written_in_forward_is_there_in_backward(layer):
     x = tensor((2, 3))
     layer("InForward", (2, 3))(x).backward(torch.full((2, 3), 5.0, dtype=torch.float64))
     torch.testing.assert_close(x.grad, 15 * x.detach())
+
+
+def test_a_bottom_reshaped_by_the_layer(layer):
+    x = tensor((4, 2, 3))
+    top = layer("Flat", (4, 2, 3))(x)
+    assert top.shape == (4, 6)
+    top.backward(torch.ones(4, 6, dtype=torch.float64))
+    assert torch.equal(x.grad, torch.arange(6.0, dtype=torch.float64).view(2, 3).expand(4, 2, 3))
 
 
 def test_a_blob_reshaped_by_the_layer(layer):
