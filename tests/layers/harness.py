@@ -229,7 +229,9 @@ def check_compiles(case: Case) -> None:
     def backend(graph: Any, _: Any) -> Any:
         for node in graph.graph.nodes:
             if "argmax" in str(node.target) and node.args[0].meta["example_value"].dtype.itemsize == 1:
-                raise AssertionError("torch 2.13 compiles the argmax of bytes so that it is any number if all are 0")
+                raise AssertionError(
+                    "torch 2.13 compiles the argmax of bytes so that it is any number if all are 0"
+                )
         return graph
 
     arrays = _bottoms(case)
