@@ -69,7 +69,6 @@ def test_colours_are_a_terminals(broken, monkeypatch, capsys, variables):
 
 
 def test_tolerance_decides(tmp_path, capsys):
-    assert main(["validate", "--reference", LAYER, "--tolerance", "1e-12"]) in (0, 1)
     folder = dump_net(tmp_path)
     path = folder / "bundle.npz"
     with np.load(path) as file:
