@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -39,7 +40,9 @@ class Layerwise:
     """
 
     def __init__(self, net: Net):
-        self.net = net
+        self._net = ref(
+            net
+        )  # which owns this: as a cycle, a dropped net's memory would stay until it is missed
         self._data: dict[str, Tensor] = {}
         self._diff: dict[str, Tensor] = {}
         self._pinned: set[str] = set()
@@ -60,6 +63,12 @@ class Layerwise:
         self.after_forward: list[Hook] = []
         self.before_backward: list[Hook] = []
         self.after_backward: list[Hook] = []
+
+    @property
+    def net(self) -> Net:
+        net = self._net()
+        assert net is not None
+        return net
 
     # -- blobs --------------------------------------------------------------------------------
 

@@ -132,12 +132,12 @@ def _on_host(tensor: Tensor) -> bool:
 class NetBlob(Blob):
     """A blob that flows between layers."""
 
-    def __init__(self, net: Net, name: str):
+    def __init__(self, core: CoreNet, name: str):
         super().__init__()
-        self._net, self._name = net, name
+        self._core, self._name = core, name
 
     def _tensor(self, kind: str) -> Tensor:
-        runner = self._net.core.layerwise
+        runner = self._core.layerwise
         if kind == "diff":
             return runner.diff(self._name)
         runner.pin(self._name)
@@ -145,11 +145,11 @@ class NetBlob(Blob):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self._net.core.layerwise.data(self._name).shape)
+        return tuple(self._core.layerwise.data(self._name).shape)
 
     def reshape(self, *shape: int) -> None:
         """Give the blob another shape; `Net.reshape` or the next forward carries it through the net."""
-        self._net.core.layerwise.reshape_blob(self._name, tuple(shape))
+        self._core.layerwise.reshape_blob(self._name, tuple(shape))
 
 
 class LearnedBlob(Blob):
@@ -254,7 +254,7 @@ class Net:
         self.core = core
         core.observed = True
         self.name = core.name
-        self.blobs: OrderedDict[str, Blob] = OrderedDict((n, NetBlob(self, n)) for n in core.blob_names)
+        self.blobs: OrderedDict[str, Blob] = OrderedDict((n, NetBlob(core, n)) for n in core.blob_names)
         # A Python layer is the user's own object, as in pycaffe.
         self.layers = [
             layer.instance if isinstance(layer, Python) else LayerView(layer) for layer in core.layers

@@ -1,7 +1,9 @@
 """pycaffe's Net: views that write through, partial runs, shapes, files; and the same on a device without views."""
 
+import gc
 import io
 import os
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -142,6 +144,24 @@ layer { name: "ip" type: "InnerProduct" bottom: "y" top: "z" inner_product_param
     for first, again, third in zip(*found, strict=True):
         np.testing.assert_array_equal(first, again)
         assert (first != third).any()
+
+
+def test_a_dropped_net_is_gone_at_once(tmp_path):
+    """Scripts make one net after the other; cycles would keep their memory until the garbage collector comes."""
+    net = build(tmp_path, NET)
+    net.forward()
+    net.backward()
+    blob = net.blobs["y"]
+    known = ref(net), ref(net.core)
+    gc.disable()
+    try:
+        del net
+        assert known[0]() is None
+        assert blob.data.shape == (2, 5)  # a blob that is held is there still
+        del blob
+        assert known[1]() is None
+    finally:
+        gc.enable()
 
 
 def test_input_arrays_are_served_in_turn_and_left_alone(tmp_path):
