@@ -285,5 +285,6 @@ def keep_freed_memory() -> None:
     except (OSError, AttributeError):
         return
     trim_threshold, mmap_threshold = -1, -3  # from malloc.h
-    mallopt(mmap_threshold, 1 << 30)
+    if not mallopt(mmap_threshold, 1 << 30):
+        mallopt(mmap_threshold, 32 << 20)  # older ones take no more
     mallopt(trim_threshold, (1 << 31) - 1)
