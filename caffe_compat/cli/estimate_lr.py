@@ -41,6 +41,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.every < 0:
         raise UsageError(f"--every {args.every} is below 0")
+    if args.plot:
+        from caffe_compat.log.plot import require_format
+
+        require_format(args.plot)
     if args.snapshots:
         rows = _from_snapshots(args)
     else:

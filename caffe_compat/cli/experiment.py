@@ -368,9 +368,11 @@ def _grid(args: argparse.Namespace) -> int:
     axes = {name: list(dict.fromkeys(values)) for name, values in given.items()}
     solver_file = common.locate(args.root, args.solver)
     solver = text.read_solver(solver_file)
-    net_file = args.net or solver.net
+    net_file = args.net or solver.net or solver.train_net
     if not net_file:
         raise UsageError(f"{solver_file} names no net in its field `net`; give one with --net")
+    for field in ("net", "net_param", "train_net", "train_net_param"):  # the runs' own files take their place
+        solver.ClearField(field)
     net = text.read_net(common.resolve(args.root, net_file))
     if args.iterations is not None and not 0 < args.iterations <= solver.max_iter:
         raise UsageError(

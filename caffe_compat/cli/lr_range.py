@@ -53,8 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from caffe_compat.experiments import lr_range
+    from caffe_compat.log.plot import require_format
     from caffe_compat.log.read import read_log
 
+    if args.plot:
+        require_format(args.plot)
     log = args.log or _train(args)
     read = read_log(log)
     suggestion = lr_range.analyse(read)

@@ -224,9 +224,14 @@ def _look(run: int, what: str, values: Sequence[float]) -> dict[str, Any]:
     return look
 
 
-def _figure(out: str | os.PathLike[str], height: float) -> Any:
+def require_format(out: str | os.PathLike[str]) -> None:
+    """Raise UsageError for a file of another suffix; for commands that take long before they plot."""
     if Path(out).suffix.lower() not in _FORMATS:
         raise UsageError(f"{os.fspath(out)}: a plot's file must end in {', '.join(_FORMATS)}")
+
+
+def _figure(out: str | os.PathLike[str], height: float) -> Any:
+    require_format(out)
     try:
         from matplotlib.figure import Figure
     except ImportError:

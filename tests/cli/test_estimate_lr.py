@@ -63,6 +63,7 @@ def test_a_resumed_run_keeps_its_table(folder):
     [
         (["--every", "-1"], "--every -1 is below 0"),
         (["--gpu", "0,1"], "--gpu 0,1: estimate-lr trains in one process; use one device, and --replicas N"),
+        (["--plot", "a.gif"], "a.gif: a plot's file must end in .png, .svg, .pdf"),
         (["--replicas", "0"], "--replicas 0 is below 1"),
     ],
 )

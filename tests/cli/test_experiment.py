@@ -14,6 +14,7 @@ import caffe_compat
 from caffe_compat.cli import main
 from caffe_compat.experiments import results, runner
 from caffe_compat.log.read import read_log
+from caffe_compat.proto.text import read_solver
 from tests.experiments import logs, synthetic
 from tests.experiments.test_results import finished
 
@@ -146,13 +147,24 @@ def test_adopt(capsys, tmp_path):
     assert "base_lr is 0.1 there and 0.35 in cpu20-pc" in capsys.readouterr().err
 
 
-def test_grid(stand_in, capsys, tmp_path):
-    (tmp_path / "s.prototxt").write_text(
-        'net: "n.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 100 test_iter: 1 test_interval: 10 snapshot: 50'
-    )
-    (tmp_path / "n.prototxt").write_text(
-        'name: "n" layer { name: "d" type: "Data" data_param { batch_size: 4 } }'
-    )
+@pytest.fixture
+def write_grid(stand_in, tmp_path):
+    """Writes the solver and the net that a grid is made of, the net named by this field."""
+
+    def write(field="net"):
+        (tmp_path / "s.prototxt").write_text(
+            f'{field}: "n.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 100 test_iter: 1 test_interval: 10 '
+            "snapshot: 50"
+        )
+        (tmp_path / "n.prototxt").write_text(
+            'name: "n" layer { name: "d" type: "Data" data_param { batch_size: 4 } }'
+        )
+
+    return write
+
+
+def test_grid(write_grid, capsys, tmp_path):
+    write_grid()
     words = [
         "grid",
         "--solver",
@@ -169,6 +181,17 @@ def test_grid(stand_in, capsys, tmp_path):
     assert len(list((tmp_path / "out/grid-s").iterdir())) == 4
     assert experiment(*words, "--iterations", 10, "--out", "out") == 0
     assert "4 of 4 finished (4 before)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("field", ["net", "train_net"])
+@pytest.mark.parametrize("option", [[], ["--net", "n.prototxt"]])
+def test_grid_of_a_solver_that_names_its_net_otherwise(write_grid, tmp_path, field, option):
+    write_grid(field)
+    words = ["--iterations", 10, "--max_lr", "1", *option, "--out", "out"]
+    assert experiment("grid", "--solver", "s.prototxt", *words) == 0
+    (path,) = (tmp_path / "out").rglob("solver.prototxt")
+    solver = read_solver(path)
+    assert solver.net == str(path.with_name("net.prototxt")) and not solver.HasField("train_net")
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_an_exponential_ramp_stops_when_it_diverges(folder, capsys):
         ),
         (["--solver", "s", "--max-lr", "1", "--iterations", "100", "--tests", "4"], 2, "--tests 4 is below 8"),
         (["--solver", "s", "--max-lr", "1", "--iterations", "40"], 2, "--iterations 40 is below 50"),
+        (["--solver", "s", "--max-lr", "1", "--iterations", "100", "--plot", "a.gif"], 2, "a.gif: a plot's file must end in .png"),
         (["--log", "gone.log"], 1, "gone.log: cannot read the log"),
         (
             ["--solver", "s", "--max-lr", "1", "--iterations", "100", "--out", "gone/x"], 1,
