@@ -9,6 +9,7 @@ from caffe_compat.cli.overrides import apply_overrides
 from caffe_compat.errors import SolverError
 from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
 from caffe_compat.layers.base import Context
+from caffe_compat.net.memory import keep_freed_memory
 from caffe_compat.net.net import Net
 from caffe_compat.proto import TRAIN, Phase, text
 
@@ -16,7 +17,7 @@ from caffe_compat.proto import TRAIN, Phase, text
 def build_net(args: argparse.Namespace, command: str, phase: int, log: Any) -> Net:
     """The net that `common.add_model_options` describe, in `--phase` or else `phase`, on the device they choose."""
     common.allow_code(args)
-    common.keep_freed_memory()
+    keep_freed_memory()
     device = choose_device(args.gpu, None, log, command)
     param = text.read_net(common.locate(args.root, args.model), log, args.ignore_unknown)
     apply_overrides(None, param, args.set, log)

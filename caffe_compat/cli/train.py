@@ -92,12 +92,13 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     from caffe_compat.cli.devices import choose_device
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.write import NULL, Log
+    from caffe_compat.net.memory import keep_freed_memory
     from caffe_compat.proto import text
     from caffe_compat.proto.upgrade import fill_snapshot_prefix
     from caffe_compat.solver.solver import Solver
 
     common.allow_code(args)
-    common.keep_freed_memory()
+    keep_freed_memory()
     log = Log(outlive_reader=True) if group is None or group.rank == 0 else NULL
     solver_file = common.locate(args.root, args.solver)
     param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)

@@ -65,10 +65,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--replicas {args.replicas} is below 1")
     common.load_torch()
     from caffe_compat.log.progress import is_terminal
+    from caffe_compat.net.memory import keep_freed_memory
     from caffe_compat.parity.report import as_html, as_text
 
     common.allow_code(args)
-    common.keep_freed_memory()
+    keep_freed_memory()
     report = _reference(args) if args.reference else _log(args)
     if args.json:
         _write(args.json, json.dumps(report.as_dict(), indent=1) + "\n")

@@ -224,7 +224,6 @@ class _Grouped(Function):
         ctx.layout, ctx.eps, ctx.count = layout, eps, records // replicas * layout.pixels
         kept = mean[0], variance[0] * (ctx.count / (ctx.count - 1))
         ctx.mark_non_differentiable(*kept)
-        ctx.set_materialize_grads(False)  # the kept ones' would be zeros that nobody reads
         return top, *kept
 
     @staticmethod

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from caffe_compat.net.memory import keep_freed_memory
 from caffe_compat.proto import text
 from caffe_compat.pycaffe import state
 from caffe_compat.pycaffe.net import Net
@@ -28,6 +29,8 @@ class Solver:
             param.type = self.type  # as in pycaffe, the class decides, whatever the file says
         if state.solver_count() > 1:  # one of several processes, which NCCL links
             options = {"replicas": state.solver_count(), "rank": state.solver_rank(), **options}
+        if state.device().type == "cpu":
+            keep_freed_memory()
         options = {"generator": state.generator(), **options}
         self.core = CoreSolver(param, device=state.device(), log=state.log(), **options)
         self.core.rule.keep_diffs()

@@ -115,7 +115,7 @@ def serve(setup: Setup, name: str) -> None:
     import torch
 
     if _is_ours(name):
-        from caffe_compat.cli.common import keep_freed_memory
+        from caffe_compat.net.memory import keep_freed_memory
 
         keep_freed_memory()
     run = step_of(setup, name)
