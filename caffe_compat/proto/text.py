@@ -22,6 +22,7 @@ from caffe_compat.log.write import WARNING, Log
 from caffe_compat.proto import EXTENSIONS, NetParameter, SolverParameter, is_repeated, own, upgrade
 
 _BOOLS = {word: word[0] in "tT1" for word in ("true", "True", "t", "1", "false", "False", "f", "0")}
+_KINDS = (("net", NetParameter, "solver", SolverParameter), ("solver", SolverParameter, "net", NetParameter))
 _RANGES = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
@@ -245,6 +246,8 @@ class _Parser:
 
     def parse(self, cls: Any) -> Any:
         message = cls()
+        self.root = cls
+        self.first = self.token.text
         self.body(message, "", 0)
         if "origin" in _fields(cls.DESCRIPTOR):
             message.origin = self.source
@@ -474,6 +477,10 @@ class _Parser:
         """Complain about a field that the message does not have, or skip it."""
         what = f"{descriptor.name} has no field {token.text!r}"
         if not self.ignore_unknown:
+            for wanted, cls, given, other in _KINDS:
+                theirs = _fields(other.DESCRIPTOR).keys() - _fields(cls.DESCRIPTOR).keys()
+                if self.root is cls and self.first in theirs:
+                    self.fail(token.at, f"{what}; this file is a {given}, give a {wanted} here")
             fields = {name: field for name, field in _fields(descriptor).items() if name != "origin"}
             holders = [
                 name

@@ -323,9 +323,20 @@ def test_templates_are_said_to_be_templates(text, placeholder):
     )
 
 
+def test_a_solver_given_as_net():
+    assert complaint("net: 'n' test_iter: 1") == (
+        "n.prototxt:1:1: NetParameter has no field 'net'; this file is a solver, give a net here"
+    )
+    inside = complaint("max_iter: 1 net_param { nam: 'n' }", SolverParameter)
+    assert "NetParameter has no field 'nam'; did you mean 'name'" in inside
+
+
 def test_a_net_given_as_solver():
+    assert complaint("layer { }", SolverParameter) == (
+        "n.prototxt:1:1: SolverParameter has no field 'layer'; this file is a net, give a solver here"
+    )
     assert "SolverParameter has no field 'layer'; it belongs inside train_net_param or" in complaint(
-        "layer { }", SolverParameter
+        "max_iter: 1 layer { }", SolverParameter
     )
     assert "no field 'lr_polcy'; did you mean 'lr_policy'" in complaint("lr_polcy: 'x'", SolverParameter)
 
