@@ -69,7 +69,13 @@ def compare(
                 feeds, values = _feeds(plan, sizes, shapes, kind, random, preprocess)
                 ours = plan.run({n: torch.from_numpy(value) for n, value in values.items()}, shapes)
             for output, theirs in zip(plan.outputs, session.run(list(plan.outputs), feeds), strict=True):
-                absolute, relative = _distance(theirs, ours[output].double().numpy())
+                numbers = ours[output].double().numpy()
+                if kind == "random" and numbers.size and not np.isfinite(numbers).any():
+                    raise ExportError(
+                        f"{name}: not written, for on random inputs of {first} no value of output '{output}' is finite, "
+                        "and there is nothing to compare: look at the weights; give --no-check to write it all the same"
+                    )
+                absolute, relative = _distance(theirs, numbers)
                 if not relative <= LIMIT:
                     raise ExportError(
                         f"{name}: not written, for on {kind} inputs of {first} {session.runtime} gives output "

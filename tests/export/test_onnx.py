@@ -210,6 +210,16 @@ def test_a_file_of_other_numbers_is_not_written(tmp_path, monkeypatch):
     assert "not run: no check was asked for" in str(report)
 
 
+def test_numbers_of_which_none_is_finite_prove_nothing(tmp_path):
+    net = make_net(SCALED)
+    net.layer("ip").blobs[1].data.fill_(float("nan"))
+    with pytest.raises(
+        ExportError, match="on random inputs of 1 x .* no value of output 'ip' is finite, .*--no-check"
+    ):
+        export_onnx(net, tmp_path / "net.onnx")
+    assert os.listdir(tmp_path) == []
+
+
 def test_without_onnx_runtime_the_file_is_written_all_the_same(tmp_path, monkeypatch):
     def missing(file):
         raise MissingExtra("onnxruntime", "running an ONNX file")
