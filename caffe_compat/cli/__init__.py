@@ -10,6 +10,7 @@ import argparse
 import ast
 import errno
 import importlib
+import io
 import os
 import re
 import sys
@@ -37,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us, as `>&-` does
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    if sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # names of files that its encoding lacks, as for errors
     return guarded(lambda: _run(words))
 
 

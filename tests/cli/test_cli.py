@@ -1,6 +1,7 @@
 """The command line itself: which command runs, with which options, and how it ends."""
 
 import argparse
+import io
 import os
 import subprocess
 import sys
@@ -256,6 +257,19 @@ def test_closed_output_streams_are_no_error(fake, monkeypatch):
     assert cli.main(["fake", "--solver", "x"]) == 0
     with sys.stdout, sys.stderr:
         assert sys.stdout.name == sys.stderr.name == os.devnull
+
+
+def test_names_that_the_outputs_encoding_lacks(fake, monkeypatch):
+    def run(args):
+        print("d\u00e9j\u00e0")
+        return 0
+
+    monkeypatch.setattr(sys.modules["caffe_compat.cli.fake"], "run", run)
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
+    assert cli.main(["fake", "--solver", "x"]) == 0
+    sys.stdout.flush()
+    assert out.getvalue() == b"d\\xe9j\\xe0\n"
 
 
 # -- shared options ---------------------------------------------------------------------------
