@@ -237,7 +237,7 @@ class _Parser:
 
     def __init__(self, text: str, source: str, ignore_unknown: bool):
         self.text = text
-        self.source = source
+        self.source = source.encode(errors="surrogateescape").decode(errors="replace")  # messages hold UTF-8
         self.ignore_unknown = ignore_unknown
         self.ignored: list[str] = []
         self.tokens = _tokens(text)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 
 import pytest
 from google.protobuf import text_format
@@ -450,6 +451,15 @@ def test_nets_and_solvers_are_told_apart(tmp_path):
         assert read(path).DESCRIPTOR.name == kind, content
     with pytest.raises(ParseError, match="gone.prototxt: cannot be read"):
         read(tmp_path / "gone.prototxt")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names")
+def test_a_files_name_that_is_no_utf8(tmp_path):
+    path = os.fsencode(tmp_path) + b"/n\xff.prototxt"
+    with open(path, "w") as file:
+        file.write("layer { name: 'x' }")
+    (layer,) = read_net(os.fsdecode(path)).layer
+    assert layer.origin == f"{tmp_path}/n\ufffd.prototxt:1"
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="no /dev/fd on this system")
