@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us, as `>&-` does
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    if sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(
             errors="backslashreplace"
         )  # names of files that its encoding lacks, as for errors
