@@ -371,6 +371,13 @@ class RealDevice:
             torch.cuda.set_sync_debug_mode(before)
 
 
+class Generator(torch.Generator):
+    """The random numbers of any device are the CPU's."""
+
+    def __new__(cls, device: Any = None) -> Any:
+        return super().__new__(cls)
+
+
 @contextmanager
 def cuda() -> Iterator[Any]:
     """Torch has a CUDA device within it: one that is there (`real`), else a pretended one."""
@@ -399,7 +406,12 @@ def cuda() -> Iterator[Any]:
     torch._C._set_only_lift_cpu_tensors(True)
     Device.current = device
     try:
-        with mock.patch.multiple(torch.cuda, **patches), device, _Numbered():
+        with (
+            mock.patch.multiple(torch.cuda, **patches),
+            mock.patch("torch.Generator", Generator),
+            device,
+            _Numbered(),
+        ):
             yield device
         device.settle()
     finally:

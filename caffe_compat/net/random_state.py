@@ -59,8 +59,6 @@ def set_state(state: State, device: torch.device) -> None:
 
 
 def _seeded(seed: int, device: torch.device) -> State:
-    around = get_state(device)
-    torch.manual_seed(seed)
-    state = get_state(device)
-    set_state(around, device)
-    return state
+    # torch.manual_seed would reach every device there is.
+    places = {"cpu": torch.device("cpu"), device.type: device}
+    return {kind: torch.Generator(place).manual_seed(seed).get_state() for kind, place in places.items()}
