@@ -33,6 +33,7 @@ setup(
     long_description_content_type="text/markdown",
     license="BSD-2-Clause",
     license_files=["LICENSE"],
+    classifiers=["Operating System :: POSIX"],
     python_requires=">=3.10",
     packages=find_packages(include=["caffe_compat", "caffe_compat.*"]),
     package_data={"caffe_compat": ["**/*.proto"]},
