@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ ONNX_FLOAT, ONNX_INT64, ONNX_BOOL = 1, 7, 9  # TensorProto's data types, for Cas
 Dim = int | str  # a size in an exported file; a word names one that only a run tells: "N", the batch's
 
 TRAIN, TEST = 0, 1  # Caffe's Phase enum
+INT_MAX = 2**31 - 1  # as many values a blob may have
 
 _REGISTRY: dict[str, type[Layer]] = {}
 _L = TypeVar("_L", bound="type[Layer]")
@@ -329,6 +331,12 @@ class Layer(nn.Module):
 
         `learned` False marks a blob that never has a gradient, such as BatchNorm's statistics.
         """
+        count = math.prod(shape)
+        if count > INT_MAX and self.context.device != "meta":
+            self.fail(
+                f"blob {len(self.blobs)} of shape {tuple(shape)} has {count} values, and a blob has at most {INT_MAX}; "
+                "correct the sizes that it comes from"
+            )
         blob = torch.zeros(tuple(shape), dtype=self.context.dtype, device=self.context.device)
         if filler is not None and not blob.is_meta:
             fillers.fill(blob, filler, self.context.generator, self.fail)

@@ -526,9 +526,8 @@ class Solver:
     def test_all(self) -> None:
         """Run every test net."""
         self._before_tests = self._position()
-        with self._test_random.of(
-            _TESTS
-        ):  # other ranks, which do not test, draw what this one draws in training
+        # The other ranks do not test, and draw in training what this one draws there.
+        with self._test_random.of(_TESTS):
             for index in range(len(self.test_nets)):
                 if not self.requested_early_exit:
                     self.test(index)

@@ -1,10 +1,11 @@
-"""Layer.drawn: random numbers are a replica's, wherever it runs."""
+"""Layer.drawn: random numbers are a replica's, wherever it runs. Layer.add_blob: how large a blob may be."""
 
 import pytest
 import torch
 
+from caffe_compat.errors import LayerError
 from caffe_compat.layers.base import TRAIN, Context, create_layer
-from tests.layers.harness import layer_param
+from tests.layers.harness import layer_param, make
 
 REPLICAS, PROCESSES = 4, 2
 
@@ -85,3 +86,13 @@ def test_replicas_that_run_in_turn_draw_for_themselves():
     found = alone.drawn(torch.zeros(6, 5), torch.rand_like)
     torch.manual_seed(3)
     assert torch.equal(found, torch.rand(6, 5))
+
+
+def test_blobs_that_are_too_large():
+    text = 'type: "InnerProduct" inner_product_param { num_output: 70000 }'
+    message = (
+        r"layer 'l' \(InnerProduct\): blob 0 of shape \(70000, 65536\) has 4587520000 values, and a blob has at most "
+        "2147483647; correct the sizes"
+    )
+    with pytest.raises(LayerError, match=message):
+        make(text, (2, 65536))
