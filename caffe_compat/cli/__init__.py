@@ -23,9 +23,8 @@ from caffe_compat.errors import CaffeError, UsageError, nearest
 PROG = "caffe-compat"
 _HELP = re.compile(r"^HELP = (.+)$", re.MULTILINE)
 _NUMBER = re.compile(r"-\.?\d")
-_NO_MEMORY = re.compile(
-    r"out of memory|can't allocate memory|not enough memory"
-)  # a GPU's, Linux's and Windows'
+# What a GPU, Linux and Windows say.
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory")
 _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 
 
@@ -38,10 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us, as `>&-` does
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    # Names of files that its encoding lacks are written as on standard error.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # names of files that its encoding lacks, as for errors
+        sys.stdout.reconfigure(errors="backslashreplace")
     return guarded(lambda: _run(words))
 
 

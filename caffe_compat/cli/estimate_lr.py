@@ -48,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
     if args.snapshots:
         rows = _from_snapshots(args)
     else:
+        from caffe_compat.solver import parallel
+
         several = f"--gpu {args.gpu}" if "," in args.gpu or args.gpu == "all" else ""
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if parallel.world_size() > 1:
             several = "torchrun"
         if several:
             raise UsageError(

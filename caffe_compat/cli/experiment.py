@@ -357,7 +357,7 @@ def _adopt(args: argparse.Namespace) -> int:
 
 def _grid(args: argparse.Namespace) -> int:
     from caffe_compat.experiments import grid, runner
-    from caffe_compat.proto import text
+    from caffe_compat.proto import TRAINING_NETS, text
 
     given = {axis: getattr(args, axis).split(",") for axis in _AXES if getattr(args, axis)}
     for one in args.vary:
@@ -371,7 +371,7 @@ def _grid(args: argparse.Namespace) -> int:
     net_file = args.net or solver.net or solver.train_net
     if not net_file:
         raise UsageError(f"{solver_file} names no net in its field `net`; give one with --net")
-    for field in ("net", "net_param", "train_net", "train_net_param"):  # the runs' own files take their place
+    for field in TRAINING_NETS:  # the runs' own files take their place
         solver.ClearField(field)
     net = text.read_net(common.resolve(args.root, net_file))
     if args.iterations is not None and not 0 < args.iterations <= solver.max_iter:

@@ -93,7 +93,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.write import NULL, Log
     from caffe_compat.net.memory import keep_freed_memory
-    from caffe_compat.proto import text
+    from caffe_compat.proto import TRAINING_NETS, text
     from caffe_compat.proto.upgrade import fill_snapshot_prefix
     from caffe_compat.solver.solver import Solver
 
@@ -103,7 +103,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     solver_file = common.locate(args.root, args.solver)
     param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)
     if args.net:
-        for field in ("net", "net_param", "train_net", "train_net_param"):
+        for field in TRAINING_NETS:
             param.ClearField(field)
         param.net = args.net
     nets = _Nets(param, args.root, args.ignore_unknown)

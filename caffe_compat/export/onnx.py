@@ -21,7 +21,7 @@ from caffe_compat.export.plan import Open, Plan, Value, judges, make_plan, open_
 from caffe_compat.export.preprocess import Preprocess
 from caffe_compat.export.simplify import simplify
 from caffe_compat.layers.base import ONNX_FLOAT, Dim, Layer
-from caffe_compat.proto.binary import head
+from caffe_compat.proto.binary import head, is_stream
 from caffe_compat.proto.text import to_text
 
 OLDEST_OPSET, USUAL_OPSET = 13, 18
@@ -373,7 +373,7 @@ def _beside(path: str, size: int) -> Iterator[str]:
     """
     folder = os.path.dirname(os.path.abspath(path))
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
+        if os.path.isdir(path) or is_stream(path):
             raise OSError(f"it is a {'folder' if os.path.isdir(path) else 'device, not a file'}")
         temporary = tempfile.mkdtemp(prefix=".onnx-", dir=folder)
         try:

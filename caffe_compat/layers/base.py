@@ -308,9 +308,8 @@ class Layer(nn.Module):
         of them and keeps what is its own. So `draw` may look at the shape, type and place of what it gets alone.
         """
         processes, rank = self.context.processes, self.context.rank or 0
-        if (
-            processes == 1 or not self.context.grouped
-        ):  # replicas that run in turn have random numbers of their own
+        # Replicas that run in turn have random numbers of their own.
+        if processes == 1 or not self.context.grouped:
             return draw(like)
         if not self.per_record():  # called for one replica after the other
             return [draw(like) for _ in range(processes)][rank]

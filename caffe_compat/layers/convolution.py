@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, as_tops, layer
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -138,8 +138,7 @@ class Convolving(Layer, ABC):
         return self.start > 0
 
     def forward(self, *bottom):
-        tops = tuple(self._one(x) for x in bottom)
-        return tops[0] if len(tops) == 1 else tops
+        return as_tops(self._one(x) for x in bottom)
 
     def _one(self, bottom: Tensor) -> Tensor:
         weight = self.blobs[0]

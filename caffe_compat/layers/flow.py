@@ -11,7 +11,7 @@ import os
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, constant, layer
+from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, as_tops, constant, layer
 from caffe_compat.layers.between import between
 from caffe_compat.proto import FlowWarpParameter, MeanParameter, ResampleParameter
 from caffe_compat.proto.binary import read_binaryproto
@@ -288,7 +288,7 @@ class Mean(Layer):
         for x in bottom:
             mean = self.mean.repeat(1, x.shape[1] // self.mean.shape[1], 1, 1)
             tops.append(self.without_gradient(after * (before * x.detach() + mean), x))
-        return tuple(tops) if len(tops) > 1 else tops[0]
+        return as_tops(tops)
 
 
 _DRAWN = (  # fields of augmentation_param that draw something for each picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, as_tops, layer
 
 
 @layer("Gather")
@@ -30,8 +30,7 @@ class Gather(Layer):
         return list(bottom)
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
-        tops = tuple(b.view_as(b) for b in bottom)
-        return tops[0] if len(tops) == 1 else tops
+        return as_tops(b.view_as(b) for b in bottom)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         for bottom, top in zip(bottoms, tops, strict=True):

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Context, Layer, Shape, layer
+from caffe_compat.layers.base import Context, Layer, Shape, as_tops, layer
 from caffe_compat.layers.legacy import legacy_shape, reshape_learned, reshaped
 
 # A net file can name any importable class and so run its code. Whoever calls the API chose the file;
@@ -260,8 +260,9 @@ class Python(Layer):
         return self._run(*bottom)
 
     def _run(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
-        tops = _Run.apply(self, len(bottom), *bottom, *self.blobs) if self.top else self.compute(bottom)
-        return tops[0] if len(tops) == 1 else tops
+        return as_tops(
+            _Run.apply(self, len(bottom), *bottom, *self.blobs) if self.top else self.compute(bottom)
+        )
 
     def compute(self, bottom: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Reshape, then forward, on the values of `bottom`."""

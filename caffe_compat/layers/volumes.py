@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, as_tops, layer
 from caffe_compat.layers.convolution import Convolution, Convolving, Deconvolution, Window, through_window
 from caffe_compat.layers.pooling import LOWEST, Pooling
 from caffe_compat.proto import PoolingParameter
@@ -135,8 +135,7 @@ class NdConvolution(Convolution):
         return [(num, outputs, *self.kept)] * len(bottom)
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
-        tops = tuple(self._one(x).reshape(x.shape[0], self.outputs, *self.kept) for x in bottom)
-        return tops[0] if len(tops) == 1 else tops
+        return as_tops(self._one(x).reshape(x.shape[0], self.outputs, *self.kept) for x in bottom)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if len(self.kept) == self.spatial:

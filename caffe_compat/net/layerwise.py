@@ -40,9 +40,8 @@ class Layerwise:
     """
 
     def __init__(self, net: Net):
-        self._net = ref(
-            net
-        )  # which owns this: as a cycle, a dropped net's memory would stay until it is missed
+        # The net owns this: as a cycle, a dropped net's memory would stay until it is missed.
+        self._net = ref(net)
         self._data: dict[str, Tensor] = {}
         self._diff: dict[str, Tensor] = {}
         self._pinned: set[str] = set()

@@ -25,7 +25,7 @@ from caffe_compat.net.execution import Execution
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered, Reshaping, lower, mixing_layer
-from caffe_compat.net.random_state import Streams
+from caffe_compat.net.random_state import Streams, get_state, set_state
 from caffe_compat.net.resolve import filter_net, insert_splits
 from caffe_compat.proto import TRAIN, ParamSpec
 from caffe_compat.proto.text import to_text
@@ -557,7 +557,7 @@ class Net:
         assert self._compiled is not None
         changing = [*self._fixed_blobs(), *(buffer for layer in self.layers for buffer in layer.buffers())]
         kept = [(value, value.detach().clone()) for value in changing]
-        random = torch.get_rng_state()
+        random = get_state(self.device)
         began = time.perf_counter()
         self.log.info("compiling the net, which takes a few minutes; --compile off goes without")
         try:
@@ -570,7 +570,7 @@ class Net:
             with torch.no_grad():
                 for value, before in kept:
                     value.copy_(before)
-            torch.set_rng_state(random)
+            set_state(random, self.device)
             return self._run_graph(self._compiled, batch, backward)
         self.log.info(f"compiled in {time.perf_counter() - began:.0f} s")
         return result
@@ -599,7 +599,7 @@ class Net:
         """The random numbers of the replicas that run in turn here."""
         return Streams(self.device, self.context.held)
 
-    @property
+    @functools.cached_property
     def _is_random(self) -> bool:
         return any(layer.is_random for layer in self.layers)
 

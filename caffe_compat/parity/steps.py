@@ -28,7 +28,7 @@ from caffe_compat.parity.replay import (
     learned,
     refused,
 )
-from caffe_compat.proto import SolverParameter
+from caffe_compat.proto import TRAINING_NETS, SolverParameter
 from caffe_compat.solver.solver import Solver
 
 STEP_TOLERANCE = 2e-3
@@ -109,16 +109,7 @@ class _Steps:
         param = SolverParameter()
         param.CopyFrom(self.bundle.solver)
         tests = any(self.bundle.names("test")) and not self.inputs
-        cleared = [
-            "snapshot",
-            "display",
-            "weights",
-            "random_seed",
-            "net",
-            "net_param",
-            "train_net",
-            "train_net_param",
-        ]
+        cleared = ["snapshot", "display", "weights", "random_seed", *TRAINING_NETS]
         if tests and param.HasField("net"):
             cleared.remove("net")
         else:

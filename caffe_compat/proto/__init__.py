@@ -230,6 +230,7 @@ def _make_classes(schema: Any) -> dict[str, Any]:
     return classes
 
 
+TRAINING_NETS = ("net", "net_param", "train_net", "train_net_param")  # the fields of a solver for it
 EXTENSIONS: dict[str, Any] = {}  # what `extend` added to LayerParameter, by name
 _EXTENSION_RANGE = (1_000_000, 2_000_000)
 _POOL = DescriptorPool()

@@ -233,9 +233,8 @@ class Net:
             param, context=Context(generator=state.generator()), log=state.log(), device=state.device()
         )
         for layer in core.layers:
-            if isinstance(
-                layer, DummyData
-            ):  # its fillers, too, draw from the stream that set_random_seed sets
+            # Its fillers, too, draw from the stream that set_random_seed sets.
+            if isinstance(layer, DummyData):
                 layer.generator = state.generator()
         weights = positional.get("weights", weights)
         if weights is not None:

@@ -27,6 +27,7 @@ from caffe_compat.net.random_state import State, Streams, get_state, seed_of, se
 from caffe_compat.proto import (
     TEST,
     TRAIN,
+    TRAINING_NETS,
     NetParameter,
     NetState,
     Phase,
@@ -49,7 +50,6 @@ from caffe_compat.solver.state import (
 NONE, STOP, SNAPSHOT = "none", "stop", "snapshot"  # what a signal may ask for
 _REQUESTS = (NONE, SNAPSHOT, STOP)  # the stronger the later
 
-_TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
 _LOSS_FLOOR = 87.33654  # -log of the smallest float32: what SoftmaxWithLoss gives for scores that are NaN
 _TESTS = 1 << 32  # whose random numbers those of the test nets are; replicas have the numbers from 0 on
 _PENDING_LOSSES = 1000  # how many losses may wait on the device for the next displayed line
@@ -151,7 +151,7 @@ class Solver:
         self.generator = self._seeded(generator)
         self.net = self._train_net()
         self._test_random = Streams(self.device, [_TESTS])
-        if self.net.mixing_layer and not self.net.in_turn:
+        if self.net.mixing_layer and not self.net.in_turn:  # as this replica's stream, where all run in turn
             torch.manual_seed(seed_of(self.net.context.held[0]))
         of_blobs = (n for layer in self.net.layers for spec in layer.param.param for n in fork_fields(spec))
         self._refuse([f"param.{name}" for name in dict.fromkeys(of_blobs)])
@@ -243,10 +243,10 @@ class Solver:
     # -- building -----------------------------------------------------------------------------
 
     def _train_net(self) -> Net:
-        given = [field for field in _TRAIN_FIELDS if self.param.HasField(field)]
+        given = [field for field in TRAINING_NETS if self.param.HasField(field)]
         if len(given) != 1:
             self.fail(
-                f"a solver names its training net in exactly one of {', '.join(_TRAIN_FIELDS)}; "
+                f"a solver names its training net in exactly one of {', '.join(TRAINING_NETS)}; "
                 f"this one has {' and '.join(given) if given else 'none of them'}"
             )
         field = given[0]

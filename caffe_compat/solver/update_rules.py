@@ -134,12 +134,12 @@ class UpdateRule:
         for index, key in enumerate(zip(lr_mults, decay_mults, strict=True)):
             grouped.setdefault(key, []).append(index)
         self._groups = [_Group(indices, *key) for key, indices in grouped.items()]
-        self._moving = [group for group in self._groups if self._moves(group)]
+        self._find_moving()
 
     def keep_diffs(self) -> None:
         """Set keep_diff from now on."""
         self.keep_diff = True
-        self._moving = [group for group in self._groups if self._moves(group)]
+        self._find_moving()
 
     @torch.no_grad()
     def apply(self, rates: Rates, iter: int | Tensor) -> None:
@@ -164,7 +164,7 @@ class UpdateRule:
         with torch.no_grad():
             for mine, theirs in zip(self.history, history, strict=True):
                 mine.copy_(torch.as_tensor(theirs).view(mine.shape))
-        self._moving = [group for group in self._groups if self._moves(group)]
+        self._find_moving()
 
     def _clip(self, grads: Tensors) -> None:
         limit = self.param.clip_gradients
@@ -216,6 +216,9 @@ class UpdateRule:
 
     def _decays(self, group: _Group) -> bool:
         return self.param.weight_decay * group.decay_mult != 0
+
+    def _find_moving(self) -> None:
+        self._moving = [group for group in self._groups if self._moves(group)]
 
     def _moves(self, group: _Group) -> bool:
         """Whether the group's blobs, histories or diffs can change.

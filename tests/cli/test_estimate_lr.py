@@ -75,6 +75,7 @@ def test_options_that_do_not_fit(words, message, capsys):
 def test_torchrun_is_refused(monkeypatch, capsys):
     """Its processes would all write one table."""
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
     assert estimate() == 2
     assert (
         "torchrun: estimate-lr trains in one process; use one device, and --repl" in capsys.readouterr().err
