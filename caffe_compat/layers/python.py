@@ -14,6 +14,7 @@ Such a layer runs on the CPU whatever the net's device is, so each pass over it 
 
 from __future__ import annotations
 
+import enum
 import importlib
 import importlib.util
 import math
@@ -171,17 +172,35 @@ class LearnedBlobs(Sequence):
         return iter(self._blobs)
 
 
+class Phase(enum.IntEnum):
+    """A layer's phase: the number that Caffe's phase is, printed as the name that py-faster-rcnn's Caffe printed.
+
+    Its layers choose their options with `cfg[str(self.phase)]`, others with `self.phase == caffe.TRAIN` or 0.
+    """
+
+    TRAIN = 0
+    TEST = 1
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, spec: str) -> str:
+        return format(int(self), spec) if spec else self.name
+
+
 class PythonLayer:
     """What a Python layer's class derives from; pycaffe calls it `caffe.Layer`.
 
-    Attributes: param_str (python_param.param_str), phase (TRAIN 0, TEST 1), blobs, type.
+    Attributes: param_str (python_param.param_str; `param_str_` in Caffe's first version), phase (TRAIN 0, TEST 1;
+    as text "TRAIN", "TEST"), blobs, type.
     A subclass defines setup(bottom, top), reshape(bottom, top), forward(bottom, top) and, where
     gradients are wanted, backward(top, propagate_down, bottom). Bottoms and tops are lists of Blob.
     """
 
     type = "Python"
     param_str: str
-    phase: int
+    param_str_: str
+    phase: Phase
     blobs: LearnedBlobs
 
     def __init__(self, param: Any):
@@ -210,8 +229,8 @@ class Python(Layer):
                 "command line only if you say so; read the module, then give --allow-python-layers"
             )
         self.instance = self._create(p.module, p.layer)
-        self.instance.param_str = p.param_str
-        self.instance.phase = phase
+        self.instance.param_str = self.instance.param_str_ = p.param_str
+        self.instance.phase = Phase(phase)
         self.instance.blobs = LearnedBlobs(self)
         self.bottom: list[Blob] = []
         self.top: list[Blob] = []

@@ -74,6 +74,7 @@ class Source(PythonLayer):
     def setup(self, bottom, top):
         top[0].reshape(2, 3)
         top[0].data[...] = self.phase
+        self.chosen = {"TRAIN": 10, "TEST": 20}[str(self.phase)], {0: 30, 1: 40}[self.phase]
 
     def reshape(self, bottom, top):
         pass
@@ -234,6 +235,7 @@ def test_a_top_is_not_overwritten_by_the_next_forward(layer):
 
 def test_blobs(layer):
     weighted = layer("Weighted", (4,), (2, 3), extra='top: "a" top: "b"', param_str="1.5")
+    assert weighted.instance.param_str_ == weighted.instance.param_str == "1.5"
     assert [tuple(blob.shape) for blob in weighted.blobs] == [(1,), (2, 3)]
     assert [blob.shape for blob in weighted.instance.blobs] == [(1,), (2, 3)]
     assert [blob.count for blob in weighted.instance.blobs] == [1, 6]
@@ -276,6 +278,10 @@ def test_without_bottoms_a_top_keeps_its_values(layer):
     assert source.reshape() == [(2, 3)]
     assert [source()[0, 0].item() for _ in range(3)] == [2, 3, 4]
     assert source()[1].tolist() == [1, 1, 1]
+    assert source.instance.chosen == (20, 40)
+    phase = source.instance.phase
+    assert (f"{phase}", f"{phase:03}", phase + 1) == ("TEST", "001", 2)
+    assert phase == TEST == 1
 
 
 def test_without_tops(layer):
