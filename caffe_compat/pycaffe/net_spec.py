@@ -178,6 +178,19 @@ class NetSpec:
     def __delitem__(self, key: str) -> None:
         del self.tops[key]
 
+    def keys(self) -> list[str]:
+        """The names of the tops in the order of their assignment, as SSD's NetSpec gives them; so `vals`, `update`."""
+        return list(self.tops)
+
+    def vals(self) -> list[Any]:
+        """The tops in the order of `keys`."""
+        return list(self.tops.values())
+
+    def update(self, name: str, params: dict[str, Any]) -> None:
+        """Set these parameters of the layer whose top is `name`; the others stay."""
+        top = self[name]
+        (top if isinstance(top, Function) else top.fn).params.update(params)
+
     def to_proto(self) -> Any:
         """A NetParameter of all layers that the assigned tops need."""
         return _net(self.tops.values(), {top: name for name, top in self.tops.items()})

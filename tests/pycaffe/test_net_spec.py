@@ -135,3 +135,19 @@ def test_a_layers_own_message_is_caffes_not_a_forks_field_of_the_same_message():
     assert param_name_dict()["ReLU"] == "relu" and param_name_dict()["Transformation"] == "transform"
     (layer,) = to_proto(L.ReLU(negative_slope=0.5)).layer
     assert layer.relu_param.negative_slope == 0.5 and not layer.HasField("relu6_param")
+
+
+def test_tops_by_name_in_the_order_of_their_assignment():
+    """As SSD's model scripts use a NetSpec."""
+    net = NetSpec()
+    net.data = L.Input(shape={"dim": [1, 3, 8, 8]})
+    net["conv"] = L.Convolution(net.data, num_output=4, kernel_size=3, pad=1)
+    net.quiet = L.Silence(net.conv, ntop=0)
+    assert net.keys() == ["data", "conv", "quiet"]
+    assert net.vals() == [net.data, net.conv, net.quiet]
+    net.update("conv", {"pad": 2, "dilation": 2, "param": [{"lr_mult": 0}]})
+    net.update("quiet", {"propagate_down": False})
+    _, conv, quiet = net.to_proto().layer
+    p = conv.convolution_param
+    assert (p.num_output, list(p.pad), list(p.dilation), conv.param[0].lr_mult) == (4, [2], [2], 0)
+    assert list(quiet.propagate_down) == [False]
