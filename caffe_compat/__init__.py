@@ -18,6 +18,11 @@ _PYCAFFE = frozenset(
     "net_spec params set_device set_mode_cpu set_mode_gpu set_multiprocess set_random_seed set_solver_count "
     "set_solver_rank solver_count solver_rank to_proto".split()
 )
+# The modules that `import caffe` gives as attributes, where they are not this package's own.
+_MODULES = {
+    "_caffe": "caffe_compat.pycaffe._caffe",
+    "pycaffe": "caffe_compat.pycaffe",
+}
 
 
 def install_as_caffe() -> None:
@@ -32,7 +37,7 @@ def install_as_caffe() -> None:
         )
     sys.modules["caffe"] = caffe
     for name in ("classifier", "coord_map", "detector", "draw", "io", "net_spec"):
-        sys.modules[f"caffe.{name}"] = getattr(caffe, name)
+        sys.modules[f"caffe.{name}"] = importlib.import_module(f"caffe_compat.pycaffe.{name}")
     # The module with Net and the solvers in it, which is all of it here.
     sys.modules["caffe.pycaffe"] = caffe.pycaffe = caffe  # type: ignore[attr-defined]
     sys.modules["caffe._caffe"] = importlib.import_module("caffe_compat.pycaffe._caffe")
@@ -44,6 +49,8 @@ def install_as_caffe() -> None:
 def __getattr__(name: str) -> Any:
     if name in _PYCAFFE:
         return getattr(importlib.import_module("caffe_compat.pycaffe"), name)
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in ("layers", "log", "proto"):
         return importlib.import_module(f"caffe_compat.{name}")
     if name == "export_onnx":
@@ -52,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PYCAFFE, "export_onnx", "layers", "log", "proto"})
+    return sorted({*globals(), *_PYCAFFE, *_MODULES, "export_onnx", "layers", "log", "proto"})

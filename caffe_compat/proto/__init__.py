@@ -5,6 +5,7 @@ by name, and the enums outside messages with their values. They live in a descri
 a real Caffe's `caffe_pb2` may be loaded in the same process.
 """
 
+import importlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator
@@ -245,5 +246,7 @@ __all__ = ["EXTENSIONS", "compile_schema", "extend", "fork_fields", "hints", "is
 
 
 def __getattr__(name: str) -> Any:
-    # For type checkers, which cannot see the names that globals().update() adds.
+    # For type checkers, too, which cannot see the names that globals().update() adds.
+    if name == "caffe_pb2":  # there without being imported, as after pycaffe's `import caffe`
+        return importlib.import_module(f"{__name__}.caffe_pb2")
     raise AttributeError(f"module {__name__!r} has no message {name!r}")
