@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from caffe_compat.errors import NetError
-from caffe_compat.log.write import INFO, NULL, Log
+from caffe_compat.log.write import INFO, Log
 
 _gpu = False
 _device_id = 0
@@ -13,7 +15,8 @@ _solver_count = 1
 _solver_rank = 0
 _generator = torch.Generator()
 _generator.seed()
-_log: Log = NULL
+_log: Log | None = None  # what init_log made
+_warned = False  # that there is no GPU
 
 
 def set_mode_cpu() -> None:
@@ -35,14 +38,22 @@ def set_device(device_id: int) -> None:
 
 
 def device() -> torch.device:
-    """Where a net built now lives; a GPU becomes torch's current one. Raises NetError for one that is not there."""
-    if not _gpu:
+    """Where a net built now lives; a GPU becomes torch's current one.
+
+    Where there is no GPU it is the CPU, with one warning, as for a solver that says `solver_mode: GPU`.
+    Raises NetError for a device that is not there beside others that are.
+    """
+    global _warned
+    count = torch.cuda.device_count() if _gpu else 0
+    if not count:
+        if _gpu and not _warned:
+            _warned = True
+            log().warning("set_mode_gpu was called and there is no CUDA device here: using the CPU")
         return torch.device("cpu")
-    count = torch.cuda.device_count()
     if _device_id >= count:
         raise NetError(
             f"set_mode_gpu with device {_device_id}: there {'is' if count == 1 else 'are'} {count} CUDA device(s) here; "
-            + (f"call set_device with 0 to {count - 1}" if count else "call set_mode_cpu")
+            f"call set_device with 0 to {count - 1}"
         )
     torch.cuda.set_device(_device_id)
     return torch.device("cuda", _device_id)
@@ -85,14 +96,29 @@ def has_nccl() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_nccl_available()
 
 
-def init_log(prefix: object = "", level: int = INFO, stderr: bool = False) -> None:
-    """Print Caffe's log lines from `level` on (0 info, 1 warning, 2 error); `prefix` may be the level."""
+def init_log(prefix: object = None, level: int | None = None, stderr: bool = False) -> None:
+    """Print Caffe's log lines from `level` on (0 info, 1 warning, 2 error); `prefix` may be the level.
+
+    Without a level GLOG_minloglevel decides, as it does before this is called.
+    """
     global _log
-    _log = Log(progress=False, level=prefix if isinstance(prefix, int) else level)
+    if isinstance(prefix, int):
+        level = prefix
+    _log = Log(progress=False, level=_environment_level() if level is None else level)
 
 
 def log(message: object = None) -> Log:
     """With a message: write it as an info line. Always: the log that new nets write to."""
+    # Standard error may be another one at the next call.
+    current = Log(progress=False, level=_environment_level()) if _log is None else _log
     if message is not None:
-        (_log if _log is not NULL else Log(progress=False)).info(str(message))
-    return _log
+        current.info(str(message))
+    return current
+
+
+def _environment_level() -> int:
+    """The least severity that GLOG_minloglevel lets through, all without it; scripts set it before `import caffe`."""
+    try:
+        return int(os.environ.get("GLOG_minloglevel", INFO))  # noqa: SIM112 - as glog spells it
+    except ValueError:
+        return INFO

@@ -35,7 +35,7 @@ def test_a_script_sees_this_package_as_caffe(tmp_path, exit, code, error):
     (folder / "s.py").write_text(SCRIPT.replace("SCRIPT_EXIT", exit))
     (tmp_path / "net.prototxt").write_text(NET)
     words = ["python", "scripts/s.py", "-gpu=0", "--unknown", "--help"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "GLOG_minloglevel": "1"}
     command = [sys.executable, "-m", "caffe_compat", *words]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, error)

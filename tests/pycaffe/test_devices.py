@@ -45,18 +45,24 @@ def test_views_of_a_gpu_write_through(file, gpu_mode):
         assert view.tolist() == [[8, 26, 44, 62], [17, 62, 107, 152]]
 
 
-@pytest.mark.parametrize(
-    ("count", "device", "message"),
-    [
-        (0, 0, "set_mode_gpu with device 0: there are 0 CUDA device.s. here; call set_mode_cpu"),
-        (1, 1, "set_mode_gpu with device 1: there is 1 CUDA device.s. here; call set_device with 0 to 0"),
-    ],
-)
-def test_a_gpu_that_is_not_there(file, gpu_mode, monkeypatch, count, device, message):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-    caffe.set_device(device)
+def test_a_gpu_that_is_not_there(file, gpu_mode, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    caffe.set_device(1)
+    message = r"set_mode_gpu with device 1: there is 1 CUDA device\(s\) here; call set_device with 0 to 0"
     with pytest.raises(NetError, match=message):
         caffe.Net(file, caffe.TEST)
+
+
+def test_no_gpu_at_all(file, gpu_mode, monkeypatch, capsys):
+    """One warning, and the CPU."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(caffe.pycaffe.state, "_warned", False)
+    caffe.set_device(2)
+    nets = [caffe.Net(file, caffe.TEST), caffe.Net(file, caffe.TRAIN)]
+    assert [net.core.learned[0].tensor.device.type for net in nets] == ["cpu", "cpu"]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("W")]
+    assert len(warnings) == 1
+    assert warnings[0].endswith("set_mode_gpu was called and there is no CUDA device here: using the CPU")
 
 
 def test_the_timer_waits_for_the_device_in_use(gpu_mode, monkeypatch):

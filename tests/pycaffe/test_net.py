@@ -324,14 +324,51 @@ def test_install_as_caffe_gives_every_submodule():
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": root})
 
 
-def test_log_prints_structure_when_asked(net, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(caffe.pycaffe.state, "_log", caffe.pycaffe.state._log)
-    caffe.init_log()
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stderr", stream)
-    caffe.init_log(0)
+@pytest.mark.parametrize(
+    ("environment", "arguments", "printed"),
+    [
+        (None, None, True),
+        (None, (), True),
+        (None, (1,), False),
+        ("0", (0, True), True),
+        ("2", None, False),
+        ("2", (), False),
+        ("2", (0,), True),
+        ("loud", None, True),
+    ],
+)
+def test_the_log(net, tmp_path, monkeypatch, environment, arguments, printed):
+    """Printed, as by pycaffe, unless GLOG_minloglevel or init_log says otherwise."""
+    monkeypatch.setattr(caffe.pycaffe.state, "_log", None)
+    monkeypatch.setattr("sys.stderr", stream := io.StringIO())
+    if environment is None:
+        monkeypatch.delenv("GLOG_minloglevel", raising=False)
+    else:
+        monkeypatch.setenv("GLOG_minloglevel", environment)
+    if arguments is not None:
+        caffe.init_log(*arguments)
     caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
-    assert "Creating Layer low" in stream.getvalue()
+    assert ("Creating Layer low" in stream.getvalue()) is printed
+    assert stream.getvalue() == "" or printed
+
+
+def test_modules_are_attributes_without_being_imported():
+    """As after pycaffe's `import caffe`; and the import alone brings no torch."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, caffe_compat as caffe\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert caffe.proto.caffe_pb2.Datum(label=3).label == 3 and caffe.proto.caffe_pb2.TEST == caffe.TEST\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert caffe.io.Transformer and caffe.net_spec.Top and caffe.to_proto and caffe.params.Pooling.MAX == 0\n"
+        "assert caffe.pycaffe.Net is caffe._caffe.Net is caffe.Net and caffe.classifier.Classifier\n"
+        "assert caffe.detector.Detector and caffe.draw and caffe.coord_map.coord_map and caffe.layers.ReLU\n"
+        "assert {'_caffe', 'pycaffe', 'proto', 'io'} <= set(dir(caffe))\n"
+    )
+    root = os.path.dirname(os.path.dirname(caffe.__file__))
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": root})
 
 
 def test_log_writes_a_line_under_both_names(monkeypatch):
