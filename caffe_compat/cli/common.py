@@ -192,8 +192,8 @@ def add_look_options(parser: ArgumentParser, required: bool = True) -> None:
     add_building(parser)
 
 
-def shapes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """The shapes that `--input` gives, by blob; UsageError for what is not BLOB=N,N,..."""
+def shapes(words: Sequence[str], option: str = "--input") -> dict[str, tuple[int, ...]]:
+    """The shapes that `option` gives, by blob; UsageError for what is not BLOB=N,N,..."""
     found = {}
     for word in words:
         blob, equals, text = word.rpartition("=")
@@ -201,10 +201,36 @@ def shapes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:
             shape = tuple(int(number) for number in text.replace("x", ",").split(","))
         except ValueError:
             shape = (0,)
-        if not equals or min(shape) < 1:
-            raise UsageError(f"--input '{word}' is not BLOB=SHAPE; write, say, data=1,3,224,224")
+        if not equals or not blob or min(shape) < 1:
+            raise UsageError(f"{option} '{word}' is not BLOB=SHAPE; write, say, data=1,3,224,224")
         found[blob] = shape
     return found
+
+
+def starts(words: Sequence[str]) -> dict[str, tuple[int, ...] | None]:
+    """The blobs that `--inputs` names, and their shapes where it gives them, as in data=1,3,8,8,rois or pool1=1x8x7x7.
+
+    Raises UsageError for an empty name or what is no shape.
+    """
+    found: list[list[str]] = []
+    for word in ",".join(words).split(",") if words else ():
+        word = word.strip()
+        if word.isdigit() and found and "=" in found[-1][0]:
+            found[-1].append(word)
+        else:
+            found.append([word])
+    named: dict[str, tuple[int, ...] | None] = {}
+    for parts in found:
+        text = ",".join(parts)
+        if "=" in text:
+            named.update(shapes([text], "--inputs"))
+        elif text:
+            named[text] = None
+        else:
+            raise UsageError(
+                f"--inputs '{','.join(words)}' names no blob; write, say, pool1 or pool1=1,8,7,7"
+            )
+    return named
 
 
 def add_weights(parser: ArgumentParser, required: bool = False) -> None:

@@ -17,7 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--outputs",
         metavar="A,B",
-        help="blobs to be the outputs; default: those nobody reads, losses left out",
+        help="blobs to be the outputs; default: those nobody reads, losses left out. Nothing that they do not need is built",
+    )
+    parser.add_argument(
+        "--inputs",
+        action="append",
+        default=[],
+        metavar="A[=SHAPE],B",
+        help="blobs to be the inputs, which may lie in the middle of the net, such as pool1 or pool1=1,8,7,7; the layers "
+        "before them are not built",
     )
     parser.add_argument(
         "--opset", type=int, metavar="N", help="version of ONNX's operators, from 13 (default: 18)"
@@ -33,11 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--static-batch", dest="dynamic_batch", action="store_false", help="fix the batch size to the net's"
     )
     parser.add_argument(
+        "--dynamic-size",
+        action="store_true",
+        help="leave the height and width of pictures open, and fail if a layer fixes them",
+    )
+    parser.add_argument(
         "--input",
         action="append",
         default=[],
         metavar="BLOB=SHAPE",
-        help="the shape of a blob that data makes, such as data=1,3,224,224, to do without the data; may be repeated",
+        help="the shape of an input, such as data=1,3,224,224, to do without the data; other inputs keep theirs; may be "
+        "repeated",
     )
     parser.add_argument(
         "--preprocess",
@@ -89,11 +103,13 @@ def run(args: argparse.Namespace) -> int:
     log = Log(progress=False, level=WARNING)
     args.net = args.model or args.solver
     args.phase = args.phase or "TEST"
-    net = _build(find_net(args, log), args, log)
     outputs = [name.strip() for name in args.outputs.split(",")] if args.outputs else None
-    plan = make_plan(net, outputs)
+    net, inputs = _build(find_net(args, log), args, outputs, log)
+    plan = make_plan(net, outputs, inputs)
+    given = {**common.shapes(args.input), **common.starts(args.inputs)}
+    held = [name for name in plan.inputs.values() if name not in given] if args.input else []
     files = [common.locate(args.root, name.strip()) for name in args.weights.split(",")]
-    for file in files:
+    for file in files if any(len(layer.blobs) for layer in net.layers) else ():
         weights.copy_trained_layers_from(net, file)
     _check_complete(plan, files)
     scaling = preprocess_of(net, _located(args, args.mean_file), _numbers(args.mean_value), args.scale)
@@ -101,8 +117,11 @@ def run(args: argparse.Namespace) -> int:
         net,
         args.onnx,
         outputs=outputs,
+        inputs=inputs,
         opset=USUAL_OPSET if args.opset is None else args.opset,
         dynamic_batch=args.dynamic_batch,
+        dynamic_size=args.dynamic_size,
+        held=held,
         preprocess=scaling if args.preprocess else None,
         external_data=args.external_data,
         check=not args.no_check,
@@ -116,28 +135,64 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _build(param: Any, args: argparse.Namespace, log: Any) -> Any:
-    """The net, with the data layers whose shapes are given not looking at their data."""
+def _build(
+    param: Any, args: argparse.Namespace, outputs: list[str] | None, log: Any
+) -> tuple[Any, list[str] | None]:
+    """What is needed of the net, and the names of its inputs if they were chosen.
+
+    Data layers whose shapes are given do not look at their data.
+    """
     from caffe_compat.errors import NetError, nearest
-    from caffe_compat.inspect.outline import StandIn
+    from caffe_compat.export.prune import prune
+    from caffe_compat.inspect.outline import stand_in
     from caffe_compat.layers.base import Context, create_layer
     from caffe_compat.net.net import Net
 
     given = common.shapes(args.input)
+    named = common.starts(args.inputs)
+    given.update({name: shape for name, shape in named.items() if shape is not None})
+    given.update(_unknown_shapes(param, args, named, given, log))
+    tops = [top for layer in param.layer for top in layer.top]
+    for name in given:
+        if name not in tops:
+            raise NetError(f"--input {name}: the net has no such blob{nearest(name, tops)}")
+    part = prune(param, outputs, given, args.ignore_unknown)
+    read = {name for layer in part.layer for name in layer.bottom} | {*(outputs or ()), *named}
 
     def create(layer: Any, phase: int, context: Context, log: Any) -> Any:
-        known = [given[top] for top in layer.top if top in given]
-        if not known or layer.bottom:
-            return create_layer(layer, phase, context, log)
-        shapes = [given.get(top, known[0][:1]) for top in layer.top]  # labels: one a record
-        return StandIn(layer, phase, context, shapes)
+        found = None if layer.bottom else stand_in(layer, phase, context, given, [], log, read)
+        return create_layer(layer, phase, context, log) if found is None else found
 
     context = Context(root=args.root, ignore_unknown=args.ignore_unknown)
-    net = Net(param, context=context, log=log, create=create)
-    for name in given:
-        if name not in net.blob_shapes:
-            raise NetError(f"--input {name}: the net has no such blob{nearest(name, net.blob_names)}")
-    return net
+    net = Net(part, context=context, log=log, create=create)
+    return net, list(named) or None
+
+
+def _unknown_shapes(
+    param: Any, args: argparse.Namespace, named: dict[str, Any], given: dict[str, Any], log: Any
+) -> dict[str, Any]:
+    """The shapes of inputs that --inputs only names, as the layers before them give them."""
+    from caffe_compat.errors import CaffeError, NetError
+    from caffe_compat.export.prune import prune
+    from caffe_compat.inspect.outline import Outline
+
+    unknown = [name for name, shape in named.items() if shape is None]
+    if not unknown:
+        return {}
+    part = prune(param, unknown, {name: shape for name, shape in given.items() if name not in unknown})
+    try:
+        outline = Outline(
+            part, inputs=_of(part, given), root=args.root, ignore_unknown=args.ignore_unknown, log=log
+        )
+    except CaffeError as error:
+        raise NetError(f"{error}; or give the shape: --inputs {unknown[0]}=N,C,H,W") from error
+    return {name: shape for name, shape in outline.net.blob_shapes.items() if name in unknown}
+
+
+def _of(param: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the shapes that are of a net's blobs made by layers without bottoms."""
+    tops = {top for layer in param.layer if not layer.bottom for top in layer.top}
+    return {name: shape for name, shape in given.items() if name in tops}
 
 
 def _check_complete(plan: Any, files: list[str]) -> None:

@@ -13,8 +13,9 @@ from caffe_compat.data.base import open_source
 from caffe_compat.data.base import registry as backends
 from caffe_compat.data.records import parse
 from caffe_compat.errors import DataError, ExportError, LayerError, MissingExtra
-from caffe_compat.export.plan import Open, Plan, Shapes, Value, double
-from caffe_compat.layers.base import Shape
+from caffe_compat.export.plan import Plan, Shapes, Value
+from caffe_compat.export.sizes import Group, Open, changed, double
+from caffe_compat.layers.base import Dim, Shape
 
 if TYPE_CHECKING:
     from caffe_compat.export.preprocess import Preprocess
@@ -41,11 +42,12 @@ class Comparison:
 def compare(
     plan: Plan, sizes: Open, file: str, name: str, preprocess: Preprocess | None
 ) -> tuple[list[Comparison], str]:
-    """Run `file` on random, zero and extreme inputs, at two batch sizes where it takes any.
+    """Run `file` on random, zero and extreme inputs, at two batch sizes and several sizes of pictures where it takes any.
 
     Returns the comparisons, and the runtime's name and version; or none, and why: "" if it is not installed.
 
-    Raises ExportError, calling the file `name`, if an output is off by more than LIMIT.
+    Raises ExportError, calling the file `name`, if an output is off by more than LIMIT, or if the shapes that the file
+    declares are not the net's.
     """
     try:
         session = Session(file)
@@ -56,10 +58,12 @@ def compare(
     random = np.random.default_rng(0)
     worst = {output: (0.0, 0.0) for output in plan.outputs}
     tried: list[str] = []
-    batches = _batches(plan, sizes)
-    kinds = [["random"], ["zero and extreme"]] if len(batches) > 1 else [["random", "zero", "extreme"]]
-    for shapes, words in zip(batches, kinds, strict=True):
+    trials = _trials(plan, sizes)
+    kinds = [["random"], ["zero and extreme"]] if len(trials) > 1 else [["random", "zero", "extreme"]]
+    kinds += [["random"]] * (len(trials) - len(kinds))
+    for shapes, words in zip(trials, kinds, strict=True):
         first = " x ".join(map(str, next(iter(shapes.values()), ())))
+        _check_declared(session, plan, shapes, name)
         for kind in words:
             feeds, values = _feeds(plan, sizes, shapes, kind, random, preprocess)
             try:
@@ -142,6 +146,10 @@ class Session:
         except self._refusals as error:
             raise ExportError(f"{self.runtime} does not take the file: {error}") from error
         self.inputs = [value.name for value in self.session.get_inputs()]
+        self.shapes = {
+            value.name: tuple(value.shape)
+            for value in (*self.session.get_inputs(), *self.session.get_outputs())
+        }
 
     def run(self, outputs: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs; feeds that the file does not read are left out."""
@@ -151,20 +159,59 @@ class Session:
             raise ExportError(f"{self.runtime} cannot run the file: {error}") from error
 
 
-def _batches(plan: Plan, sizes: Open) -> list[Shapes]:
-    """Input shapes to try."""
+def _trials(plan: Plan, sizes: Open) -> list[Shapes]:
+    """Input shapes to try: two batch sizes where any will do, and heights and widths around the net's."""
     base = plan.input_shapes()
-    if not sizes.axes:
-        return [base]
     # Batches of their own get sizes of their own.
-    small = [sizes.resized(base, lambda word, n=n: n if word == "N" else n + 1) for n in (1, 2)]
+    trials = [sizes.resized(base, lambda group, n=n: _size(group, sizes, n)) for n in (0, 1)]  # type: ignore[misc]
+    if sizes.batch and not all(_fits(plan, shapes) for shapes in trials):  # some sizes only: multiples, say
+        trials = [base, double(base, sizes.axes)]
+    first = trials[0]
+    for n in (2, 3, 4) if sizes.sizes else ():
+        shapes = first
+        for group in sizes.sizes:
+            shapes = changed(shapes, group.axes, _size(group, sizes, n))
+        if _fits(plan, shapes):
+            trials.append(shapes)
+    return trials if sizes.batch or sizes.sizes else trials[:1]
+
+
+def _size(group: Group, sizes: Open, trial: int) -> int:
+    """What a size is in the first trials: another one in each, and in each its own."""
+    if group in sizes.batch:
+        return 1 + trial if group is sizes.batch[0] else 2 + trial
+    place = sizes.sizes.index(group)
+    if trial < 4:
+        return group.base + group.step * trial * (1 + 2 * place)
+    return group.base - group.step * ((group.base // group.step) // 3 + place)
+
+
+def _fits(plan: Plan, shapes: Shapes) -> bool:
     try:
         with plan.undisturbed():
-            for shapes in small:
-                plan.propagate(shapes)
-    except LayerError:  # some sizes only: multiples, say
-        return [base, double(base, sizes.axes)]
-    return small
+            plan.propagate(shapes)
+    except LayerError:
+        return False
+    return True
+
+
+def _check_declared(session: Session, plan: Plan, shapes: Shapes, name: str) -> None:
+    """Raise ExportError unless what the file says of its shapes is the net's, a word being one size wherever it stands."""
+    with plan.undisturbed():
+        known = plan.propagate(shapes)
+    values = {name: value for value, name in plan.inputs.items()} | plan.outputs
+    words: dict[str, int] = {}
+    for blob, declared in session.shapes.items():
+        shape = known[values[blob]]
+        dims: list[Dim] = [
+            words.setdefault(dim, n) if isinstance(dim, str) else dim
+            for dim, n in zip(declared, shape, strict=False)
+        ]
+        if len(declared) != len(shape) or tuple(dims) != shape:
+            raise ExportError(
+                f"{name}: not written, for it declares '{blob}' as {declared}, and for inputs of "
+                f"{list(shapes.values())} the net has {shape}"
+            )
 
 
 def _feeds(

@@ -157,7 +157,7 @@ class Graph:
         if any(sizes[i] not in old for i in unknown):
             self.fail(
                 f"cannot be exported for a batch of any size: the top {new} of bottom {old} is not known before "
-                "it runs; give --static-batch"
+                "it runs; give --static-batch, and leave dynamic size out"
             )
         parts = [
             self.size(value, old.index(size)) if isinstance(size, str) else self.constant([size])
@@ -219,3 +219,41 @@ class Graph:
     @property
     def _head(self) -> str:
         return f"{self.layer.name}/" if self.layer is not None else ""
+
+
+def first_difference(one: Graph, other: Graph) -> Node | None:
+    """The first node of `one` that is another one in `other`, or the last that both have before one ends."""
+    for a, b in zip(one.nodes, other.nodes, strict=False):
+        if not _same(one, other, a, b):
+            return a
+    return (
+        None if len(one.nodes) == len(other.nodes) else one.nodes[min(len(one.nodes), len(other.nodes)) - 1]
+    )
+
+
+def _same(one: Graph, other: Graph, a: Node, b: Node) -> bool:
+    if (a.op_type, len(a.inputs), len(a.outputs), a.attributes.keys()) != (
+        b.op_type, len(b.inputs), len(b.outputs), b.attributes.keys()
+    ):  # fmt: skip
+        return False
+    for name, value in a.attributes.items():
+        theirs = b.attributes[name]
+        if not isinstance(value, Body):
+            if value != theirs:
+                return False
+        elif len(value.nodes) != len(theirs.nodes) or not all(
+            _same(one, other, *pair) for pair in zip(value.nodes, theirs.nodes, strict=True)
+        ):
+            return False
+    return all(
+        _equal(one.constants[x], other.constants[y])
+        if x in one.constants and y in other.constants
+        else (x in one.constants) == (y in other.constants)
+        for x, y in zip(a.inputs, b.inputs, strict=True)
+    )
+
+
+def _equal(x: np.ndarray, y: np.ndarray) -> bool:
+    if x.__array_interface__ == y.__array_interface__:  # learned blobs are one memory, however large
+        return True
+    return np.array_equal(x, y, equal_nan=x.dtype.kind == "f" and y.dtype.kind == "f")

@@ -16,10 +16,11 @@ import numpy as np
 from caffe_compat import __version__
 from caffe_compat.errors import ExportError, MissingExtra
 from caffe_compat.export.check import Comparison, compare
-from caffe_compat.export.graph import Body, Graph, Node
-from caffe_compat.export.plan import Open, Plan, Value, judges, make_plan, open_shapes
+from caffe_compat.export.graph import Body, Graph, Node, first_difference
+from caffe_compat.export.plan import Plan, Value, judges, make_plan
 from caffe_compat.export.preprocess import Preprocess
 from caffe_compat.export.simplify import simplify
+from caffe_compat.export.sizes import Open, open_shapes
 from caffe_compat.layers.base import ONNX_FLOAT, Dim, Layer
 from caffe_compat.proto.binary import head, is_stream
 from caffe_compat.proto.text import to_text
@@ -39,6 +40,7 @@ class Report:
     inputs, outputs  shapes by name; open sizes are words
     comparisons      by ONNX Runtime, empty where it is not installed or was not asked
     why_fixed        why the batch size is fixed although it need not be, or ""
+    notes            what else there is to say, a sentence each
     """
 
     path: str
@@ -48,6 +50,7 @@ class Report:
     inputs: dict[str, tuple[Dim, ...]]
     outputs: dict[str, tuple[Dim, ...]]
     why_fixed: str = ""
+    notes: list[str] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     runtime: str = ""
 
@@ -59,6 +62,7 @@ class Report:
         lines += [f"output {name} {_shape(shape)}" for name, shape in self.outputs.items()]
         if self.why_fixed:
             lines.append(f"the batch size is fixed: {self.why_fixed}")
+        lines += self.notes
         lines += [str(comparison) for comparison in self.comparisons]
         lines.append(
             f"checked by onnx and by {self.runtime}"
@@ -74,8 +78,11 @@ def export_onnx(
     path: str | os.PathLike[str],
     *,
     outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
     opset: int = USUAL_OPSET,
     dynamic_batch: bool | None = None,
+    dynamic_size: bool = False,
+    held: Sequence[str] = (),
     preprocess: Preprocess | None = None,
     external_data: bool | None = None,
     check: bool = True,
@@ -87,17 +94,21 @@ def export_onnx(
         net: a `caffe_compat.Net` (or the core net behind one), best of the TEST phase.
         path: the file to write.
         outputs: blobs to be the outputs; by default those nobody reads, with a softmax or what it judges in
-            place of each loss and metric.
+            place of each loss and metric. What they do not need is left out.
+        inputs: blobs to be the inputs, wherever in the net they are made, with their shapes as the net stands; by
+            default what the data layers make.
         opset: the version of ONNX's operators, 13 or later.
         dynamic_batch: whether the batch size stays open. None: where every layer allows it; True: or else fail.
+        dynamic_size: leave the height and width of pictures open (the last two of four axes or more), or else fail.
+        held: inputs whose batch size stays as it is, unless it can change on its own or `dynamic_batch` is True.
         preprocess: take uint8 pictures and subtract mean and multiply by scale inside the file.
         external_data: put the constants into `<path>.data`; None: if they are too large for one file.
         check: run the file with ONNX Runtime, if it is installed, and compare; see Report.
         sources: files that the net came from; their names and hashes become metadata.
 
     Raises:
-        LayerError: a layer cannot be expressed; names it and the reason.
-        NetError: an unknown output.
+        LayerError: a layer cannot be expressed, or fixes a size that is to be open; names it and the reason.
+        NetError: an unknown output or input, or an output that needs other inputs.
         ExportError: the file cannot be written, or its numbers are not the net's.
         MissingExtra: onnx is not installed.
 
@@ -107,9 +118,10 @@ def export_onnx(
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise ExportError(f"opset {opset} is not known; use {OLDEST_OPSET} to {newest}")
-    plan = make_plan(getattr(net, "core", net), outputs)
-    sizes = open_shapes(plan, dynamic_batch)
+    plan = make_plan(getattr(net, "core", net), outputs, inputs)
+    sizes = open_shapes(plan, dynamic_batch, dynamic_size, held)
     graph = write_graph(plan, sizes, opset, preprocess)
+    check_open(plan, sizes, graph, preprocess)
     simplify(graph, list(plan.outputs))
     total = sum(array.nbytes for array in graph.constants.values())
     name = os.fspath(path)
@@ -122,9 +134,9 @@ def export_onnx(
     with _beside(name, total) as temporary:
         data = f"{os.path.basename(name)}.data" if outside else ""
         read = {value for node in graph.nodes for value in node.reads()} | {*plan.outputs}
-        inputs = {n: sizes.shapes[value] for value, n in plan.inputs.items() if n in read}
+        taken = {n: sizes.shapes[value] for value, n in plan.inputs.items() if n in read}
         shapes = {n: sizes.shapes[value] for n, value in plan.outputs.items()}
-        model = _model(onnx, graph, plan, inputs, shapes, preprocess)
+        model = _model(onnx, graph, plan, taken, shapes, preprocess)
         inside = graph.constants
         if data:
             inside = _move_out(onnx, graph.constants, model, os.path.join(temporary, data))
@@ -136,7 +148,7 @@ def export_onnx(
             onnx.checker.check_model(file, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             raise ExportError(f"{name}: not written, for onnx refuses it: {error}") from error
-        report = Report(name, len(graph.nodes), total, opset, inputs, shapes, sizes.why)
+        report = Report(name, len(graph.nodes), total, opset, taken, shapes, sizes.why, _notes(plan, sizes))
         if check:
             report.comparisons, report.runtime = compare(plan, sizes, file, name, preprocess)
         else:
@@ -161,6 +173,7 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
     """Every needed layer's nodes, not yet simplified."""
     net = plan.net
     names: dict[Value, str] = {value: name for name, value in plan.outputs.items()} | plan.inputs
+    kept = {*plan.outputs, *plan.inputs.values()}
     last = {name: (i, k) for i in plan.layers for k, name in enumerate(net.top_names[i])}
     graph = Graph(opset, {*net.blob_names, *plan.outputs})
     for value, name in plan.inputs.items():
@@ -178,13 +191,12 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
         if plan.is_input(i):
             continue
         for k, name in enumerate(net.top_names[i]):
-            if (i, k) not in names:  # in place, the last one has the blob's name
-                head = (
-                    name if last.get(name) == (i, k) and name not in plan.outputs else f"{name}_{layer.name}"
-                )
+            if (i, k) not in names:  # in place, the last one has the blob's name, unless an input has it
+                head = name if last.get(name) == (i, k) and name not in kept else f"{name}_{layer.name}"
                 names[i, k] = head if head == name else graph.unique(head)
             graph.shapes[names[i, k]] = sizes.shapes[i, k]
         tops = [names[i, k] for k in range(len(net.top_names[i]))]
+        tops = [graph.unique(top) if (i, k) in plan.inputs else top for k, top in enumerate(tops)]
         bottoms = [names[value] for value in plan.bottoms(i)]
         layer.to_onnx(graph, bottoms, tops[-1:] if judges(layer) else tops)
     for name, value in plan.outputs.items():  # an input as it is, or one value under two names
@@ -195,12 +207,44 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
     return graph
 
 
+def check_open(plan: Plan, sizes: Open, graph: Graph, preprocess: Preprocess | None) -> None:
+    """Raise LayerError for a layer whose nodes hold sizes that are to stay open: of other sizes it writes others."""
+    if not sizes.sizes:
+        return
+    base = plan.input_shapes()
+    for larger in (1, 2, 5):
+        with plan.undisturbed():
+            plan.propagate(sizes.resized(base, lambda group, n=larger: group.base + n * group.step))  # type: ignore[misc]
+            other = write_graph(plan, sizes, graph.opset, preprocess)
+        node = first_difference(graph, other)
+        if node is not None:
+            node.layers[0].fail(
+                "cannot be exported for pictures of any size, as what it does depends on the size in a way that its "
+                "`to_onnx` fixes; leave dynamic size out"
+            )
+
+
+def _notes(plan: Plan, sizes: Open) -> list[str]:
+    notes = [
+        f"height and width of {', '.join(plan.name(value) for value in group.axes)}: {group.base} more or less a "
+        f"multiple of {group.step}"
+        for group in sizes.sizes[::2]
+        if group.step > 1
+    ]
+    notes += [
+        f"output '{name}' is called '{new}': an input has its name" for name, new in plan.renamed.items()
+    ]
+    if plan.unread:
+        notes.append(f"left out, as no output needs them: {', '.join(plan.unread)}")
+    return notes
+
+
 def _fill(graph: Graph, plan: Plan, sizes: Open, value: Value, number: float) -> str:
     """One number in the shape of a blob, as large as the inputs that it goes with."""
     name, shape = plan.name(value), sizes.shapes[value]
     lengths = [graph.constant([size]) if isinstance(size, int) else "" for size in shape]
     if value in sizes.axes:
-        other = next(v for v in plan.inputs if sizes.words.get(v) == sizes.words[value])
+        other = next(v for v in plan.inputs if sizes.word(v) == sizes.word(value))
         lengths[sizes.axes[value]] = graph.size(plan.inputs[other], sizes.axes[other])
         whole = graph.node("Concat", lengths, axis=0)
     else:

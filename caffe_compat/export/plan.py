@@ -1,9 +1,8 @@
-"""What of a net goes into a file: which layers, which inputs and outputs, and which sizes stay open."""
+"""What of a net goes into a file: which layers, which inputs and which outputs."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import LayerError, NetError, nearest
-from caffe_compat.layers.base import Dim, Layer, Shape
+from caffe_compat.errors import NetError, nearest
+from caffe_compat.layers.base import Layer, Shape
 from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.recurrent import Recurrent
 from caffe_compat.net.net import Net
@@ -27,9 +26,11 @@ class Plan:
 
     layers   indices of the layers that are needed, in order; data layers among them
     sources  per layer of the net, the values that are its bottoms; Split layers are looked through
-    inputs   what data layers make, and its blob's name
+    inputs   what data layers make, or was asked to be an input, and its blob's name
     fills    what DummyData layers fill with one number, beside real inputs, and the number
     outputs  names in the file, and what they are; a loss layer has what a trained net shows in its place
+    unread   inputs that were asked for, and that no output needs
+    renamed  blobs that are outputs, and their names in the file, which has an input of that name
     """
 
     net: Net
@@ -38,6 +39,8 @@ class Plan:
     inputs: dict[Value, str] = field(default_factory=dict)
     fills: dict[Value, float] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def bottoms(self, i: int) -> list[Value]:
         """What layer i reads: of a loss or a metric, only what it judges."""
@@ -69,8 +72,10 @@ class Plan:
             else:
                 tops = layer.reshape(*bottoms)
             if layer.dynamic and i == stretched:
-                tops = [_doubled(shape, layer.dynamic_axis) for shape in tops]
-            shapes.update({(i, k): tuple(top) for k, top in enumerate(tops)})
+                at = layer.dynamic_axis
+                tops = [(*top[:at], 2 * top[at], *top[at + 1 :]) for top in tops]
+            made = {(i, k): tuple(top) for k, top in enumerate(tops)}
+            shapes.update({value: top for value, top in made.items() if value not in inputs})
         return shapes
 
     def is_input(self, i: int) -> bool:
@@ -101,7 +106,8 @@ class Plan:
                 else:
                     tops = layer(*bottoms)
                 tops = (tops,) if isinstance(tops, Tensor) else tops
-                values.update({(i, k): top for k, top in enumerate(tops)})
+                made = {(i, k): top for k, top in enumerate(tops)}
+                values.update({value: top for value, top in made.items() if value not in shapes})
         return {name: values[value].cpu() for name, value in self.outputs.items()}
 
     @contextmanager
@@ -149,13 +155,14 @@ def writes(layer: Layer) -> bool:
     return type(layer).to_onnx is not Layer.to_onnx
 
 
-def make_plan(net: Net, wanted: Sequence[str] | None = None) -> Plan:
+def make_plan(net: Net, wanted: Sequence[str] | None = None, given: Sequence[str] | None = None) -> Plan:
     """The plan for the outputs `wanted` (blob names), or for those that a trained net is there for.
 
-    Without `wanted`: the blobs that nobody reads, and in place of each loss and metric what it judges.
+    Without `wanted`: the blobs that nobody reads, and in place of each loss and metric what it judges. With `given`
+    (blob names) those are the inputs, wherever in the net they are made, and by default the outputs depend on them.
 
     Raises:
-        NetError: a wanted blob does not exist, or the net has no output.
+        NetError: a wanted or given blob does not exist, the net has no output, or one needs other inputs.
         LayerError: a layer that is needed cannot be exported.
     """
     plan = Plan(net)
@@ -169,40 +176,34 @@ def make_plan(net: Net, wanted: Sequence[str] | None = None) -> Plan:
             if layer.type == "Split":
                 origin[i, k] = sources[0]
     blobs = {name: origin.get(value, value) for name, value in last.items()}
-    offered = _offered(plan)
+    own = [name for name, value in last.items() if value not in origin]
+    starts = {_known(plan, blobs, own, name, "be an input"): name for name in given or ()}
+    shown = _offered(plan)
     if wanted is None:
-        plan.outputs = _default_outputs(plan, blobs, offered)
+        plan.outputs = _default_outputs(plan, blobs, shown)
+        if given is not None:
+            reached = _dependents(plan, set(starts))
+            plan.outputs = {name: value for name, value in plan.outputs.items() if value in reached}
     else:
         for name in wanted:
-            if name not in blobs and name not in offered:
-                known = [blob for blob, value in last.items() if value not in origin] + list(offered)
-                raise NetError(
-                    f"{net.name or 'the net'} has no blob '{name}' to be an output"
-                    f"{nearest(name, known) or ';'} it has: {', '.join(known)}"
-                )
-            plan.outputs[name] = offered[name] if name in offered else blobs[name]
+            plan.outputs[name] = (
+                shown[name] if name in shown else _known(plan, blobs, [*own, *shown], name, "be an output")
+            )
             i, k = plan.outputs[name]
-            if name not in offered and judges(net.layers[i]) and not _is_probability(net.layers[i], k):
+            if (i, k) in starts or name in shown or not judges(net.layers[i]):
+                continue
+            if not _is_probability(net.layers[i], k):
                 net.layers[i].fail(
                     f"cannot be exported: '{name}' judges other blobs and needs labels; ask for what it reads, "
                     f"'{plan.name(plan.sources[i][0])}'"
                 )
     if not plan.outputs:
         raise NetError(f"{net.name or 'the net'} has no output to export; name blobs with --outputs")
-    needed = {i for i, _ in plan.outputs.values()}
-    for i in reversed(range(len(net.layers))):
-        if i in needed:
-            needed.update(value[0] for value in plan.bottoms(i))
-    plan.layers = sorted(needed)
-    used = {value for i in plan.layers for value in plan.bottoms(i)} | set(plan.outputs.values())
-    for i in plan.layers:
-        layer = net.layers[i]
-        if is_source(layer):
-            tops = enumerate(net.top_names[i])
-            plan.inputs.update({(i, k): name for k, name in tops if (i, k) in used})
-        elif not writes(layer):
-            Layer.to_onnx(layer, None, [], [])  # type: ignore[arg-type]  # says that it cannot
-    plan.fills = _fills(plan)
+    _collect(plan, starts)
+    if given is not None:
+        _check_given(plan, starts)
+    plan.fills = _fills(plan, starts)
+    _rename(plan)
     for value, shape in plan.input_shapes().items():
         if 0 in shape:
             net.layers[value[0]].fail(
@@ -211,12 +212,85 @@ def make_plan(net: Net, wanted: Sequence[str] | None = None) -> Plan:
     return plan
 
 
-def _fills(plan: Plan) -> dict[Value, float]:
+def _known(plan: Plan, blobs: dict[str, Value], known: list[str], name: str, role: str) -> Value:
+    """The value of a blob that the user named."""
+    if name not in blobs:
+        raise NetError(
+            f"{plan.net.name or 'the net'} has no blob '{name}' to {role}"
+            f"{nearest(name, known) or ';'} it has: {', '.join(known)}"
+        )
+    return blobs[name]
+
+
+def _dependents(plan: Plan, values: set[Value]) -> set[Value]:
+    """These values and all that are made of them."""
+    reached = set(values)
+    for i, tops in enumerate(plan.net.top_names):
+        if reached.intersection(plan.bottoms(i)):
+            reached.update((i, k) for k in range(len(tops)))
+    return reached
+
+
+def _collect(plan: Plan, starts: dict[Value, str]) -> None:
+    """Find the layers and inputs that the outputs need, back to `starts` or the data."""
+    net = plan.net
+    used = set(plan.outputs.values())
+    for i in reversed(range(len(net.layers))):
+        layer = net.layers[i]
+        tops = [(i, k) for k in range(len(net.top_names[i])) if (i, k) in used]
+        made = [value for value in tops if value not in starts]
+        if made:
+            plan.layers.insert(0, i)
+            if not is_source(layer):
+                used.update(plan.bottoms(i))
+        named = tops if is_source(layer) else [value for value in tops if value in starts]
+        plan.inputs = {**{value: plan.name(value) for value in named}, **plan.inputs}
+    plan.unread = [name for value, name in starts.items() if value not in plan.inputs]
+    for i in plan.layers:
+        if not is_source(net.layers[i]) and not writes(net.layers[i]):
+            Layer.to_onnx(net.layers[i], None, [], [])  # type: ignore[arg-type]  # says that it cannot
+
+
+def _check_given(plan: Plan, starts: dict[Value, str]) -> None:
+    """Raise NetError for an input that is needed and was not asked for, unless it is constant."""
+    other = [
+        (value, name)
+        for value, name in plan.inputs.items()
+        if value not in starts and not _constant(plan, value)
+    ]
+    if other:
+        (value, name), *_ = other
+        reached = _dependents(plan, {value})
+        output = next(name for name, value in plan.outputs.items() if value in reached)
+        raise NetError(f"output '{output}' needs '{name}', which is not among the inputs; add it to --inputs")
+    if not any(value in starts for value in plan.inputs):
+        raise NetError(f"no output needs {', '.join(starts.values())}; name blobs that depend on the inputs")
+
+
+def _constant(plan: Plan, value: Value) -> bool:
+    layer = plan.net.layers[value[0]]
+    return isinstance(layer, DummyData) and layer.is_constant(value[1])
+
+
+def _rename(plan: Plan) -> None:
+    """Give outputs that layers write over inputs names of their own: in a file a name is one value."""
+    taken = {*plan.net.blob_names, *plan.outputs}
+    names = set(plan.inputs.values())
+    for name, value in plan.outputs.items():
+        if name in names and value not in plan.inputs:
+            new = f"{name}_{plan.net.layer_names[value[0]]}"
+            while new in taken:
+                new += "_"
+            plan.renamed[name] = new
+    plan.outputs = {plan.renamed.get(name, name): value for name, value in plan.outputs.items()}
+
+
+def _fills(plan: Plan, starts: dict[Value, str]) -> dict[Value, float]:
     """Take what is constant out of the inputs, unless nothing else is left."""
     fills = {}
     for i, k in plan.inputs:
         layer = plan.net.layers[i]
-        if isinstance(layer, DummyData) and layer.fillers[k].type == "constant":
+        if isinstance(layer, DummyData) and layer.is_constant(k) and (i, k) not in starts:
             fills[i, k] = float(layer.fillers[k].value)
     if len(fills) == len(plan.inputs):
         return {}
@@ -230,18 +304,24 @@ def _is_probability(layer: Layer, top: int) -> bool:
 
 
 def _offered(plan: Plan) -> dict[str, Value]:
-    """What is there in place of the losses that show something: the second top if they have it, or `prob`."""
     net = plan.net
     judging = [i for i, layer in enumerate(net.layers) if judges(layer) and writes(layer)]
-    offered: dict[str, Value] = {}
+    return offered(judging, net.layer_names, net.top_names, net.blob_names)
+
+
+def offered(
+    judging: Sequence[int], layers: Sequence[str], tops: Sequence[Sequence[str]], blobs: Collection[str]
+) -> dict[str, Value]:
+    """What is there in place of the losses that show something: the second top if they have it, or `prob`.
+
+    `judging` are the indices of those losses among all `layers` and their `tops`.
+    """
+    found: dict[str, Value] = {}
     for i in judging:
-        tops = net.top_names[i]
-        alone = len(judging) == 1 and "prob" not in net.blob_names
-        offered[tops[1] if len(tops) > 1 else "prob" if alone else f"{net.layer_names[i]}_prob"] = (
-            i,
-            len(tops) - 1,
-        )
-    return offered
+        alone = len(judging) == 1 and "prob" not in blobs
+        name = tops[i][1] if len(tops[i]) > 1 else "prob" if alone else f"{layers[i]}_prob"
+        found[name] = (i, len(tops[i]) - 1)
+    return found
 
 
 def _default_outputs(plan: Plan, blobs: dict[str, Value], offered: dict[str, Value]) -> dict[str, Value]:
@@ -275,117 +355,3 @@ def _default_outputs(plan: Plan, blobs: dict[str, Value], offered: dict[str, Val
                     outputs[net.top_names[value[0]][value[1]]] = value
                 break
     return outputs
-
-
-# -- sizes that stay open -----------------------------------------------------------------------
-
-
-@dataclass
-class Open:
-    """Shapes in which sizes are words where they change from run to run.
-
-    axes   per input, the axis that is the batch's; none where the batch is fixed
-    why    what keeps the batch fixed, if anything does
-    """
-
-    shapes: dict[Value, tuple[Dim, ...]]
-    axes: dict[Value, int]
-    words: dict[Value, str]
-    why: str = ""
-
-    def resized(self, shapes: Shapes, size: Callable[[str], int]) -> Shapes:
-        """Input shapes with the sizes that `size` gives each word."""
-        return {
-            value: _with(shape, self.axes[value], size(self.words[value])) if value in self.axes else shape
-            for value, shape in shapes.items()
-        }
-
-
-def open_shapes(plan: Plan, dynamic: bool | None) -> Open:
-    """Find by trial which sizes depend on the batch's: some are doubled, and what doubles with them is open.
-
-    `dynamic` None keeps the batch fixed if layers do not allow another; True fails then; False always does.
-    """
-    base = plan.input_shapes()
-    with plan.undisturbed():
-        known = plan.propagate(base)
-        groups: list[tuple[str, dict[Value, int]]] = []  # a word, and the axes it is the size of
-        why = ""
-        if dynamic is not False:
-            try:
-                groups = _groups(plan, base)
-            except LayerError as error:
-                if dynamic:
-                    raise
-                why = str(error)
-        probes = [
-            (word, axis[next(iter(axis))], next(iter(axis)), plan.propagate(double(base, axis)))
-            for word, axis in groups
-        ]
-        sizes = [(word, base[value][at], trial) for word, at, value, trial in probes]
-        for i in plan.layers:
-            layer = plan.net.layers[i]
-            if layer.dynamic and not plan.is_input(i):
-                word = f"N_{plan.net.top_names[i][0]}"
-                sizes.append((word, known[i, 0][layer.dynamic_axis], plan.propagate(base, stretched=i)))
-    shapes: dict[Value, tuple[Dim, ...]] = {}
-    for value, shape in known.items():
-        dims: list[Dim] = list(shape)
-        for axis, n in enumerate(shape):
-            for word, size, trial in sizes:
-                if trial[value][axis] == n:
-                    continue
-                if trial[value][axis] == 2 * n and n % size == 0:
-                    dims[axis] = word if n == size else f"{n // size}*{word}"
-                else:
-                    dims[axis] = f"{plan.name(value)}_{axis}"
-        shapes[value] = tuple(dims)
-    axes = {value: axis for _, group in groups for value, axis in group.items()}
-    words = {value: word for word, group in groups for value in group}
-    return Open(shapes, axes, words, why)
-
-
-def _groups(plan: Plan, base: Shapes) -> list[tuple[str, dict[Value, int]]]:
-    """Inputs whose batch axes change together, or none. Raises LayerError if none can change."""
-    able = [value for value, shape in base.items() if shape]
-    alone = [value for value in able if value not in plan.fills and _fits(plan, base, {value: 0})]
-    tied = [value for value in able if value not in alone and value not in plan.fills]
-    filled = [value for value in able if value in plan.fills]
-    groups = [(plan.name(value), {value: 0}) for value in alone]
-    # Recurrent layers have the streams on axis 1, and some inputs are the same for every batch: None.
-    choices = itertools.product((0, 1, None), repeat=len(tied)) if len(tied) < 6 else [(0,) * len(tied)]
-    for choice in sorted(choices, key=lambda axes: (axes.count(None), [axis or 0 for axis in axes])):
-        for fill in (0, None) if filled else (None,):
-            given = zip([*tied, *filled], [*choice, *[fill] * len(filled)], strict=True)
-            trial = {value: axis for value, axis in given if axis is not None}
-            real = any(value not in plan.fills for value in trial)
-            if real and all(axis < len(base[v]) for v, axis in trial.items()) and _fits(plan, base, trial):
-                groups.insert(0, ("", trial))
-                return _named(groups)
-    if able and not groups:
-        plan.propagate(double(base, dict.fromkeys(able, 0)))  # raises what keeps them from changing
-    return _named(groups)
-
-
-def _named(groups: list[tuple[str, dict[Value, int]]]) -> list[tuple[str, dict[Value, int]]]:
-    return [("N" if n == 0 else f"N_{name}", axes) for n, (name, axes) in enumerate(groups)]
-
-
-def _fits(plan: Plan, base: Shapes, axes: dict[Value, int]) -> bool:
-    try:
-        plan.propagate(double(base, axes))
-    except LayerError:
-        return False
-    return True
-
-
-def double(shapes: Shapes, axes: dict[Value, int]) -> Shapes:
-    return {v: _doubled(shape, axes[v]) if v in axes else shape for v, shape in shapes.items()}
-
-
-def _doubled(shape: Sequence[int], axis: int) -> Shape:
-    return _with(shape, axis, 2 * shape[axis])
-
-
-def _with(shape: Sequence[int], axis: int, size: int) -> Shape:
-    return (*shape[:axis], size, *shape[axis + 1 :])

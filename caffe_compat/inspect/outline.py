@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from caffe_compat.errors import CaffeError, DataError, LayerError, MissingExtra, NetError, nearest
@@ -75,48 +75,81 @@ class Outline:
         return [self.source.get(name, name) for name in self.net.bottom_names[index]]
 
     def _create(self, param: Any, phase: int, context: Context, log: Any) -> Layer:
-        tops = list(param.top)
-        if tops and all(top in self._inputs for top in tops):
-            return StandIn(param, phase, context, [self._inputs[top] for top in tops])
-        layer = create_layer(param, phase, context, log)
-        if not layer.is_data:
-            if given := [top for top in tops if top in self._inputs]:
-                layer.fail(
-                    f"--input gives {given[0]} of the tops {', '.join(tops)}; give all of them or none"
-                )
-            return layer
-        try:
-            layer.setup()
-            shapes = layer.reshape()
-        except (DataError, LayerError, MissingExtra) as error:
-            shapes = self._guess(layer, error)
-        if given := [(top, shape) for top, shape in zip(tops, shapes, strict=False) if top in self._inputs]:
-            (top, shape), *_ = given  # its new batch size is that of the other tops, too
-            batch = self._inputs[top][:1]
-            shapes = [(*batch, *s[1:]) if s[:1] == shape[:1] else s for s in shapes]
-        shapes = [self._inputs.get(top, shape) for top, shape in zip(tops, shapes, strict=False)]
-        return StandIn(param, phase, context, shapes)
+        layer = stand_in(param, phase, context, self._inputs, self.notes, log)
+        if layer is None:
+            layer = create_layer(param, phase, context, log)
+            if layer.is_data:
+                shapes = shapes_of_tops(layer, self._inputs, self.notes)
+                layer = StandIn(param, phase, context, shapes)
+        return layer
 
-    def _guess(self, layer: Any, error: CaffeError) -> list[Shape]:
-        tops = list(layer.param.top)
-        try:
-            shapes = layer.guess()
-        except DataError:
-            if tops[0] not in self._inputs:
-                raise DataError(
-                    f"{error}; to go on without it give the shape: --input {tops[0]}=N,C,H,W"
-                ) from error
-            shape = self._inputs[tops[0]]
-            shapes = [shape, *layer.guess_others(shape)]
-        assumed = ", ".join(
-            f"{top} {' x '.join(map(str, shape))}"
-            for top, shape in zip(tops, shapes, strict=False)
-            if top not in self._inputs
-        )
-        why = str(error).removeprefix(f"{where(layer.param)}: ").partition("; ")[0]
-        what = f"assumed {assumed}" if assumed else "took the shape from --input"
-        self.notes.append(f"{where(layer.param)}: {what}, as there is no data to look at: {why}")
-        return shapes
+
+def stand_in(
+    param: Any,
+    phase: int,
+    context: Context,
+    inputs: Mapping[str, Shape],
+    notes: list[str],
+    log: Any = NULL,
+    read: Collection[str] | None = None,
+) -> Layer | None:
+    """What takes the place of a layer of which `inputs` gives the shape of a top, or None where it gives none.
+
+    A layer all of whose tops are given is not built, whatever its type. Of data the other tops keep their shapes, but
+    for the batch size of those that hold the same records. What had to be assumed is added to `notes`. With `read`
+    the tops that are not in it have no need of a shape.
+
+    Raises LayerError for a layer that is no data layer, with a top that is not given.
+    """
+    tops = list(param.top)
+    given = [top for top in tops if top in inputs]
+    if not given:
+        return None
+    if all(top in inputs or (read is not None and top not in read) for top in tops):
+        return StandIn(param, phase, context, [inputs.get(top, (1,)) for top in tops])
+    layer = create_layer(param, phase, context, log)
+    if not layer.is_data:
+        layer.fail(f"--input gives {given[0]} of the tops {', '.join(tops)}; give all of them or none")
+    return StandIn(param, phase, context, shapes_of_tops(layer, inputs, notes))
+
+
+def shapes_of_tops(layer: Any, inputs: Mapping[str, Shape], notes: list[str]) -> list[Shape]:
+    """The shapes of a data layer's tops, without its data if that is not there; see `stand_in`."""
+    tops = list(layer.param.top)
+    try:
+        layer.setup()
+        shapes = layer.reshape()
+        records = layer.batch_size > 0
+    except (DataError, LayerError, MissingExtra) as error:
+        shapes, records = _guess(layer, error, inputs, notes), True
+    given = [(top, shape) for top, shape in zip(tops, shapes, strict=False) if top in inputs]
+    if given and records:
+        (top, shape), *_ = given  # its new batch size is that of the other tops, too
+        batch = inputs[top][:1]
+        shapes = [(*batch, *s[1:]) if s[:1] == shape[:1] else s for s in shapes]
+    return [inputs.get(top, shape) for top, shape in zip(tops, shapes, strict=False)]
+
+
+def _guess(layer: Any, error: CaffeError, inputs: Mapping[str, Shape], notes: list[str]) -> list[Shape]:
+    tops = list(layer.param.top)
+    try:
+        shapes = layer.guess()
+    except DataError:
+        if tops[0] not in inputs:
+            raise DataError(
+                f"{error}; to go on without it give the shape: --input {tops[0]}=N,C,H,W"
+            ) from error
+        shape = inputs[tops[0]]
+        shapes = [shape, *layer.guess_others(shape)]
+    assumed = ", ".join(
+        f"{top} {' x '.join(map(str, shape))}"
+        for top, shape in zip(tops, shapes, strict=False)
+        if top not in inputs
+    )
+    why = str(error).removeprefix(f"{where(layer.param)}: ").partition("; ")[0]
+    what = f"assumed {assumed}" if assumed else "took the shape from --input"
+    notes.append(f"{where(layer.param)}: {what}, as there is no data to look at: {why}")
+    return shapes
 
 
 def state_of(solver: Any, net: Any, phase: int, index: int = 0) -> Any:
