@@ -13,14 +13,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("input", metavar="IN", help="the file to read")
     parser.add_argument("output", metavar="OUT", help="the file to write; may be IN itself")
+    parser.add_argument(
+        "--half",
+        action="store_true",
+        help="store the weights of a caffemodel as float16 (raw_data), as NVIDIA's Caffe and OpenCV read them",
+    )
     common.add_ignore_unknown(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """As Caffe's three upgrade tools: the file is written in any case, and 1 says that something was dropped."""
+    from caffe_compat.errors import ParseError, UsageError
     from caffe_compat.log.write import Log
     from caffe_compat.proto import NetParameter, SolverParameter, binary, text, upgrade
 
+    if args.half and args.kind != "binary":
+        raise UsageError(
+            f"--half is for the weights of a caffemodel; leave it out, or give binary, not {args.kind}"
+        )
     log = Log()
     dropped: list[str] = []
     if args.kind == "solver":
@@ -34,6 +44,14 @@ def run(args: argparse.Namespace) -> int:
         done = upgrade.upgrade_net(message, args.input, log, dropped=dropped)
     if not done:
         log.error(f"File already in latest proto format: {args.input}")
+    if args.half:
+        for layer in message.layer:
+            try:
+                too_large = binary.halve(layer)
+            except ParseError as error:
+                raise ParseError(f"{args.input}: {error}") from error
+            for name in too_large:
+                log.warning(f"{args.input}: {name} has values beyond float16's 65504; it stays as it is")
     if args.kind == "binary":
         binary.write_message(args.output, message)
     else:

@@ -203,7 +203,7 @@ def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
     """A caffemodel of any age: the upgraded net without blobs, and (name, type, blobs) of each layer.
 
     Layers stand in the order of the file. A blob is a new float32 (or float64) array of the shape the file
-    gives, 4-D where that is the legacy four numbers. `log` as for text.read_net.
+    gives, 4-D where that is the legacy four numbers; float16 where the file keeps it so. `log` as for text.read_net.
     Raises ParseError; nothing comes of a file that is broken anywhere.
     """
     name = os.fspath(path)
@@ -289,15 +289,26 @@ def _fork_message(data: Any, wire: _Wire, fields: dict[int, Any], number: int) -
     return head(number, len(body)) + body
 
 
+# How NVIDIA's Caffe and OpenCV store values as bytes (raw_data), by raw_data_type.
+_RAW_DTYPES = {0: "<f8", 1: "<f4", 2: "<f2", 3: "<i4", 4: "<u4"}
+_HALF = 2
+
+
 def _array(data: Any, start: int, end: int) -> np.ndarray:
-    """The array of the BlobProto in data[start:end], copied. Raises _Broken."""
+    """The array of the BlobProto in data[start:end], copied: float16, float32 or float64. Raises _Broken."""
     legacy: dict[int, int] = {}
     shape: list[int] = []
     floats: list[np.ndarray] = []
     doubles: list[np.ndarray] = []
+    raw: _Wire | None = None
+    raw_type = -1
     for wire in _wire(data, start, end):
         if wire.number <= 4 and wire.type == _VARINT:
             legacy[wire.number] = _varint(data, wire.start, wire.end)[0]
+        elif wire.number == 10 and wire.type == _VARINT:
+            raw_type = _varint(data, wire.start, wire.end)[0]
+        elif wire.number == 12 and wire.type == _BYTES:
+            raw = wire
         elif wire.number == 5:
             floats.append(_numbers(data, wire, "<f4"))
         elif wire.number == 8:
@@ -311,10 +322,21 @@ def _array(data: Any, start: int, end: int) -> np.ndarray:
     if legacy:  # Caffe prefers them, too
         shape = [legacy.get(number, 0) for number in (1, 2, 3, 4)]
     parts = doubles or floats
+    if raw is not None:
+        parts = [_raw_numbers(data, raw, raw_type)]
     array = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.float32), *parts])
     if array.size != prod(shape):
         raise _Broken(start, f"a blob of shape {tuple(shape)} holds {array.size} values, not {prod(shape)}")
     return array.reshape(shape)
+
+
+def _raw_numbers(data: Any, wire: _Wire, raw_type: int) -> np.ndarray:
+    """The values in the raw_data at `wire`; float32 for the integer types. Raises _Broken."""
+    if raw_type not in _RAW_DTYPES:
+        given = "no raw_data_type" if raw_type < 0 else f"raw_data_type {raw_type}"
+        raise _Broken(wire.tag, f"raw_data with {given}, where 0 to {max(_RAW_DTYPES)} are known")
+    values = _numbers(data, wire, _RAW_DTYPES[raw_type])
+    return values.astype(np.float32) if values.dtype.kind in "iu" else values
 
 
 def _numbers(data: Any, wire: _Wire, dtype: str) -> np.ndarray:
@@ -326,14 +348,24 @@ def _numbers(data: Any, wire: _Wire, dtype: str) -> np.ndarray:
 
 
 def blob_to_array(blob: Any) -> np.ndarray:
-    """The array of a BlobProto: float64 if it has double_data, else float32.
+    """The array of a BlobProto: float64 if it has double_data or raw_data of that type, else float32.
 
     Shape: num, channels, height, width if it has any of them, else `shape`; as Blob::FromProto.
     Raises ParseError where shape and number of values disagree.
     """
     data = blob.SerializeToString()
     try:
-        return _array(data, 0, len(data))
+        array = _array(data, 0, len(data))
+    except _Broken as broken:
+        raise ParseError(broken.what) from broken
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def raw_diff(blob: Any) -> np.ndarray:
+    """The values of a BlobProto's raw_diff, in one row. Raises ParseError."""
+    data = blob.raw_diff
+    try:
+        return _raw_numbers(data, _Wire(13, _BYTES, 0, 0, len(data)), blob.raw_diff_type)
     except _Broken as broken:
         raise ParseError(broken.what) from broken
 
@@ -383,6 +415,33 @@ def _blob_chunks(array: np.ndarray, diff: np.ndarray | None, legacy: bool = Fals
     if double:
         return [*chunks, dims, *_packed(8, array, "<f8"), *_packed(9, diff, "<f8")]
     return [*chunks, *_packed(5, array, "<f4"), *_packed(6, diff, "<f4"), dims]
+
+
+def halve(layer_param: Any) -> list[str]:
+    """Store the weights of a layer as float16, as NVIDIA's Caffe and OpenCV's shrinkCaffeModel do; diffs are dropped.
+
+    Vectors (biases, scales, statistics) stay as they are: they are small, and a BatchNorm's sums lose more than
+    weights do. So do weights that float16 has no finite value for; the names of those, "name[index]", are returned.
+    Raises ParseError for a blob that is broken.
+    """
+    too_large = []
+    for index, blob in enumerate(layer_param.blobs):
+        try:
+            array = blob_to_array(blob)
+        except ParseError as error:
+            raise ParseError(f"layer '{layer_param.name}', blob {index}: {error}") from error
+        for field in ("diff", "double_diff", "raw_diff", "raw_diff_type"):
+            blob.ClearField(field)
+        if sum(size > 1 for size in array.shape) < 2:
+            continue
+        if np.abs(array).max(initial=0) > np.finfo(np.float16).max:
+            too_large.append(f"{layer_param.name}[{index}]")
+            continue
+        for field in ("data", "double_data"):
+            blob.ClearField(field)
+        blob.raw_data_type = _HALF
+        blob.raw_data = array.astype("<f2").tobytes()
+    return too_large
 
 
 def _packed(number: int, values: np.ndarray | None, dtype: str) -> list[Any]:

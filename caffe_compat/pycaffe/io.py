@@ -16,7 +16,13 @@ import numpy as np
 
 from caffe_compat.data.images import opencv
 from caffe_compat.errors import DataError, MissingExtra
-from caffe_compat.proto import BlobProto, BlobProtoVector, Datum, caffe_pb2  # noqa: F401 - scripts take it from here
+from caffe_compat.proto import (  # noqa: F401 - scripts take caffe_pb2 from here
+    BlobProto,
+    BlobProtoVector,
+    Datum,
+    binary,
+    caffe_pb2,
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -38,12 +44,15 @@ def __getattr__(name: str) -> Any:
 def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
     """The data, or the diff, of a BlobProto as a float64 array.
 
-    Raises ValueError if the number of values is not what the shape says.
+    Raises ValueError if the number of values is not what the shape says, ParseError for raw_data that is damaged.
     """
-    # Some versions of protobuf would make it float32.
-    values = np.array(
-        (blob.double_diff or blob.diff) if return_diff else (blob.double_data or blob.data), np.float64
-    )
+    if blob.HasField("raw_diff" if return_diff else "raw_data"):
+        values = (binary.raw_diff(blob) if return_diff else binary.blob_to_array(blob)).astype(np.float64)
+    else:
+        # Some versions of protobuf would make it float32.
+        values = np.array(
+            (blob.double_diff or blob.diff) if return_diff else (blob.double_data or blob.data), np.float64
+        )
     if any(blob.HasField(name) for name in ("num", "channels", "height", "width")):
         return values.reshape(blob.num, blob.channels, blob.height, blob.width)
     return values.reshape(tuple(blob.shape.dim))

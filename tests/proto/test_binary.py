@@ -132,6 +132,48 @@ def test_double_data_wins_as_in_caffe():
     assert blob_to_array(blob).tolist() == [3, 4]
 
 
+@pytest.mark.parametrize(
+    "raw_type, stored, read_as",
+    [(0, "<f8", "f8"), (1, "<f4", "f4"), (2, "<f2", "f4"), (3, "<i4", "f4"), (4, "<u4", "f4")],
+)
+def test_raw_data_as_nvidias_caffe_writes_it(tmp_path, raw_type, stored, read_as):
+    values = np.array([[1, 2, 3], [4, 5, 60000]], stored)
+    blob = BlobProto(shape={"dim": [2, 3]}, raw_data_type=raw_type, raw_data=values.tobytes())
+    array = blob_to_array(blob)
+    assert array.dtype == read_as and array.shape == (2, 3) and array.tolist() == values.tolist()
+    write_message(tmp_path / "mean", blob)
+    assert read_binaryproto(tmp_path / "mean").tolist() == values.tolist()
+    write_message(
+        tmp_path / "m", NetParameter(layer=[{"name": "x", "type": "InnerProduct", "blobs": [blob]}])
+    )
+    (found,) = read_caffemodel(tmp_path / "m")[1][0][2]
+    assert found.dtype == ("f2" if stored == "<f2" else read_as) and found.tolist() == values.tolist()
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"raw_data_type": 2, "raw_data": b"12345"}, "5 bytes of 2-byte numbers"),
+        ({"raw_data_type": 2, "raw_data": b"1234"}, r"a blob of shape \(3,\) holds 2 values, not 3"),
+        (
+            {"raw_data_type": 5, "raw_data": b"123456"},
+            "raw_data with raw_data_type 5, where 0 to 4 are known",
+        ),
+        ({"raw_data": b"123456"}, "raw_data with no raw_data_type"),
+    ],
+)
+def test_raw_data_that_is_damaged(tmp_path, fields, message):
+    blob = BlobProto(shape={"dim": [3]}, **fields)
+    with pytest.raises(ParseError, match=message):
+        blob_to_array(blob)
+    write_message(tmp_path / "m", NetParameter(layer=[{"name": "x", "type": "Scale", "blobs": [blob]}]))
+    with pytest.raises(ParseError, match=f"m: broken at byte .*{message}"):
+        read_caffemodel(tmp_path / "m")
+    write_message(tmp_path / "mean", blob)
+    with pytest.raises(ParseError, match=f"mean: {message}"):
+        read_binaryproto(tmp_path / "mean")
+
+
 def test_other_dtypes_and_layouts_are_written_as_float32():
     array = np.arange(6).reshape(2, 3).T
     assert list(array_to_blob(array).data) == [0, 3, 1, 4, 2, 5]

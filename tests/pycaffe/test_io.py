@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from caffe_compat.errors import DataError, MissingExtra
+from caffe_compat.errors import DataError, MissingExtra, ParseError
 from caffe_compat.proto import BlobProto
 from caffe_compat.pycaffe import io
 
@@ -39,6 +39,14 @@ def test_blobproto_shapes():
     assert io.blobproto_to_array(old).shape == (1, 2, 1, 3)
     assert io.blobproto_to_array(BlobProto(data=[5])) == 5
     assert io.blobproto_to_array(BlobProto(double_data=[1 / 3])) == 1 / 3
+    raw = np.array([1.5, 2], "<f2").tobytes()
+    half = BlobProto(shape={"dim": [1, 2]}, raw_data_type=2, raw_data=raw, raw_diff_type=2, raw_diff=raw)
+    for diff in (False, True):
+        found = io.blobproto_to_array(half, diff)
+        assert found.dtype == np.float64 and found.tolist() == [[1.5, 2]]
+    half.raw_diff_type = 5
+    with pytest.raises(ParseError, match="raw_data_type 5"):
+        io.blobproto_to_array(half, True)
     with pytest.raises(ValueError, match="cannot reshape"):
         io.blobproto_to_array(BlobProto(data=[1, 2]))
 
