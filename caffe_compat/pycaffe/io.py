@@ -8,6 +8,7 @@ Source: python/caffe/io.py. Where that used scikit-image, this uses OpenCV to de
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,11 @@ from caffe_compat.proto import (  # noqa: F401 - scripts take caffe_pb2 from her
     binary,
     caffe_pb2,
 )
+
+# Scripts lean on modules that pycaffe's loads for itself: they say `import PIL`, and then PIL.Image.
+for _name in ("PIL.Image", "google.protobuf.text_format"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
 
 
 def __getattr__(name: str) -> Any:

@@ -14,8 +14,11 @@ import sys
 import caffe
 import caffe.io
 from caffe.proto import caffe_pb2
+import google.protobuf
+import PIL
 import beside
 
+PIL.Image, google.protobuf.text_format  # both loaded by pycaffe itself
 net = caffe.Net("net.prototxt", caffe.TEST)
 print(__name__, sys.argv, net.blobs["x"].data.shape, caffe_pb2.Datum(label=beside.LABEL).label)
 sys.exit(SCRIPT_EXIT)
