@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
-from caffe_compat.inspect.costs import VALUE_BYTES, multiply_adds
+from caffe_compat.inspect.costs import VALUE_BYTES
 from caffe_compat.inspect.outline import Outline
 from caffe_compat.layers.base import Shape
 from caffe_compat.net import weights
@@ -23,7 +23,7 @@ class Row:
 
     parameters     values in the blobs that it owns and that a solver may change; shared ones count where they are owned
     statistics     values in its blobs that have no gradient, such as BatchNorm's
-    multiply_adds  of one forward pass, see inspect.costs
+    multiply_adds  of one forward pass, see layers.base
     memory         bytes of the tops that it does not make in place
     weights        what a weights file has for it: "copied", "not in the file", or how it does not fit
     """
@@ -78,7 +78,7 @@ def summarize(outline: Outline) -> Summary:
                 shapes,
                 counts[i][0],
                 counts[i][1],
-                multiply_adds(net.layers[i], in_shapes, shapes),
+                net.layers[i].multiply_adds(in_shapes, shapes),
                 VALUE_BYTES * sum(new),
             )
         )

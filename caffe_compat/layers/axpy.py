@@ -4,7 +4,7 @@ from math import prod
 
 import torch
 
-from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.base import Layer, layer, one_a_value
 
 
 @layer("Axpy")
@@ -17,6 +17,7 @@ class Axpy(Layer):
 
     num_bottom, num_top = 3, 1
     in_place = False
+    multiply_adds = one_a_value
 
     def reshape(self, scale, x, y):
         if len(x) < 2 or len(scale) < 2 or scale[:2] != x[:2] or prod(scale[2:]) != 1:

@@ -166,7 +166,9 @@ class Layer(nn.Module):
     dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
     dynamic_axis          of such tops, the axis whose size is not known before
     is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
-    is_random             `forward` may draw random numbers from torch's own generators, through `drawn` if it can
+    is_random             `forward` may draw random numbers from torch's own generators, through `drawn` if it can;
+                          `random_reason` says whether it does as it stands, and why
+    drops_values          of a random layer: each value of its top is 0, or what it is in every run
     on_host               `forward` works on the host with the values, so it cannot be part of a CUDA graph
     in_place              False where Caffe refuses a top with the name of its bottom
     shares_memory         the tops are the bottom's memory in Caffe: what is written into one shows in the others
@@ -185,6 +187,7 @@ class Layer(nn.Module):
     dynamic_axis = 0
     is_metric = False
     is_random = False
+    drops_values = False
     on_host = False
     in_place = True
     shares_memory = False
@@ -234,6 +237,22 @@ class Layer(nn.Module):
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         """For `is_data` layers: the next batch, one tensor a top, on `device`."""
         self._undefined("load")
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        """Multiplications by learned or normalising factors, with the additions that take their results; whole batch.
+
+        Products of two bottoms that are summed up count, too. Comparisons, sums, pooling windows, exponentials,
+        look-ups and reading between positions count nothing, nor do biases. `bottom` and `top` are shapes.
+        A layer with blobs must say it, even if it is 0.
+        """
+        return 0
+
+    def random_reason(self) -> str:
+        """Why the tops differ from run to run on the same bottoms, in this phase and with these parameters; else "".
+
+        It follows on the layer's name: "drops values at random in TRAIN". A data layer says so of what it serves.
+        """
+        return "draws at random" if self.is_random else ""
 
     def verify(self) -> None:
         """Raise LayerError for what `forward` saw and could not report without waiting for the device."""
@@ -365,6 +384,16 @@ class Layer(nn.Module):
         if isinstance(old, _ViewedBlobs):
             shapes, still = {**old.shapes, **shapes}, old.still | still
         self.blobs = _ViewedBlobs(self.owned_blobs(), shapes, still)
+
+
+def one_a_value(layer: Layer, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+    """`multiply_adds` of a layer that multiplies each value of top 0 once."""
+    return math.prod(top[0])
+
+
+def nothing_multiplied(layer: Layer, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+    """`multiply_adds` of a layer whose blobs multiply nothing: they are added, looked up or shown."""
+    return 0
 
 
 def as_tops(tops: Iterable[Tensor]) -> Tensor | tuple[Tensor, ...]:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from caffe_compat.layers.base import TEST, Layer, OnnxGraph, layer
+from caffe_compat.layers.base import TEST, Layer, OnnxGraph, layer, one_a_value
 from caffe_compat.proto import FillerParameter
 
 
@@ -33,6 +33,7 @@ class BatchNorm(Layer):
         f"batch_norm_param.{name}"
         for name in ("scale_bias", "scale_filler", "bias_filler", "stats_batch_size")
     )
+    multiply_adds = one_a_value
 
     def setup(self, bottom):
         p = self.param.batch_norm_param

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer, nothing_multiplied
 
 
 def broadcast_shape(layer: Layer, bottom: Shape, axis: int, num_axes: int) -> Shape:
@@ -63,6 +63,7 @@ class Bias(Layer):
 
     num_bottom = (1, 2)
     num_top = 1
+    multiply_adds = nothing_multiplied
 
     def setup(self, *bottom):
         p = self.param.bias_param

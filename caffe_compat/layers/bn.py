@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import TEST, Layer, as_tops, layer
+from caffe_compat.layers.base import TEST, Layer, as_tops, layer, one_a_value
 from caffe_compat.layers.legacy import legacy_shape
 from caffe_compat.proto import BNParameter
 
@@ -29,6 +29,7 @@ class BN(Layer):
     num_bottom = 1
     num_top = (1, 3)
     fork_fields = ("bn_param", *(f"bn_param.{name}" for name in ("moving_average", "decay", "var_eps")))
+    multiply_adds = one_a_value
 
     def setup(self, bottom):
         p = self.param.bn_param

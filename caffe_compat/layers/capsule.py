@@ -233,6 +233,9 @@ class CapsuleTransform(Layer):
         values = self.inputs * self.size
         return [(_items(self, bottom, values, "capsules * input_capsule_dim"), self.inputs, self.votes)]
 
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return prod(top[0]) * self.size
+
     def per_record(self):
         return True
 
@@ -266,6 +269,9 @@ class CapsuleRouting(Layer):
         values = self.inputs * self.outputs * self.size
         what = "input_capsule_num * output_capsule_num * output_capsule_dim"
         return [(_items(self, bottom, values, what), self.outputs, self.size)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return prod(top[0]) * self.inputs
 
     def per_record(self):
         return True
@@ -333,6 +339,9 @@ class CapsuleConvTransform(_OverMaps):
         values = self.inputs * prod(self.size) * self.rows * self.columns
         return [(_items(self, bottom, values, "input_capsule_num * input_h * input_w * capsule"), *self.top)]
 
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return prod(top[0]) * self.columns
+
     def forward(self, bottom):
         maps = bottom.reshape(bottom.shape[0], self.inputs, *self.size, self.rows, self.columns)
         windows = maps.unfold(2, self.kernel[0], self.stride).unfold(3, self.kernel[1], self.stride)
@@ -363,6 +372,9 @@ class CapsuleConvRouting(_OverMaps):
         count = self.outputs * self.windows
         values = count * self.taps * self.capsule
         return [(_items(self, bottom, values, "outputs * windows * votes * capsule"), count, self.capsule)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return prod(top[0]) * self.taps
 
     def forward(self, bottom):
         votes = bottom.reshape(bottom.shape[0], self.outputs * self.windows, self.taps, self.capsule)
@@ -432,6 +444,11 @@ class Cap(Layer):
     def reshape(self, bottom):
         items = _items(self, bottom, self.inputs * self.given, "capsules * input_capsule_dim")
         return [(items, self.outputs, self.size)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        # A round weighs the votes and compares them with their sum; after the last one there is nothing to compare for.
+        votes = prod(top[0]) * self.inputs
+        return votes * self.given + (2 * self.rounds - 1) * votes
 
     def per_record(self):
         return True

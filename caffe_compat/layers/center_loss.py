@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -69,6 +70,9 @@ class CenterLoss(Labelled, Loss):
             )
         self.fold((bottom[0][0], classes), bottom[1], 1)
         return top
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return math.prod(bottom[0])
 
     def forward(self, data: Tensor, label: Tensor) -> Tensor:
         self.refuse_gradient(label, "label inputs")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -133,6 +135,18 @@ class ConvLSTM(Layer):
         if x[1] > self.carried.shape[1]:
             self.carried = self.carried.new_zeros(2, x[1], *state[2:])
         return [(*x[:2], *state[2:]), *[state] * self.exposed]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        steps, streams = bottom[0][:2]
+        values, count = streams * self.size * math.prod(self.maps), 0
+        for name, blob in zip(self.names, (self.blobs[i] for i in range(len(self.blobs))), strict=True):
+            if name in ("x", "h"):
+                count += steps * 4 * values * math.prod(blob.shape[1:])
+            elif name == "static":
+                count += 4 * values * math.prod(blob.shape[1:])
+            elif name != "bias":
+                count += steps * values  # one of the three that multiply c
+        return count
 
     def forward(self, x: Tensor, cont: Tensor, *rest: Tensor) -> Tensor | tuple[Tensor, ...]:
         blob = dict(zip(self.names, (self.blobs[i] for i in range(len(self.blobs))), strict=True))

@@ -134,6 +134,9 @@ class Convolving(Layer, ABC):
     def compute(self, x: Tensor, weight: Tensor, bias: Tensor | None, stride, pad, dilation) -> Tensor:
         """The layer on x (batch, channels, *spatial) with at least one spatial axis."""
 
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return sum(map(prod, bottom if self.transposed else top)) * prod(self.blobs[0].shape[1:])
+
     def per_record(self) -> bool:
         return self.start > 0
 

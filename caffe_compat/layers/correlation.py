@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -53,6 +56,9 @@ class _Correlation(Layer):
             )
         self.size = (rows, columns)
         return [(num, len(self.moves), rows, columns)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return math.prod(top[0]) * bottom[0][1] * self.kernel**2
 
     def per_record(self) -> bool:
         return True

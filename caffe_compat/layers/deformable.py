@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -72,6 +75,9 @@ class DeformableConvolution(Layer):
                 f"and {self.parts} groups of channels (deformable_group)"
             )
         return [(pictures[0], self.outputs, *self.size)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return math.prod(top[0]) * math.prod(self.blobs[0].shape[1:])
 
     def per_record(self) -> bool:
         return True

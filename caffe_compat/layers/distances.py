@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -67,6 +68,9 @@ class InnerDistance(Layer):
         if len(bottom) == 3 and math.prod(bottom[2]) != items:
             self.fail(f"bottom 2 of shape {bottom[2]} must have a label for each of the {items} items")
         return [(*bottom[0][: self.start], centers[0])]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return math.prod(top[0]) * self.size
 
     def forward(self, data: Tensor, *rest: Tensor) -> Tensor:
         x = data.flatten(self.start).flatten(0, -2)

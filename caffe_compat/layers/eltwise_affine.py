@@ -3,7 +3,7 @@
 import torch
 
 from caffe_compat.layers.activations import Elementwise
-from caffe_compat.layers.base import layer
+from caffe_compat.layers.base import layer, one_a_value
 from caffe_compat.proto import FillerParameter
 
 
@@ -16,6 +16,7 @@ class EltwiseAffine(Elementwise):
     """
 
     fork_fields = ("eltwise_affine_param",)
+    multiply_adds = one_a_value
 
     def setup(self, bottom):
         p = self.param.eltwise_affine_param

@@ -8,7 +8,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import ONNX_INT64, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import ONNX_INT64, OnnxGraph, Shape, layer, nothing_multiplied
 from caffe_compat.layers.indexed import Indexed, poisoned
 
 
@@ -22,6 +22,7 @@ class Embed(Indexed):
     """
 
     num_bottom = num_top = 1
+    multiply_adds = nothing_multiplied
 
     def allow_force_backward(self, index: int) -> bool:
         return False

@@ -11,7 +11,16 @@ import os
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, as_tops, constant, layer
+from caffe_compat.layers.base import (
+    TRAIN,
+    Layer,
+    OnnxGraph,
+    Shape,
+    as_tops,
+    constant,
+    layer,
+    nothing_multiplied,
+)
 from caffe_compat.layers.between import between
 from caffe_compat.proto import FlowWarpParameter, MeanParameter, ResampleParameter
 from caffe_compat.proto.binary import read_binaryproto
@@ -313,6 +322,7 @@ class DataAugmentation(Layer):
     num_bottom = num_top = 1
     in_place = False
     fork_fields = ("augmentation_param", "coeff_schedule_param")
+    multiply_adds = nothing_multiplied
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.augmentation_param

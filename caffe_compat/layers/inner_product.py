@@ -1,11 +1,12 @@
 """InnerProduct: a learned linear map of everything from `axis` on (the "fully connected" layer)."""
 
+from collections.abc import Sequence
 from math import prod
 
 import torch
 import torch.nn.functional as F
 
-from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.base import Layer, Shape, layer
 
 
 @layer("InnerProduct")
@@ -45,6 +46,9 @@ class InnerProduct(Layer):
                 f"weights were made for K = {self.k}; resize the input or rename the layer to relearn it"
             )
         return [(*bottom[: self.start], self.n)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return prod(top[0]) * self.k
 
     def per_record(self) -> bool:
         return self.start > 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -45,6 +48,9 @@ class Local(Layer):
                 "keep the input's size"
             )
         return [(bottom[0], self.outputs, *self.sizes)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return math.prod(top[0]) * self.blobs[0].shape[2]
 
     def per_record(self) -> bool:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -77,6 +78,9 @@ class Lstm(Layer):
                 f"bottom 1 of shape {bottom[1]} must have one value for each of the {x[0]} places of bottom 0"
             )
         return [(x[0], self.size)]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return bottom[0][0] * (self.blobs[0].numel() + self.blobs[1].numel())
 
     def reset(self) -> None:
         """Make the next forward begin with zero states."""
@@ -183,6 +187,9 @@ class LSTMNode(Layer):
         if cont and prod(cont[0]) != x[0]:
             self.fail(f"bottom 2 of shape {cont[0]} must have one value for each of {x[0]} items")
         return [(x[0], self.size)] * 2
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return bottom[0][0] * self.blobs[0].numel()
 
     def per_record(self) -> bool:
         return True

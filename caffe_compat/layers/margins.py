@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -166,6 +167,9 @@ class _Margin(_Annealed):
         square = cosine.square()
         third = sign * (2 * square - 1).sign().detach()
         return third * (8 * square**2 - 8 * square + 1) + 2 * sign + third - 3
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return math.prod(top[0]) * self.size
 
     def forward(self, data: Tensor, label: Tensor) -> Any:
         self.passes.add_(1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, layer, one_a_value
 from caffe_compat.layers.legacy import legacy_shape
 
 
@@ -82,6 +82,7 @@ class ChannelScale(MaskPooling):
 
     num_top = (1, 2)
     fork_fields = ("channel_scale_param",)
+    multiply_adds = one_a_value
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.channel_scale_param

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -150,6 +151,10 @@ class MultiStageMeanfield(Layer):
                 f"bottom 2 of shape {picture} must be {(unary[0], 3, *unary[2:])}: a picture for each record"
             )
         return [unary]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        # The three matrices; what the filters multiply depends on the pictures.
+        return 3 * self.iterations * self.classes * math.prod(top[0])
 
     def per_record(self) -> bool:
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -250,6 +251,10 @@ class NormConvMeanfield(Layer):
                     f"{unary[2:]} positions; choose pad so that they stay"
                 )
         return [unary]
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        taps = sum(math.prod(window.kernel) for window in self.windows)
+        return self.iterations * math.prod(top[0]) * (3 * self.classes + taps)
 
     def per_record(self) -> bool:
         return True

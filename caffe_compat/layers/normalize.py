@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer, one_a_value
 from caffe_compat.layers.legacy import legacy_shape
 from caffe_compat.proto import FillerParameter
 
@@ -30,6 +30,7 @@ class Normalize(Layer):
         "softmax_param.normalize_type",
         *(f"normalize_param{name}" for name in ("", ".normalize_type", ".bp_norm")),
     )
+    multiply_adds = one_a_value
 
     def setup(self, *bottom: Shape) -> None:
         p, kind = self.param.norm_param, self.param.softmax_param

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer, nothing_multiplied
 
 
 @layer("Parameter")
@@ -20,6 +20,7 @@ class Parameter(Layer):
     num_bottom = 0
     num_top = 1
     fork_fields = ("parameter_param.blob_filler", "parameter_param.filler")
+    multiply_adds = nothing_multiplied
 
     def setup(self, *bottom: Shape) -> None:
         p = self.param.parameter_param

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 
 from caffe_compat.layers.activations import Elementwise
-from caffe_compat.layers.base import layer
+from caffe_compat.layers.base import layer, one_a_value
 from caffe_compat.proto import FillerParameter
 
 
@@ -15,6 +15,8 @@ class PReLU(Elementwise):
     Caffe stops at bottoms of more than four axes.
     Blobs: 0 slope (channels,), one for each index of axis 1, or () with `channel_shared`; born as 0.25.
     """
+
+    multiply_adds = one_a_value
 
     def setup(self, bottom):
         p = self.param.prelu_param

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Context, Layer, Shape, as_tops, layer
+from caffe_compat.layers.base import Context, Layer, Shape, as_tops, layer, nothing_multiplied
 from caffe_compat.layers.legacy import legacy_shape, reshape_learned, reshaped
 
 # A net file can name any importable class and so run its code. Whoever calls the API chose the file;
@@ -219,6 +219,7 @@ class Python(Layer):
     anchor: Tensor
     dynamic = True
     is_random = True
+    multiply_adds = nothing_multiplied
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
@@ -272,6 +273,9 @@ class Python(Layer):
             blob.reshape(*shape)
         self._call("reshape", self.bottom, self.top)
         return [blob.shape for blob in self.top]
+
+    def random_reason(self) -> str:
+        return "runs the user's own code, which may be random"
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         if torch.compiler.is_compiling():

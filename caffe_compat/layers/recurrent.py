@@ -193,6 +193,14 @@ class Recurrent(Layer):
             self.carried = self.carried.new_zeros(self.states, streams, size)
         return [(*x[:2], size), *[(1, streams, size)] * self.exposed]
 
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        steps, streams = bottom[0][:2]
+        each = [blob.numel() for blob in self.blobs if blob.dim() > 1]
+        once = (
+            self.blobs[2].numel() if self.static else 0
+        )  # the static input's share is the same in every step
+        return streams * (steps * sum(each) - (steps - 1) * once)
+
     def reset(self) -> None:
         """Make the next forward begin with zero states."""
         self.carried.zero_()

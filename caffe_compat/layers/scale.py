@@ -4,7 +4,7 @@ from math import prod
 
 import torch
 
-from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.base import Layer, layer, one_a_value
 from caffe_compat.layers.bias import (
     broadcast_shape,
     check_broadcast,
@@ -29,6 +29,7 @@ class Scale(Layer):
 
     num_bottom = (1, 2)
     num_top = 1
+    multiply_adds = one_a_value
 
     def setup(self, *bottom):
         p = self.param.scale_param

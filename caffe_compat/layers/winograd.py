@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,9 @@ class Winograd(Convolving):
         kernels = self.blobs[0].detach()
         g = g.to(kernels)
         self.blobs[0] = nn.Parameter(torch.einsum("iu,jv,ocuv->ijoc", g, g, kernels).contiguous())
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        return sum(map(math.prod, top)) * math.prod(self.window.kernel) * self.blobs[0].shape[3]
 
     def compute(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, pad: Any, dilation: Any
