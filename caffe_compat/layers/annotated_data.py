@@ -90,6 +90,11 @@ class AnnotatedData(DatabaseLayer):
         self.top_shape = self.transform.top_shape(as_planes(ready).shape, lambda: self.record_name(0))
         self.first_boxes = max(1, len(first.boxes))
 
+    def chances(self) -> list[str]:
+        param = self.param.transform_param
+        changes = self.samples or param.HasField("distort_param") or param.HasField("expand_param")
+        return super().chances() + ["changes pictures"] * changes
+
     def _augments(self) -> list[Augment]:
         """The steps of each size that pictures may have; self.shares says how often."""
         param, own = self.param.transform_param, self.param.annotated_data_param
@@ -115,6 +120,7 @@ class AnnotatedData(DatabaseLayer):
                 f"annotated_data_param.yolo_data_jitter is {jitter:g} and must be at least 0 and below 1"
             )
         self.shares = np.array(chances) / sum(chances)
+        self.samples = bool(own.batch_sampler or jitter or len(sizes) > 1)
         return [Augment(param, own.batch_sampler, self.fail, size, jitter) for size in sizes or [None]]
 
     def reshape(self, *bottom: Shape) -> list[Shape]:

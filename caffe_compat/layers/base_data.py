@@ -78,6 +78,14 @@ class DataLayer(Layer):
         """The shapes of the tops after the first, for a first top of this shape, as `guess` tells them: a label each."""
         return [pictures[:1]] * (len(self.param.top) - 1)
 
+    def chances(self) -> list[str]:
+        """What is drawn anew in every run, in words: ["mirrors", "crops"]."""
+        return []
+
+    def random_reason(self) -> str:
+        *others, last = self.chances() or [""]
+        return f"{', '.join(others)}{' and ' * bool(others)}{last} at random" if last else ""
+
     def mine(self) -> np.ndarray:
         """Which of a step's batch_size * replicas records are served here: record i is replica i % replicas'."""
         order = np.arange(self.batch_size * self.replicas).reshape(-1, self.replicas)
@@ -116,6 +124,19 @@ class PictureLayer(DataLayer):
             self.preparation = random_size.RandomSize(param, self.fail)
         elif any(param.HasField(name) for name in _AUGMENTED):
             self.preparation = Augment(param, (), self.fail)
+
+    def chances(self) -> list[str]:
+        param = self.param.transform_param
+        found = [(param.mirror, "mirrors"), (self.crops_at_random(), "crops")]
+        changing = ("distort_param", "expand_param", *random_size.FIELDS)
+        found.append(
+            (self.preparation is not None and any(map(param.HasField, changing)), "changes pictures")
+        )
+        return [word for holds, word in found if holds]
+
+    def crops_at_random(self) -> bool:
+        """Whether the place of the crop is drawn."""
+        return self.transform.random_crop
 
     def log_setup(self, log: Any) -> None:
         if self.param.transform_param.HasField("mean_file"):

@@ -62,6 +62,9 @@ class BoxData(DatabaseLayer):
     def guess_others(self, pictures: Shape) -> list[Shape]:
         return self._labels(pictures[0])[: len(self.param.top) - 1]
 
+    def chances(self) -> list[str]:
+        return ["cuts out parts"] * (self.phase == TRAIN)
+
     def _labels(self, records: int) -> list[Shape]:
         return [(records, 7 * side**2 if side == GRID_SIDE else 5 * MOST_BOXES) for side in self.sides]
 

@@ -123,6 +123,9 @@ class ScaleFilter(Layer):
     def per_record(self) -> bool:
         return True
 
+    def random_reason(self) -> str:
+        return "draws a factor for each channel in TRAIN" if self.phase == TRAIN else ""
+
     def forward(self, bottom: Tensor) -> Tensor:
         if self.phase != TRAIN:
             return bottom.clone()

@@ -58,6 +58,13 @@ class Data(PictureLayer):
         self._kept: Kept | None = None
         self._streamed: Streamed | None = None
 
+    def chances(self) -> list[str]:
+        return ["shuffles"] * self._shuffles + super().chances()
+
+    def crops_at_random(self) -> bool:
+        # A picture no larger than the crop leaves no choice.
+        return super().crops_at_random() and self._first.shape[1:] != self.transform.window
+
     def log_creation(self, log: Any) -> None:
         p = self.param.data_param
         if os.path.exists(os.path.join(self.context.root, p.source)):  # else `setup` says so

@@ -204,6 +204,9 @@ class Framed(Scenes):
     def factors(self, box: np.ndarray | None, random: np.random.Generator) -> np.ndarray:
         """By what width and height are drawn to change, around the chosen box (4,), if there is one."""
 
+    def chances(self) -> list[str]:
+        return [*super().chances(), "frames pictures"]
+
     def other_shapes(self, height: int, width: int) -> list[Shape]:
         return [(self.batch_size, 6, *size) for size in self.fields.shapes(height, width)]
 

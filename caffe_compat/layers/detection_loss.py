@@ -138,6 +138,13 @@ class _Mined(FieldLoss):
         self.fold((number, self.count, *size), (number, *size), 1)
         return [(1, 1, 1, 2)]
 
+    def random_reason(self) -> str:
+        return (
+            ""
+            if self.mode not in ("random", "mixture")
+            else f"draws the background (sample_mode: {self.mode})"
+        )
+
     def forward(self, prediction: Tensor, truth: Tensor) -> Tensor:
         self.refuse_gradient(truth, "the targets")
         scores, offsets = prediction[:, :-4], prediction[:, -4:]
@@ -329,6 +336,9 @@ class DetectionLoss(Loss):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return self.form.reshape(*bottom)
 
+    def random_reason(self) -> str:
+        return self.form.random_reason()
+
     def forward(self, prediction: Tensor, truth: Tensor) -> Tensor:
         return self.form.forward(prediction, truth)
 
@@ -394,6 +404,15 @@ class DetectionGroupLoss(FieldLoss):
         number, _, *size = bottom[0]
         self.fold(bottom[0], (number, *size), 1)
         return [(1, 1, 1, 2)]
+
+    def random_reason(self) -> str:
+        if self.mining != "bootstrap":
+            return f"draws the background (neg_mining_type: {self.mining})"
+        return (
+            ""
+            if self.batch == -1
+            else f"draws fields of classes where there are too many (batch_size {self.batch})"
+        )
 
     def forward(self, *bottom: Tensor) -> Tensor:
         scores, offsets, truth = bottom

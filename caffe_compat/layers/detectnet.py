@@ -101,6 +101,9 @@ class DetectNetTransformation(Layer):
         number, channels = bottom[0][0], _CHANNELS + max(self.labels.values()) + 1
         return [(number, 3, *self.size[::-1]), (number, channels, *self.cells[::-1])]
 
+    def random_reason(self) -> str:
+        return "changes pictures at random in TRAIN" if self.phase == TRAIN else ""
+
     def forward(self, pictures: Tensor, boxes: Tensor) -> tuple[Tensor, ...]:
         found, grids = [], []
         for picture, rows in zip(pictures.detach().cpu(), boxes.detach().cpu(), strict=True):

@@ -19,6 +19,7 @@ class Dropout(Elementwise):
 
     is_random = True
     fork_fields = ("dropout_param.scale_train", "dropout_param.sample_weights_test")
+    drops_values = True
 
     def setup(self, bottom):
         self.ratio = self.param.dropout_param.dropout_ratio
@@ -26,6 +27,11 @@ class Dropout(Elementwise):
         if self.drops and not 0 <= self.ratio < 1:
             self.fail(f"dropout_ratio is {self.ratio:g}, it must be at least 0 and below 1")
         self.factor = 1.0 if self.param.dropout_param.scale_train else 1 - self.ratio
+
+    def random_reason(self) -> str:
+        if not self.drops or not self.ratio:
+            return ""
+        return f"drops values at random in TRAIN{'' if self.phase == TRAIN else ' and TEST (sample_weights_test)'}"
 
     def forward(self, bottom):
         top = self._dropped(bottom) if self.drops else bottom

@@ -46,6 +46,10 @@ class DummyData(DataLayer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return self.shapes
 
+    def random_reason(self) -> str:
+        constant = all(map(self.is_constant, range(len(self.fillers))))
+        return "" if constant else "is filled at random"
+
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         return tuple(self.top(index, device) for index in range(len(self.shapes)))
 

@@ -100,6 +100,9 @@ class HDF5Data(DataLayer):
                 position = max(0, position - len(blobs[0]))
             turn += 1
 
+    def chances(self) -> list[str]:
+        return ["shuffles"] * self.param.hdf5_data_param.shuffle
+
     def _shuffled(self, count: int, turn: int, visit: int) -> Tensor:
         """0 to count - 1, in the order of the `visit`-th thing shuffled in this pass over the list."""
         if not self.param.hdf5_data_param.shuffle:

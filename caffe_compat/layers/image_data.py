@@ -52,6 +52,11 @@ class ListedLayer(SeededPictureLayer):
             self.bad_data(str(error))
         self.draw_seed()
 
+    def chances(self) -> list[str]:
+        given = {field.name: value for field, value in self.p.ListFields()}
+        words = [(given.get("shuffle"), "shuffles"), (given.get("rand_skip"), "skips lines")]
+        return [word for value, word in words if value] + super().chances()
+
     def check_size(self) -> None:
         """Fail for parameters that do not say the size of the pictures."""
         if bool(self.p.new_height) != bool(self.p.new_width):

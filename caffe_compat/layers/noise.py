@@ -30,6 +30,9 @@ class Insanity(Elementwise):
         spread = math.log(abs(p.ub)) - math.log(abs(p.lb))
         self.mean = (p.ub - p.lb) / spread if spread else math.inf
 
+    def random_reason(self) -> str:
+        return "draws slopes at random in TRAIN" if self.phase == TRAIN else ""
+
     def forward(self, bottom):
         if self.phase == TRAIN:
             slope = self.drawn(bottom, lambda like: torch.empty_like(like).uniform_(self.least, self.most))
@@ -55,6 +58,7 @@ class GuidedDropout(Layer):
     num_bottom, num_top = 2, 1
     is_random = True
     fork_fields = ("guided_dropout_param",)
+    drops_values = True
 
     def allow_force_backward(self, index):
         return index == 0
@@ -76,6 +80,11 @@ class GuidedDropout(Layer):
 
     def per_record(self):
         return True
+
+    def random_reason(self) -> str:
+        if not self.stochastic or self.phase == TEST:
+            return ""
+        return "drops channels at random in TRAIN (type: stochastic)"
 
     def forward(self, bottom, guidance):
         if self.stochastic and self.phase == TEST:

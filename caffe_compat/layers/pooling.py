@@ -130,6 +130,9 @@ class Pooling(Layer):
     def per_record(self) -> bool:
         return True
 
+    def random_reason(self) -> str:
+        return "draws at random in TRAIN" if self.is_random and self.phase == TRAIN else ""
+
     def forward(self, bottom):
         if self.method == PoolingParameter.MAX:
             return self._maximum(bottom)

@@ -79,6 +79,13 @@ class _FewValues(_Coarse):
         self.share = p.ratio / 100 if p.sq else 1.0
         self.left = int((1 - self.share) * p.num_output) if self.share < 1 else 0
 
+    def random_reason(self) -> str:
+        return (
+            f"draws {self.left} outputs that keep their weights (sq, ratio {self.share:.0%})"
+            if self.left
+            else ""
+        )
+
     def coarse(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
         rows = weight.detach().flatten(1)
         few = self.few(rows)
@@ -181,6 +188,18 @@ class _Ristretto(_Coarse):
         }
         self.mantissa, self.exponent = p.mant_bits, p.exp_bits
         self.powers = p.exp_min, p.exp_max
+
+    def random_reason(self) -> str:
+        kinds = QuantizationParameter
+        if not self.at_random or self.precision not in (
+            kinds.DYNAMIC_FIXED_POINT,
+            kinds.MINIFLOAT,
+            kinds.INTEGER_POWER_OF_2_WEIGHTS,
+        ):
+            return ""
+        return (
+            f"rounds at random in {'TRAIN' if self.phase != TEST else 'TEST (rounding_scheme: STOCHASTIC)'}"
+        )
 
     def coarse(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if self.precision == QuantizationParameter.INTEGER_POWER_OF_2_WEIGHTS:

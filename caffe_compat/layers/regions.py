@@ -333,6 +333,9 @@ class ProposalTarget(Regression):
         widths = (5, 1, *[self.width] * 3, 6, *[1] * self.weighs)
         return [(count, width, 1, 1) for width in widths]
 
+    def random_reason(self) -> str:
+        return "samples regions at random"
+
     def forward(self, *bottom: Tensor) -> tuple[Tensor, ...]:
         p = self.p
         regions, truth = (flat(b) for b in bottom)

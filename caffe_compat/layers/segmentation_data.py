@@ -135,6 +135,9 @@ class DenseImageData(_Segmentation):
     fork_fields = ("dense_image_data_param",)
     draws = 3
 
+    def chances(self) -> list[str]:
+        return super().chances() + ["mirrors"] * self.p.mirror + ["crops"] * (self.crop != (0, 0))
+
     def prepare(self) -> None:
         p, t = self.p, self.param.transform_param
         if bool(p.crop_height) != bool(p.crop_width):
@@ -234,6 +237,9 @@ class ImageSegData(_Segmentation):
             self.fail(
                 "label_type PIXELML has labels that cannot be resized; remove transform_param.scale_factors"
             )
+
+    def chances(self) -> list[str]:
+        return super().chances() + ["resizes"] * (len(self.factors) > 1)
 
     def read_pair(self, line: int) -> Pair:
         picture = images.planes(self.read_picture(line, self.lines[line][0], self.p.is_color))

@@ -53,6 +53,9 @@ class SeLUDropout(Elementwise):
         self.a = ((1 - self.ratio) * (1 + self.alpha**2 * self.ratio)) ** -0.5
         self.b = -self.a * self.ratio * self.alpha
 
+    def random_reason(self) -> str:
+        return "drops values at random in TRAIN" if self.phase == TRAIN else ""
+
     def forward(self, bottom: Tensor) -> Tensor:
         if self.phase != TRAIN:
             return bottom.clone()

@@ -119,6 +119,23 @@ class VideoData(ListedLayer):
         labels = (p.batch_size, *([p.num_of_labels] if not old and p.use_multiple_label else [1] * 4 * old))
         return [(p.batch_size, 3, p.new_length, *size), labels]
 
+    def chances(self) -> list[str]:
+        crops = bool(self._setting("crop_size")) and self.phase == TRAIN
+        words = [
+            (self.p.shuffle, "shuffles"),
+            (self.p.rand_skip, "skips lines"),
+            (self.draws_frames(), "chooses frames"),
+            (self._setting("mirror"), "mirrors"),
+            (crops, "crops"),
+        ]
+        return [word for value, word in words if value]
+
+    def draws_frames(self) -> bool:
+        """Whether it is drawn which frames of a video are served."""
+        if self.top_rate > 1:
+            return True
+        return bool(self.drawn_start) and (self.phase == TRAIN or not self.p.use_image)
+
     def reshape(self, *bottom: Shape) -> list[Shape]:
         size = (self.crop, self.crop) if self.crop else self.size
         if (
@@ -305,6 +322,9 @@ class VideoSegments(VideoData):
             self.bad_data("neither crop_size nor new_height and new_width tell the shape of its frames")
         channels = (2 if p.modality == VideoDataParameter.FLOW else 3) * (p.new_length or 1) * p.num_segments
         return [(p.batch_size, channels, *size), (p.batch_size, 1, 1, 1)]
+
+    def draws_frames(self) -> bool:
+        return self.phase == TRAIN
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         crop = self.param.transform_param.crop_size

@@ -61,6 +61,9 @@ class WindowData(SeededPictureLayer):
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return [(self.batch_size, self.windows.channels, self.crop, self.crop), (self.batch_size,)]
 
+    def chances(self) -> list[str]:
+        return ["samples windows", *super().chances()[: self.param.transform_param.mirror]]
+
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         if self._ahead is None:
             self._ahead = Ahead(self._samples(self.position), self._batch, _AHEAD)

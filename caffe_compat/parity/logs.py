@@ -28,7 +28,7 @@ from caffe_compat.parity import stand_in
 from caffe_compat.parity.bundle import parse_fork, quiet, read_fork
 from caffe_compat.parity.compare import AGREES, DIFFERS, PARTLY, Check, Report
 from caffe_compat.parity.curves import curve_checks, curves_of
-from caffe_compat.proto import Datum, NetParameter, NetState, SolverParameter, upgrade
+from caffe_compat.proto import NetParameter, NetState, SolverParameter, upgrade
 from caffe_compat.solver.lr_policy import Schedule
 
 RATE_TOLERANCE = 1e-5  # a log prints six digits
@@ -352,9 +352,7 @@ class _Validation:
             _fill_with_noise(net)
         if self.weights:
             weight_files.copy_trained_layers_from(net, self.weights)
-        chance = [
-            why for layer in net.layers if (why := stand_in.random_reason(layer) or _random_data(layer))
-        ]
+        chance = any(layer.random_reason() for layer in net.layers)
         certain = bool(self.weights) and not problem and not chance
         how = "on the data" if not problem else "on noise, as the data are not here"
         return net, certain, how
@@ -533,29 +531,6 @@ def _losses(name: str, theirs: dict[str, float], ours: dict[str, float], certain
             details.append(f"{key}: {value:g} in the log, ours {our:g}; allowed: {bound}")
     kind = "from the same weights" if certain else f"random start: within a factor of {LOSS_FACTOR:g}"
     return _check(name, details, f"{', '.join(texts)} ({how}; {kind})")
-
-
-def _random_data(layer: Any) -> str:
-    """Why a data layer serves something else in every run, or ""."""
-    p = layer.param
-    if not layer.is_data:
-        return ""
-    if p.transform_param.mirror:
-        return "mirrors at random"
-    if p.image_data_param.shuffle and layer.type == "ImageData":
-        return "shuffles"
-    if p.hdf5_data_param.shuffle or layer.type == "WindowData":
-        return "shuffles"
-    return "crops at random" if layer.phase == TRAIN and _crops(layer) else ""
-
-
-def _crops(layer: Any) -> bool:
-    """Whether a crop has a choice; a picture that is no larger than the crop leaves none."""
-    crop = layer.param.transform_param.crop_size
-    if not crop or layer.type != "Data":
-        return bool(crop)
-    datum = Datum.FromString(bytes(layer.source.read(0)))
-    return (datum.height, datum.width) != (crop, crop)
 
 
 def _fill_with_noise(net: Net) -> None:

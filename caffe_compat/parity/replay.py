@@ -205,7 +205,7 @@ class Replay:
         """Layers whose tops are Caffe's own, and why."""
         given: dict[int, str] = {}
         for i, layer in enumerate(self.net.layers):
-            why = self.unknown.get(layer.name, "") or stand_in.random_reason(layer)
+            why = self.unknown.get(layer.name, "") or layer.random_reason()
             if why or layer.type == "Input":
                 given[i] = why
                 if why and layer.name not in self.unknown:
@@ -382,12 +382,12 @@ class Replay:
             yield row
 
     def _random_row(self, i: int, row: Row, theirs: np.ndarray) -> None:
-        """Of a Dropout: where both kept a value it must be the same one, scale included."""
+        """Of a layer that drops values: where both kept one it must be the same, scale included."""
         layer = self.net.layers[i]
         row.shape, row.note = theirs.shape, self.given[i]
         ours = self.lw.data(row.name)
         both = (ours != 0) & (_tensor(theirs) != 0) if ours.shape == theirs.shape else torch.zeros(0)
-        if layer.type != "Dropout" or not bool(both.any()):
+        if not layer.drops_values or not bool(both.any()):
             row.compared = False
             return
         compare(row, ours[both], _tensor(theirs)[both], self.tolerance)
@@ -422,7 +422,9 @@ class Replay:
                 continue
             theirs = self.arrays[key]
             row = self._row(i, PARAM_GRADIENT, f"{layer.name}[{index}]")
-            if (i, index) in self.cancelled:
+            if self.given.get(i):
+                row.shape, row.compared, row.note = theirs.shape, False, self.given[i]
+            elif (i, index) in self.cancelled:
                 row.shape, row.compared, row.note = theirs.shape, False, CANCELLED
             else:
                 ours = torch.zeros_like(owned) if owned.grad is None else owned.grad

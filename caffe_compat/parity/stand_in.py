@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, Shape, create_layer, registry
+from caffe_compat.layers.base import Layer, Shape, create_layer, registry
 from caffe_compat.log.write import NULL
-from caffe_compat.proto import PoolingParameter, fork_fields
+from caffe_compat.proto import fork_fields
 
 GIVEN = "Given (stand-in)"
 
@@ -104,21 +104,3 @@ def _layers_of(net_param: Any, notes: Sequence[str]) -> dict[str, str]:
         if before:
             found[max(before, key=lambda entry: entry[1])[2]] = match[3]
     return found
-
-
-def random_reason(layer: Layer) -> str:
-    """Why the tops of `layer` differ from run to run, or ""."""
-    param = layer.param
-    if layer.type == "Dropout" and layer.phase == TRAIN:
-        return "drops values at random in TRAIN"
-    if (
-        layer.type == "Pooling"
-        and param.pooling_param.pool == PoolingParameter.STOCHASTIC
-        and layer.phase == TRAIN
-    ):
-        return "draws at random in TRAIN"
-    if layer.type == "DummyData" and any(f.type != "constant" for f in param.dummy_data_param.data_filler):
-        return "is filled at random"
-    if layer.type == "Python":
-        return "runs the user's own code, which may be random"
-    return ""

@@ -88,7 +88,7 @@ class _Steps:
         random = [
             f"layer '{layer.name}' ({layer.type}) {why}"
             for layer in solver.net.layers
-            if (why := stand_in.random_reason(layer)) and layer.type != "DummyData"
+            if not layer.is_data and (why := layer.random_reason())
         ]
         if random:
             self.report.missing.append(

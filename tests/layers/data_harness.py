@@ -19,6 +19,7 @@ def make(text: str, phase: int = TRAIN, top: int = 2, seed: int = 1, **context) 
     (param,) = parse(f'layer {{ name: "d" {tops} {text} }}', NetParameter, "test.prototxt").layer
     layer = create_layer(param, phase, Context(generator=torch.Generator().manual_seed(seed), **context))
     layer.setup()
+    assert layer.random_reason() == "" or layer.random_reason().split()[-1] == "random"
     return layer
 
 

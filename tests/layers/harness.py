@@ -183,6 +183,8 @@ def check(case: Case) -> None:
         assert np.shape(value) == tuple(blob.shape), f"blob {i}"
         blob.data.copy_(torch.as_tensor(value))
     blobs = [blob.detach().clone().numpy() for blob in layer.blobs.parameters()]
+    counted = type(layer).multiply_adds is not Layer.multiply_adds
+    assert counted or not blobs, "has blobs and does not say what it multiplies: see Layer.multiply_adds"
     wanted = case.formula(*arrays, *blobs)
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)
     kept = [array.copy() for array in arrays]
@@ -190,7 +192,8 @@ def check(case: Case) -> None:
     declared = layer.reshape(*shapes)
     random = torch.get_rng_state()
     tops = run(layer, *map(torch.from_numpy, arrays))
-    assert layer.is_random or torch.equal(torch.get_rng_state(), random)
+    drew = not torch.equal(torch.get_rng_state(), random)
+    assert not drew or (layer.is_random and layer.random_reason()), "draws numbers: see Layer.random_reason"
     assert [tuple(top.shape) for top in tops] == [tuple(shape) for shape in declared]
     assert len(tops) == len(wanted)
     for i, (top, want) in enumerate(zip(tops, wanted, strict=True)):

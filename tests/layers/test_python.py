@@ -239,6 +239,7 @@ def test_blobs(layer):
     assert [tuple(blob.shape) for blob in weighted.blobs] == [(1,), (2, 3)]
     assert [blob.shape for blob in weighted.instance.blobs] == [(1,), (2, 3)]
     assert [blob.count for blob in weighted.instance.blobs] == [1, 6]
+    assert weighted.random_reason() == "runs the user's own code, which may be random"
     x, y = tensor((4,)), tensor((2, 3), grad=False)
     tops = run(weighted, x, y)
     torch.testing.assert_close(tops, (1.5 * x, 3 * y))

@@ -100,6 +100,29 @@ def test_nothing_is_guilty_without_a_mutation(bundle):
     assert sum(row.compared for row in report.rows) > 30
 
 
+RANDOM = """
+layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 4 dim: 6 dim: 5 dim: 7 } } }
+layer { name: "few" type: "TernaryConvolution" bottom: "data" top: "few" convolution_param { num_output: 6 kernel_size: 2
+  sq: true ratio: 50 weight_filler { type: "xavier" } } }
+layer { name: "slope" type: "Insanity" bottom: "few" top: "slope" }
+layer { name: "draw" type: "Pooling" bottom: "slope" top: "draw" pooling_param { pool: STOCHASTIC kernel_size: 2 } }
+layer { name: "factor" type: "ScaleFilter" bottom: "draw" top: "factor" scale_filter_param { min_scale: 0.5 max_scale: 2 } }
+layer { name: "drop" type: "SeLUDropout" bottom: "factor" top: "drop" }
+layer { name: "ip" type: "InnerProduct" bottom: "drop" top: "ip" inner_product_param { num_output: 3
+  weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "Reduction" bottom: "ip" top: "loss" loss_weight: 1 }
+"""
+
+
+def test_random_layers_are_listed_and_not_compared(tmp_path):
+    report = validate_net(open_bundle(dump_net(tmp_path, RANDOM)))
+    assert (report.verdict, report.guilty, report.missing) == ("agrees", [], [])
+    listed = {note.split("'")[1] for note in report.notes if "cannot be compared value by value" in note}
+    assert listed == {"few", "slope", "draw", "factor", "drop"}
+    assert listed.isdisjoint(row.layer for row in report.rows if row.compared)
+    assert {row.layer for row in report.rows if row.compared} == {"ip", "loss"}
+
+
 def test_a_wrong_backward_is_named_although_the_values_agree(bundle, monkeypatch):
     forward = LRN.forward
     monkeypatch.setattr(LRN, "forward", lambda self, x: forward(self, x).detach() + 0 * x + (x - x.detach()))
