@@ -18,9 +18,10 @@ _PYCAFFE = frozenset(
     "net_spec params set_device set_mode_cpu set_mode_gpu set_multiprocess set_random_seed set_solver_count "
     "set_solver_rank solver_count solver_rank to_proto".split()
 )
-# The modules that `import caffe` gives as attributes, where they are not this package's own.
+# The modules that `import caffe` gives as attributes, and SSD's model_libs, where they are not this package's own.
 _MODULES = {
     "_caffe": "caffe_compat.pycaffe._caffe",
+    "model_libs": "caffe_compat.pycaffe.model_libs",
     "pycaffe": "caffe_compat.pycaffe",
 }
 
@@ -36,7 +37,7 @@ def install_as_caffe() -> None:
             "another module named caffe is imported already; call install_as_caffe() before it is"
         )
     sys.modules["caffe"] = caffe
-    for name in ("classifier", "coord_map", "detector", "draw", "io", "net_spec"):
+    for name in ("classifier", "coord_map", "detector", "draw", "io", "model_libs", "net_spec"):
         sys.modules[f"caffe.{name}"] = importlib.import_module(f"caffe_compat.pycaffe.{name}")
     # The module with Net and the solvers in it, which is all of it here.
     sys.modules["caffe.pycaffe"] = caffe.pycaffe = caffe  # type: ignore[attr-defined]

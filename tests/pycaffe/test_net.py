@@ -318,6 +318,8 @@ def test_install_as_caffe_gives_every_submodule():
         "import caffe.pycaffe\n"
         "from caffe._caffe import BlobVec, RawBlobVec, layer_type_list\n"
         "assert caffe.pycaffe.Net is caffe._caffe.Net is caffe.Net and caffe.pycaffe.SGDSolver\n"
+        "from caffe.model_libs import *\n"
+        "assert VGGNetBody and caffe.model_libs.L is not None\n"
         "assert 'Convolution' in caffe.layer_type_list() and P.Pooling.MAX == 0\n"
     )
     root = os.path.dirname(os.path.dirname(caffe.__file__))
@@ -365,7 +367,8 @@ def test_modules_are_attributes_without_being_imported():
         "assert caffe.io.Transformer and caffe.net_spec.Top and caffe.to_proto and caffe.params.Pooling.MAX == 0\n"
         "assert caffe.pycaffe.Net is caffe._caffe.Net is caffe.Net and caffe.classifier.Classifier\n"
         "assert caffe.detector.Detector and caffe.draw and caffe.coord_map.coord_map and caffe.layers.ReLU\n"
-        "assert {'_caffe', 'pycaffe', 'proto', 'io'} <= set(dir(caffe))\n"
+        "assert caffe.model_libs.check_if_exist\n"
+        "assert {'_caffe', 'model_libs', 'pycaffe', 'proto', 'io'} <= set(dir(caffe))\n"
     )
     root = os.path.dirname(os.path.dirname(caffe.__file__))
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": root})
