@@ -157,7 +157,7 @@ class Graph:
         if any(sizes[i] not in old for i in unknown):
             self.fail(
                 f"cannot be exported for a batch of any size: the top {new} of bottom {old} is not known before "
-                "it runs; give --static-batch, and leave dynamic size out"
+                "it runs; give --static-batch, and leave --dynamic-size out"
             )
         parts = [
             self.size(value, old.index(size)) if isinstance(size, str) else self.constant([size])

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -198,7 +198,12 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
         tops = [names[i, k] for k in range(len(net.top_names[i]))]
         tops = [graph.unique(top) if (i, k) in plan.inputs else top for k, top in enumerate(tops)]
         bottoms = [names[value] for value in plan.bottoms(i)]
-        layer.to_onnx(graph, bottoms, tops[-1:] if judges(layer) else tops)
+        try:
+            layer.to_onnx(graph, bottoms, tops[-1:] if judges(layer) else tops)
+        except TypeError:  # it reckons with sizes that are words
+            if not sizes.sizes:
+                raise
+            _fixes_size(layer)
     for name, value in plan.outputs.items():  # an input as it is, or one value under two names
         if names[value] != name:
             graph.layer = net.layers[value[0]]
@@ -218,10 +223,13 @@ def check_open(plan: Plan, sizes: Open, graph: Graph, preprocess: Preprocess | N
             other = write_graph(plan, sizes, graph.opset, preprocess)
         node = first_difference(graph, other)
         if node is not None:
-            node.layers[0].fail(
-                "cannot be exported for pictures of any size, as what it does depends on the size in a way that its "
-                "`to_onnx` fixes; leave dynamic size out"
-            )
+            _fixes_size(node.layers[0])
+
+
+def _fixes_size(layer: Layer) -> NoReturn:
+    layer.fail(
+        "cannot be exported for pictures of any size: what its `to_onnx` writes is for one size; leave --dynamic-size out"
+    )
 
 
 def _notes(plan: Plan, sizes: Open) -> list[str]:

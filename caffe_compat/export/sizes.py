@@ -133,8 +133,8 @@ def _batches(plan: Plan, base: Shapes, held: set[Value]) -> list[Group]:
     able = [value for value, shape in base.items() if shape]
     alone = [value for value in able if value not in plan.fills and _fits(plan, double(base, {value: 0}))]
     tied = [value for value in able if value not in alone and value not in plan.fills and value not in held]
-    if len(alone) > 1:  # what changes no output is no batch, but something that is said about one
-        alone = [value for value in alone if _is_heard(plan, base, value)] or alone
+    if len(alone) > 1:  # beside pictures, what changes no output's shape is no batch, but said about one
+        alone = [value for value in alone if len(base[value]) > 3 or _is_heard(plan, base, value)] or alone
     filled = [value for value in able if value in plan.fills]
     groups = [(plan.name(value), {value: 0}) for value in alone]
     # Recurrent layers have the streams on axis 1, and some inputs are the same for every batch: None.
@@ -217,7 +217,7 @@ def _stepped(plan: Plan, base: Shapes, values: list[Value], mark: str) -> list[G
             return groups
         except LayerError as error:
             failure = error
-    raise LayerError(f"{failure}; this fixes the size of '{plan.name(values[0])}': leave dynamic size out")
+    raise LayerError(f"{failure}; this fixes the size of '{plan.name(values[0])}': leave --dynamic-size out")
 
 
 def _trials(groups: Sequence[Group]) -> Iterator[dict[str, int]]:

@@ -81,7 +81,7 @@ class Interp(Layer):
         for axis in (2, 3) if self.begin or self.end else ():
             value = graph.slice(value, axis, -self.begin, self.end or None)
         kept = [graph.size(bottoms[0], axis) for axis in (0, 1)]
-        sizes = graph.node("Concat", [*kept, graph.constant(self.output)], axis=0)
+        sizes = graph.node("Concat", [*kept, *self._output_in_onnx(graph, bottoms)], axis=0)
         graph.node(
             "Resize",
             [value, "", "", sizes],
@@ -89,3 +89,21 @@ class Interp(Layer):
             mode="linear",
             coordinate_transformation_mode="align_corners",
         )
+
+    def _output_in_onnx(self, graph, bottoms):
+        """The top's height and width."""
+        if all(isinstance(size, int) for size in graph.shape(bottoms[-1])[2:]):
+            return [graph.constant(self.output)]
+        if self.by_blob:
+            return [graph.size(bottoms[1], axis) for axis in (2, 3)]
+        if self.size is not None and (self.shrink is None) == (self.zoom is None):
+            return [graph.constant(self.size)]
+        sizes = []
+        for axis in (2, 3):  # as `_scaled`
+            kept = graph.node(
+                "Add", [graph.size(bottoms[0], axis), graph.constant([self.begin + self.end - 1])]
+            )
+            shrunk = graph.node("Div", [kept, graph.constant([self.shrink or 1])])
+            grown = graph.node("Mul", [shrunk, graph.constant([self.zoom or 1])])
+            sizes.append(graph.node("Add", [grown, graph.constant([1])]))
+        return sizes

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import ONNX_FLOAT, Context, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.legacy import legacy_shape
 
 
@@ -169,7 +169,69 @@ class PriorBox(Layer):
         return self.priors
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        read = bottoms if self.picture is None else bottoms[:1]
+        if any(isinstance(size, str) for bottom in read for size in graph.shape(bottom)[2:]):
+            self._open_to_onnx(graph, bottoms, tops)
+            return
         graph.node("Identity", [graph.constant(self.priors.cpu().numpy(), "float32")], tops)
+
+    def _open_to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        """`_priors` for sizes that only a run tells."""
+        p = self.param.prior_box_param
+        places = [graph.size(bottoms[0], axis) for axis in (2, 3)]
+        sides = [
+            graph.constant([float(self.picture[axis])])
+            if self.picture is not None
+            else graph.node("Cast", [graph.size(bottoms[1], 2 + axis)], to=ONNX_FLOAT)
+            for axis in (0, 1)
+        ]
+        centres, steps = [], []
+        for count, side, step, shape in zip(
+            places, sides, self.step or (None, None), ([-1, 1, 1, 1], [1, -1, 1, 1]), strict=True
+        ):
+            if step is None:
+                steps.append(graph.node("Div", [side, graph.node("Cast", [count], to=ONNX_FLOAT)]))
+            else:
+                steps.append(graph.constant([float(step)]))
+            end = graph.node("Squeeze", [count, graph.constant([0])])
+            place = graph.node("Range", [graph.constant(0), end, graph.constant(1)])
+            place = graph.node(
+                "Add", [graph.node("Cast", [place], to=ONNX_FLOAT), graph.constant(float(p.offset))]
+            )
+            place = graph.node("Mul", [place, steps[-1]])
+            centres.append(graph.node("Reshape", [place, graph.constant(shape)]))
+        dense = len(self.shifts)
+        half = self.sizes.astype(np.float64) / 2
+        middle = np.concatenate((self.shifts, np.zeros((len(half) - dense, 2))))
+        around = graph.constant(np.concatenate((middle - half, middle + half), -1)[None, None], "float32")
+        y, x = (
+            graph.node("Mul", [centre, graph.constant(mask)])
+            for centre, mask in zip(centres, ([0.0, 1.0] * 2, [1.0, 0.0] * 2), strict=True)
+        )
+        boxes = graph.node("Add", [graph.node("Add", [x, y]), around])
+        repeats = len(half)
+        if self.denser:
+            down = graph.node("Mul", [steps[0], graph.constant(np.array([0, 1 - p.offset] * 2, np.float32))])
+            both = [
+                graph.node("Unsqueeze", [value, graph.constant([3])])
+                for value in (boxes, graph.node("Add", [boxes, down]))
+            ]
+            repeats *= 2
+            flat = graph.node("Concat", both, axis=3)
+            boxes = graph.node("Reshape", [flat, graph.constant([0, 0, repeats, 4])])
+        boxes = graph.node("Div", [boxes, graph.node("Concat", [*sides[::-1], *sides[::-1]], axis=0)])
+        if dense or p.clip:
+            far = float(np.finfo(np.float32).max)
+            least, most = np.full((repeats, 4), -far), np.full((repeats, 4), far)
+            least[: repeats if p.clip else dense, : 4 if p.clip else 2] = 0
+            most[: repeats if p.clip else dense, 0 if p.clip else 2 :] = 1
+            boxes = graph.node("Max", [boxes, graph.constant(least, "float32")])
+            boxes = graph.node("Min", [boxes, graph.constant(most, "float32")])
+        variance = graph.constant(np.broadcast_to(np.array(self.variance), (repeats, 4)), "float32")
+        variance = graph.node("Expand", [variance, graph.node("Shape", [boxes])])
+        row = graph.constant([1, 1, -1])
+        parts = [graph.node("Reshape", [value, row]) for value in (boxes, variance)]
+        graph.node("Concat", parts, tops, axis=1)
 
 
 @layer("PriorBoxClustered")

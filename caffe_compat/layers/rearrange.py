@@ -98,6 +98,23 @@ class Reorg(Layer):
         if self.reverse:
             graph.node("DepthToSpace", bottoms, tops, blocksize=s, mode="DCR")
             return
+        if isinstance(height, str) or isinstance(width, str):
+            rows = graph.size(bottoms[0], 2)
+            seen, shape = (
+                graph.node(
+                    "Concat",
+                    [
+                        graph.constant([0, planes]),
+                        graph.node(op, [rows, graph.constant([s])]),
+                        graph.constant([-1]),
+                    ],
+                    axis=0,
+                )
+                for planes, op in ((channels // s**2, "Mul"), (self.top[0], "Div"))
+            )
+            value = graph.node("SpaceToDepth", [graph.node("Reshape", [bottoms[0], seen])], blocksize=s)
+            graph.node("Reshape", [value, shape], tops)
+            return
         seen = (num, channels // s**2, height * s, width * s)
         value = graph.node("SpaceToDepth", [graph.reshape(bottoms[0], seen)], blocksize=s)
         graph.reshape(value, (num, *self.top), tops, source=(num, channels, height, width))

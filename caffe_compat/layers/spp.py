@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.pooling import Pooling
 from caffe_compat.proto import LayerParameter, PoolingParameter, SPPParameter
 
@@ -76,6 +76,9 @@ class SPP(Layer):
         return tops[0] if len(tops) == 1 else torch.cat([top.flatten(1) for top in tops], 1)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        if any(isinstance(size, str) for size in graph.shape(bottoms[0])[2:]):
+            self._open_to_onnx(graph, bottoms[0], tops)
+            return
         if len(self.levels) == 1:
             self.levels[0].to_onnx(graph, bottoms, tops)
             return
@@ -83,3 +86,54 @@ class SPP(Layer):
         for pooling, part in zip(self.levels, parts, strict=True):
             pooling.to_onnx(graph, bottoms, [part])
         graph.node("Concat", [graph.node("Flatten", [part], axis=1) for part in parts], tops, axis=1)
+
+    def _open_to_onnx(self, graph: OnnxGraph, x: str, tops: list[str]) -> None:
+        """For pictures whose size only a run tells: bins are cut out one by one, first rows, then columns."""
+        operator = {PoolingParameter.MAX: "ReduceMax", PoolingParameter.AVE: "ReduceSum"}.get(
+            _METHOD[self.param.spp_param.pool]
+        )
+        if operator is None:
+            self.fail(
+                "cannot be exported for pictures of any size: use AVE or MAX, or leave --dynamic-size out"
+            )
+        parts = []
+        for level in range(len(self.levels)):
+            value, counts = x, []
+            for axis in (2, 3):
+                starts, ends, count = self._bins(graph, x, axis, 2**level)
+                at = graph.constant([axis])
+                rows = [
+                    graph.reduce(
+                        operator, graph.node("Slice", [value, start, end, at]), [axis], keepdims=True
+                    )
+                    for start, end in zip(starts, ends, strict=True)
+                ]
+                value = graph.node("Concat", rows, axis=axis)
+                counts.append(graph.node("Cast", [count], to=ONNX_FLOAT))
+            if operator == "ReduceSum":
+                divisor = graph.node(
+                    "Mul", [graph.node("Unsqueeze", [counts[0], graph.constant([1])]), counts[1]]
+                )
+                value = graph.node("Div", [value, divisor])
+            parts.append(value)
+        if len(parts) == 1:
+            graph.node("Identity", parts, tops)
+            return
+        graph.node("Concat", [graph.node("Flatten", [part], axis=1) for part in parts], tops, axis=1)
+
+    def _bins(self, graph: OnnxGraph, x: str, axis: int, bins: int) -> tuple[list[str], list[str], str]:
+        """Where the bins of one axis start and end, and how much of each counts in a mean, pads included."""
+        size = graph.size(x, axis)
+        kernel = graph.node("Add", [size, graph.constant([bins - 1])])
+        kernel = graph.node("Div", [kernel, graph.constant([bins])])
+        missing = graph.node("Sub", [graph.node("Mul", [kernel, graph.constant([bins])]), size])
+        pad = graph.node("Div", [graph.node("Add", [missing, graph.constant([1])]), graph.constant([2])])
+        first = graph.node("Sub", [graph.node("Mul", [graph.constant(list(range(bins))), kernel]), pad])
+        last = graph.node("Add", [first, kernel])
+        count = graph.node("Sub", [graph.node("Min", [last, graph.node("Add", [size, pad])]), first])
+        first = graph.node("Max", [first, graph.constant([0])])
+        last = graph.node("Min", [last, size])
+        starts, ends = graph.fresh(bins), graph.fresh(bins)
+        for value, parts in ((first, starts), (last, ends)):
+            graph.node("Split", [value, graph.constant([1] * bins)], parts, axis=0)
+        return starts, ends, count

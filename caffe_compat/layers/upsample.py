@@ -107,12 +107,21 @@ class Upsample(Indexed):
             )
             return
         # ONNX's MaxUnpool counts places over the whole tensor, Caffe's masks plane by plane.
-        count = math.prod(self.plane)
-        sizes = [graph.size(bottoms[0], axis) for axis in (0, 1)]
-        zeros = graph.node(
-            "ConstantOfShape", [graph.node("Concat", [*sizes, graph.constant([count])], axis=0)]
-        )
-        data, mask = (graph.reshape(value, (*shape[:2], shape[2] * shape[3])) for value in bottoms)
+        kept = [graph.size(bottoms[0], axis) for axis in (0, 1)]
+        known = self.size is not None or all(isinstance(size, int) for size in shape[2:])
+        plane = [] if known else [self._side_in_onnx(graph, bottoms[0], axis) for axis in (0, 1)]
+        count = graph.constant([math.prod(self.plane)]) if known else graph.node("Mul", plane)
+        zeros = graph.node("ConstantOfShape", [graph.node("Concat", [*kept, count], axis=0)])
+        rows = graph.constant([0, 0, -1])
+        data, mask = (graph.node("Reshape", [value, rows]) for value in bottoms)
         mask = graph.node("Cast", [mask], to=7)
         flat = graph.node("ScatterElements", [zeros, mask, data], axis=2)
-        graph.reshape(flat, (*shape[:2], *self.plane), tops, source=(*shape[:2], count))
+        sides = (
+            graph.constant([0, 0, *self.plane]) if known else graph.node("Concat", [*kept, *plane], axis=0)
+        )
+        graph.node("Reshape", [flat, sides], tops)
+
+    def _side_in_onnx(self, graph, bottom, axis):
+        """The top's height or width as the file runs."""
+        scaled = graph.node("Mul", [graph.size(bottom, 2 + axis), graph.constant([self.scale[axis]])])
+        return graph.node("Sub", [scaled, graph.constant([int(self.cut[axis])])])
