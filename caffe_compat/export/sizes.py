@@ -134,7 +134,7 @@ def _batches(plan: Plan, base: Shapes, held: set[Value]) -> list[Group]:
     alone = [value for value in able if value not in plan.fills and _fits(plan, double(base, {value: 0}))]
     tied = [value for value in able if value not in alone and value not in plan.fills and value not in held]
     if len(alone) > 1:  # beside pictures, what changes no output's shape is no batch, but said about one
-        alone = [value for value in alone if len(base[value]) > 3 or _is_heard(plan, base, value)] or alone
+        alone = [value for value in alone if len(base[value]) > 3 or _is_heard(plan, base, {value: 0})] or alone
     filled = [value for value in able if value in plan.fills]
     groups = [(plan.name(value), {value: 0}) for value in alone]
     # Recurrent layers have the streams on axis 1, and some inputs are the same for every batch: None.
@@ -148,6 +148,7 @@ def _batches(plan: Plan, base: Shapes, held: set[Value]) -> list[Group]:
                 real
                 and all(axis < len(base[v]) for v, axis in trial.items())
                 and _fits(plan, double(base, trial))
+                and (0 in trial.values() or _is_heard(plan, base, trial))
             ):
                 groups.insert(0, ("", trial))
                 return _named(groups, base)
@@ -157,9 +158,9 @@ def _batches(plan: Plan, base: Shapes, held: set[Value]) -> list[Group]:
     return _named(groups, base)
 
 
-def _is_heard(plan: Plan, base: Shapes, value: Value) -> bool:
-    """Whether the batch size of an input changes the shape of an output."""
-    before, after = plan.propagate(base), plan.propagate(double(base, {value: 0}))
+def _is_heard(plan: Plan, base: Shapes, axes: Axes) -> bool:
+    """Whether these sizes of inputs change the shape of an output."""
+    before, after = plan.propagate(base), plan.propagate(double(base, axes))
     return any(before[output] != after[output] for output in plan.outputs.values())
 
 
