@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from caffe_compat.layers.base import ONNX_INT64
+from caffe_compat.layers.values import Size, Value
 from caffe_compat.proto import PriorBoxParameter, ResizeParameter
+
+FLT_MAX = 3.4028234663852886e38
 
 CORNER, CENTER_SIZE, CORNER_SIZE = (
     PriorBoxParameter.CORNER,
@@ -152,3 +157,76 @@ def rank(value: Tensor, group: Tensor) -> Tensor:
     grouped = group[order]
     place = torch.arange(len(order), device=order.device) - torch.searchsorted(grouped, grouped)
     return torch.empty_like(order).index_copy(0, order, place)
+
+
+# -- in ONNX ------------------------------------------------------------------------------------
+
+
+def columns(boxes: Value) -> list[Value]:
+    """The four numbers of boxes (..., 4), each (..., 1)."""
+    return [boxes.part(-1, i, i + 1) for i in range(4)]
+
+
+def joined(parts: Sequence[Value]) -> Value:
+    """One after the other on the last axis."""
+    return parts[0].joined(parts[1:], -1)
+
+
+def decode_in_onnx(code: int, prior: Value, variance: Value | None, offset: Value) -> Value:
+    """The nodes of `decode`."""
+    if variance is not None:
+        offset = offset * variance
+    low, high = prior.part(-1, 0, 2), prior.part(-1, 2)
+    size = high - low
+    if code == CENTER_SIZE:
+        centre = offset.part(-1, 0, 2) * size + (low + high) / 2
+        half = offset.part(-1, 2).op("Exp") * size / 2
+        return joined([centre - half, centre + half])
+    return prior + (offset * joined([size, size]) if code == CORNER_SIZE else offset)
+
+
+def suppress_in_onnx(
+    boxes: Value, scores: Value, threshold: float, least: float, most: Size, extra: float = 0
+) -> Value:
+    """Non-maximum suppression: record, class and number of each box that stays (D, 3), by falling score in each class.
+
+    Args:
+        boxes: (N, P, 4)
+        scores: (N, C, P), of which those above `least` take part.
+        threshold: as `suppress` takes it.
+        most: how many may stay in each class.
+        extra: as `overlap` takes it.
+    """
+    low, high = boxes.part(-1, 0, 2), boxes.part(-1, 2)
+    # A box that ends before it starts overlaps nothing; NonMaxSuppression would turn it round.
+    proper = (high - low >= 0).all(-1).unsqueeze(-1)
+    boxes = joined([low, high + extra if extra else high]).where(proper, 0)
+    return boxes.op(
+        "NonMaxSuppression",
+        scores,
+        boxes.whole(most),
+        boxes.of([min(threshold, 1.0)]),
+        boxes.of([least]),
+        kind=ONNX_INT64,
+    )
+
+
+def first_of_each(score: Value, record: Value, records: Size, most: int) -> Value:
+    """Numbers of the rows of (D,) whose `rank` among those of their record is below `most`, in order."""
+    count = score.size(0)
+    _, order = score.largest(count)
+    grouped, again = record.take(0, order).largest(count, smallest=True)
+    numbers = score.range(records)
+    each = grouped.unsqueeze(1).equals(numbers.unsqueeze(0)).long().sum(0)
+    start = each.op("CumSum", score.of(0, ONNX_INT64), exclusive=1)
+    place = score.range(count) - start.take(0, grouped)
+    kept = order.take(0, again).op("Compress", place < most, axis=0)
+    return kept.largest(kept.size(0), smallest=True)[0]
+
+
+def or_empty(rows: Value, width: int, records: Size) -> Value:
+    """Rows (D, width) of a number of record and what was found in it; without any a row a record, -1 but for its number."""
+    number = rows.range(records).float().unsqueeze(1)
+    empty = joined([number, rows.of([[-1.0] * (width - 1)]).expand(records, width - 1)])
+    nothing = rows.shape().part(0, 0, 1).equals(0)
+    return rows.joined([empty.part(0, 0, nothing.long() * rows.whole(records))], 0)

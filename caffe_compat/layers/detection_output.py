@@ -13,13 +13,23 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.layers.base import Layer, Shape, layer
-from caffe_compat.layers.boxes import decode, in_pixels, rank, suppress
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.boxes import (
+    FLT_MAX,
+    decode,
+    decode_in_onnx,
+    first_of_each,
+    in_pixels,
+    joined,
+    or_empty,
+    rank,
+    suppress,
+    suppress_in_onnx,
+)
 from caffe_compat.layers.legacy import legacy_shape
+from caffe_compat.layers.values import Value, values
 from caffe_compat.proto import LabelMap
 from caffe_compat.proto.text import parse_file
-
-FLT_MAX = 3.4028234663852886e38
 
 
 @layer("DetectionOutput")
@@ -39,6 +49,7 @@ class DetectionOutput(Layer):
     num_bottom: int | tuple[int, int | None] | None = (3, 4)
     num_top = 1
     dynamic = True
+    dynamic_axis = 2
     fork_fields = ("detection_output_param",)
     columns = 7
 
@@ -72,6 +83,8 @@ class DetectionOutput(Layer):
                 f"bottom 0 of shape {bottom[0]} has {offsets[0]} records and bottom 1 of shape {bottom[1]} "
                 f"{confidences[0]}; make them the same"
             )
+        if priors[:2] != (1, 2):
+            self.fail(f"bottom 2 of shape {bottom[2]} must be 1 x 2 x 4 P: the priors and their variances")
         check_predictions(self, bottom, priors[2] // 4, self.locations, self.classes)
         return [(1, 1, 1, self.columns)]
 
@@ -126,6 +139,49 @@ class DetectionOutput(Layer):
             rows[:, 0] = torch.arange(records, device=score.device)
         return rows[None, None]
 
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        if self.eta < 1:
+            self.fail(
+                f"cannot be exported: nms_param.eta is {self.eta:g}, and NonMaxSuppression's threshold stays as it is; remove eta"
+            )
+        offsets, confidences, priors = values(graph, bottoms[:3])
+        records, count = offsets.size(0), len(self.foreground)
+        prior, variance = (priors.reshape(2, -1, 1, 4).part(0, i, i + 1) for i in (0, 1))
+        places = prior.size(1)
+        boxes = decode_in_onnx(
+            self.code,
+            prior,
+            None if self.in_target else variance,
+            offsets.reshape(records, -1, self.locations, 4),
+        )
+        scores = confidences.reshape(records, -1, self.classes).transpose(0, 2, 1).take(1, self.foreground)
+        if self.top_k > -1:  # what is not among the best takes no part
+            best, where = scores.largest(scores.whole(places).least(self.top_k))
+            nothing = scores.of(-FLT_MAX).expand(*scores.sizes(3))
+            scores = nothing.op("ScatterElements", where, best, axis=2)
+        # Boxes of their own make each class a record of its own.
+        if self.locations == 1:
+            boxes = boxes.squeeze(2)
+        else:
+            boxes = boxes.transpose(0, 2, 1, 3).take(1, self.foreground).reshape(-1, places, 4)
+            scores = scores.reshape(-1, 1, places)
+        found = suppress_in_onnx(boxes, scores, self.overlap, self.threshold, places)
+        group, label, which = (found.pick(1, i) for i in range(3))
+        record = group
+        score = scores.op("GatherND", found)
+        box = boxes.op("GatherND", joined([group.unsqueeze(1), which.unsqueeze(1)]))
+        if self.locations > 1:
+            record, label = group / count, group.op("Mod", count)
+        head = [part.float().unsqueeze(1) for part in (record, label.of(self.foreground).take(0, label))]
+        rows = joined([*head, score.unsqueeze(1), box, *self.cell_in_onnx(which)])
+        if self.keep_top_k > -1:
+            rows = rows.take(0, first_of_each(score, record, records, self.keep_top_k))
+        or_empty(rows, self.columns, records).unsqueeze(0, 1).write(tops[0])
+
+    def cell_in_onnx(self, prior: Value) -> list[Value]:
+        """The nodes of `cell`: columns (D, 1)."""
+        return []
+
 
 @layer("DetectionOutputExtended")
 class DetectionOutputExtended(DetectionOutput):
@@ -161,6 +217,12 @@ class DetectionOutputExtended(DetectionOutput):
         columns, anchors = self.grid
         position = prior // anchors
         return torch.stack((prior % anchors, position % columns, position // columns), 1)
+
+    def cell_in_onnx(self, prior: Value) -> list[Value]:
+        columns, anchors = self.grid
+        position = prior / anchors
+        parts = (prior.op("Mod", anchors), position.op("Mod", columns), position / columns)
+        return [part.float().unsqueeze(1) for part in parts]
 
 
 def check_predictions(

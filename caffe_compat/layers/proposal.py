@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
-from caffe_compat.layers.boxes import suppress
+from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.boxes import FLT_MAX, joined, suppress, suppress_in_onnx
+from caffe_compat.layers.values import values
 
 
 def anchors(base_size: int, ratios: list[float], scales: list[float]) -> Tensor:
@@ -68,7 +69,7 @@ class Proposal(Layer):
                 f"bottoms 0 and 1 of shapes {scores} and {offsets} must be 1 x {2 * count} x H x W and 1 x {4 * count} "
                 f"x H x W for {count} anchors, one picture at a time"
             )
-        if not 3 <= math.prod(info) <= 6:
+        if not 3 <= math.prod(info) <= 6 or math.prod(info[:-1]) != 1:
             self.fail(
                 f"bottom 2 of shape {info} must hold the picture's height, width and scale: 1 x 3, or more"
             )
@@ -98,6 +99,35 @@ class Proposal(Layer):
         )
         regions = torch.cat((torch.zeros_like(boxes[kept, :1]), boxes[kept]), 1)
         return (regions, score[kept]) if self.scored else regions
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        scores, offsets, info = values(graph, bottoms)
+        count, height, width = len(self.anchors), scores.size(2), scores.size(3)
+        info = info.reshape(-1)
+        x, y = (scores.range(n, ONNX_FLOAT) * float(self.stride) for n in (width, height))
+        x, y = (part.expand(height, width).unsqueeze(2) for part in (x.unsqueeze(0), y.unsqueeze(1)))
+        boxes = joined([x, y, x, y]).unsqueeze(2) + self.anchors.numpy()  # (H, W, A, 4)
+        offsets = offsets.reshape(count, 4, height, width).transpose(2, 3, 0, 1)
+        low, high = boxes.part(3, 0, 2), boxes.part(3, 2)
+        size = high - low + 1.0
+        centre = low + size / 2.0 + offsets.part(3, 0, 2) * size
+        half = offsets.part(3, 2).op("Exp") * size / 2.0
+        edge = info.take(0, [1, 0, 1, 0]) - 1.0
+        boxes = joined([centre - half, centre + half]).least(edge).most(0.0)
+        factor = info.take(0, [3 if math.prod(graph.shape(bottoms[2])) == 4 else 2, 2])
+        large = (boxes.part(3, 2) - boxes.part(3, 0, 2) + 1.0 >= factor * float(self.min_size)).all(3)
+        score = scores.part(1, count).squeeze(0).transpose(1, 2, 0) * large.float()
+        score, boxes = score.reshape(-1), boxes.reshape(-1, 4)
+        score, order = score.largest(score.shape().least(self.before))
+        boxes = boxes.take(0, order)
+        found = suppress_in_onnx(
+            boxes.unsqueeze(0), score.unsqueeze(0, 1), self.threshold, -FLT_MAX, self.after, extra=1
+        )
+        kept = found.pick(1, 2)
+        boxes = boxes.take(0, kept)
+        joined([boxes.part(1, 0, 1) * 0.0, boxes]).write(tops[0])
+        if self.scored:
+            score.take(0, kept).write(tops[1])
 
 
 _KNOWN = (

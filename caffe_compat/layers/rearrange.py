@@ -3,6 +3,7 @@
 import torch
 
 from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.values import values
 
 
 @layer("ShuffleChannel")
@@ -145,6 +146,12 @@ class Flip(Layer):
     def forward(self, bottom):
         return bottom.flip(self.axes)
 
+    def to_onnx(self, graph, bottoms, tops):
+        x = values(graph, bottoms)[0]
+        for axis in self.axes:
+            x = x.part(axis, -1, step=-1)
+        x.write(tops[0])
+
 
 @layer("Reverse")
 class Reverse(Layer):
@@ -171,6 +178,9 @@ class Reverse(Layer):
 
     def forward(self, bottom):
         return bottom.flip(self.reversed)
+
+    def to_onnx(self, graph, bottoms, tops):
+        values(graph, bottoms)[0].part(self.reversed, -1, step=-1).write(tops[0])
 
 
 @layer("Transpose")
@@ -228,3 +238,12 @@ class Convert(Layer):
             return sequence
         step = torch.arange(sequence.shape[0], device=bottom.device)[:, None].expand(sequence.shape[:2])
         return sequence, (step > 0).to(bottom.dtype)
+
+    def to_onnx(self, graph, bottoms, tops):
+        (x,) = values(graph, bottoms)
+        x = x if len(x.dims) == 3 else x.squeeze(2)
+        sequence = x.transpose(2, 0, 1)
+        sequence.write(tops[0])
+        if self.tops > 1:
+            later = sequence.range(sequence.size(0)) > 0
+            later.float().unsqueeze(1).expand(sequence.size(0), sequence.size(1)).write(tops[1])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
-from caffe_compat.layers.boxes import suppress
+from caffe_compat.layers.base import ONNX_FLOAT, ONNX_INT64, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.boxes import joined, or_empty, suppress, suppress_in_onnx
 from caffe_compat.layers.legacy import legacy_shape
+from caffe_compat.layers.values import Value, values
 
 
 class Detections(Layer):
@@ -22,6 +24,7 @@ class Detections(Layer):
     num_bottom: int | tuple[int, int | None] | None = (1, None)
     num_top = 1
     dynamic = True
+    dynamic_axis = 2
     count: int  # anchors a position
     length: int  # numbers an anchor
     classes: int
@@ -79,6 +82,45 @@ class Detections(Layer):
         head = torch.stack((record.to(score), label[record, place].to(score) + 1, score[record, place]), 1)
         return torch.cat((head, boxes[record, place]), 1)[None, None]
 
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        parts: list[list[Value]] = []
+        for i, x in enumerate(values(graph, bottoms)):
+            records, height, width = x.size(0), x.size(2), x.size(3)
+            x_, y = (x.range(n, ONNX_FLOAT) for n in (width, height))
+            position = [part.unsqueeze(0, 1) for part in (x_.unsqueeze(0), y.unsqueeze(1))]
+            # (N, H, W, A, len): one row a position and anchor
+            x = x.reshape(records, self.count, self.length, height, width)
+            centre, size, score, counts, label = self.found_in_onnx(x, i)
+            lengths = [part.float() for part in (x.whole(width), x.whole(height))]
+            centres = [
+                (part + at.unsqueeze(0)) / length
+                for part, at, length in zip(
+                    (centre.part(2, 0, 1), centre.part(2, 1)),
+                    (position[0], position[1]),
+                    lengths,
+                    strict=True,
+                )
+            ]
+            centre = centres[0].joined(centres[1:], 2)
+            half = size / 2
+            box = (centre - half).joined([centre + half], 2).transpose(0, 3, 4, 1, 2)
+            score, label = (part.transpose(0, 3, 4, 1, 2) for part in (score.where(counts, -1.0), label))
+            box = box.unsqueeze(4) * score.of(1.0).expand(1, 1, 1, 1, score.size(4), 1)
+            parts.append(
+                [box.reshape(records, -1, 4), score.reshape(records, -1), label.reshape(records, -1)]
+            )
+        boxes, score, label = (part[0].joined(part[1:], 1) for part in zip(*parts, strict=True))
+        found = suppress_in_onnx(boxes, score.unsqueeze(1), self.overlap, -0.5, boxes.size(1))
+        record, which = found.pick(1, 0).unsqueeze(1), found.pick(1, 2).unsqueeze(1)
+        place = joined([record, which])
+        head = [part.op("GatherND", place).unsqueeze(1) for part in (label, score)]
+        rows = joined([record.float(), head[0] + 1, head[1], boxes.op("GatherND", place)])
+        or_empty(rows, 7, boxes.size(0)).unsqueeze(0, 1).write(tops[0])
+
+    @abstractmethod
+    def found_in_onnx(self, x: Value, index: int) -> tuple[Value, Value, Value, Value, Value]:
+        """The nodes of `found`, with the label from 0 on of each confidence, which may be one an anchor."""
+
 
 @layer("YoloDetectionOutput")
 class YoloDetectionOutput(Detections):
@@ -115,6 +157,15 @@ class YoloDetectionOutput(Detections):
         confidence = best * torch.sigmoid(x[:, :, 4:5])
         counts = (classes == label) & (confidence >= self.threshold)
         return torch.sigmoid(x[:, :, :2]), size, confidence.expand(counts.shape), counts
+
+    def found_in_onnx(self, x: Value, index: int) -> tuple[Value, Value, Value, Value, Value]:
+        anchors = x.of(self.anchors.reshape(1, self.count, 2, 1, 1).numpy()) / _lengths(x)
+        size = x.part(2, 2, 4).op("Exp") * anchors
+        shares = x.part(2, 5).op("Softmax", axis=2)
+        label = shares.op("ArgMax", kind=ONNX_INT64, axis=2, keepdims=1).float()
+        best = Value(x.graph, x.graph.reduce("ReduceMax", shares.name, [2], keepdims=True))
+        confidence = best * x.part(2, 4, 5).op("Sigmoid")
+        return x.part(2, 0, 2).op("Sigmoid"), size, confidence, confidence >= self.threshold, label
 
 
 @layer("Yolov3DetectionOutput")
@@ -168,3 +219,25 @@ class Yolov3DetectionOutput(Detections):
         score = objectness * torch.sigmoid(x[:, :, 4 * step + 1 :])
         size = size.exp() * anchors[:, :, None, None]
         return torch.sigmoid(centre), size, score, score > self.threshold
+
+    def found_in_onnx(self, x: Value, index: int) -> tuple[Value, Value, Value, Value, Value]:
+        anchors = x.of(self.anchors[index].reshape(1, self.count, 2, 1, 1).numpy()) / _lengths(x)
+        step = 2 if self.gaussian else 1
+        centre, size = x.part(2, 0, 2 * step, step), x.part(2, 2 * step, 4 * step, step)
+        objectness = x.part(2, 4 * step, 4 * step + 1).op("Sigmoid")
+        if self.gaussian:
+            objectness = objectness * (1.0 - x.part(2, 1, 8, 2).op("Sigmoid").mean(2, keepdims=True))
+        score = objectness * x.part(2, 4 * step + 1).op("Sigmoid")
+        label = x.of(np.arange(self.classes).reshape(1, 1, -1, 1, 1)).op("Expand", score.shape())
+        return (
+            centre.op("Sigmoid"),
+            size.op("Exp") * (anchors / self.scales[index]),
+            score,
+            score > self.threshold,
+            label,
+        )
+
+
+def _lengths(x: Value) -> Value:
+    """Width and height of maps (N, A, len, H, W), as (2, 1, 1)."""
+    return x.whole(x.size(4), x.size(3)).float().reshape(2, 1, 1)

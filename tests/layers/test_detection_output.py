@@ -150,6 +150,7 @@ ERRORS = [
         [SHAPES[0], (2, 21), SHAPES[2]],
         "has 21 confidences a record, but the 7 priors .* need 4 each",
     ),
+    Error(text(""), [*SHAPES[:2], (2, 2, 28)], r"bottom 2 of shape \(2, 2, 28\) must be 1 x 2 x 4 P"),
 ]
 
 EXTENDED = 'type: "DetectionOutputExtended" detection_output_param { num_classes: 2 %s }'
