@@ -134,7 +134,9 @@ def _batches(plan: Plan, base: Shapes, held: set[Value]) -> list[Group]:
     alone = [value for value in able if value not in plan.fills and _fits(plan, double(base, {value: 0}))]
     tied = [value for value in able if value not in alone and value not in plan.fills and value not in held]
     if len(alone) > 1:  # beside pictures, what changes no output's shape is no batch, but said about one
-        alone = [value for value in alone if len(base[value]) > 3 or _is_heard(plan, base, {value: 0})] or alone
+        alone = [
+            value for value in alone if len(base[value]) > 3 or _is_heard(plan, base, {value: 0})
+        ] or alone
     filled = [value for value in able if value in plan.fills]
     groups = [(plan.name(value), {value: 0}) for value in alone]
     # Recurrent layers have the streams on axis 1, and some inputs are the same for every batch: None.
