@@ -54,6 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "repeated",
     )
     parser.add_argument(
+        "--constant",
+        action="append",
+        default=[],
+        metavar="BLOB=X,Y",
+        help="an input that is none in the file, and its numbers along the first axis, of which the last goes on to the end, "
+        "such as cont=0,1 for the LSTM of one sequence; may be repeated",
+    )
+    parser.add_argument(
         "--preprocess",
         action="store_true",
         help="take uint8 pictures, with the mean and scale of the net's transform_param or of the options below inside",
@@ -105,7 +113,8 @@ def run(args: argparse.Namespace) -> int:
     args.phase = args.phase or "TEST"
     outputs = [name.strip() for name in args.outputs.split(",")] if args.outputs else None
     net, inputs = _build(find_net(args, log), args, outputs, log)
-    plan = make_plan(net, outputs, inputs)
+    constants = _constants(args.constant)
+    plan = make_plan(net, outputs, inputs, constants)
     given = {**common.shapes(args.input), **common.starts(args.inputs)}
     held = [name for name in plan.inputs.values() if name not in given] if args.input else []
     files = [common.locate(args.root, name.strip()) for name in args.weights.split(",")]
@@ -118,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
         args.onnx,
         outputs=outputs,
         inputs=inputs,
+        constants=constants,
         opset=USUAL_OPSET if args.opset is None else args.opset,
         dynamic_batch=args.dynamic_batch,
         dynamic_size=args.dynamic_size,
@@ -211,6 +221,19 @@ def _check_complete(plan: Any, files: list[str]) -> None:
             f"{','.join(files)}: no values for {len(missing)} of the layers to export: {'; '.join(words[:5])}{more}; "
             "give the file that has them, too (--weights a,b), or outputs that do without them"
         )
+
+
+def _constants(words: list[str]) -> dict[str, tuple[float, ...]]:
+    found = {}
+    for word in words:
+        blob, _, numbers = word.rpartition("=")
+        try:
+            found[blob] = tuple(float(number) for number in numbers.split(","))
+        except ValueError:
+            found[""] = ()
+        if "" in found:
+            raise UsageError(f"--constant '{word}' is not BLOB=NUMBERS; write, say, cont=0,1")
+    return found
 
 
 def _located(args: argparse.Namespace, path: str) -> str:

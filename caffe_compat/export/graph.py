@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
+import torch
 
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Dim, Layer, Shape
@@ -62,6 +63,7 @@ class Graph:
     shapes     of inputs, bottoms and tops
     constants  by name, learned blobs among them
     fills      values that are one number all over
+    values     what is known of bottoms and tops that do not depend on the inputs
     taken      names that no other value may get
     """
 
@@ -71,11 +73,13 @@ class Graph:
     shapes: dict[str, tuple[Dim, ...]] = field(default_factory=dict)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     fills: dict[str, float] = field(default_factory=dict)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
     layer: Layer | None = None
 
     def __post_init__(self) -> None:
         self._blobs: dict[int, dict[tuple[Shape, bool], str]] = {}
         self._unnamed: dict[tuple[str, Shape, bytes], str] = {}
+        self._ordered: dict[tuple[int, Shape, Shape], str] = {}
 
     # -- what layers call: the protocol says what each does -------------------------------------
 
@@ -123,8 +127,20 @@ class Graph:
                 self.constants[known[form]] = array.T if transposed else array
         return known[form]
 
+    def ordered_blob(self, layer: Layer, index: int, shape: Shape, order: Sequence[int]) -> str:
+        key = (id(layer.owned_blobs()[index]), tuple(shape), tuple(order))
+        if key not in self._ordered:
+            parts = layer.blobs[index].detach().float().cpu().chunk(len(order))
+            array = torch.cat([parts[place] for place in order]).reshape(shape).numpy()
+            self._ordered[key] = self.unique(f"{layer.name}.{index}")
+            self.constants[self._ordered[key]] = array
+        return self._ordered[key]
+
     def shape(self, value: str) -> tuple[Any, ...]:
         return self.shapes[value]
+
+    def known(self, value: str) -> np.ndarray | None:
+        return self.values.get(value)
 
     def size(self, value: str, axis: int) -> str:
         known = self.shapes.get(value, ())

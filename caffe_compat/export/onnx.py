@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -79,6 +79,7 @@ def export_onnx(
     *,
     outputs: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
+    constants: Mapping[str, Sequence[float]] | None = None,
     opset: int = USUAL_OPSET,
     dynamic_batch: bool | None = None,
     dynamic_size: bool = False,
@@ -97,6 +98,8 @@ def export_onnx(
             place of each loss and metric. What they do not need is left out.
         inputs: blobs to be the inputs, wherever in the net they are made, with their shapes as the net stands; by
             default what the data layers make.
+        constants: inputs that are none in the file, and their numbers along axis 0, of which the last one goes on to the
+            end: {"cont": [0, 1]} where every run begins a sequence.
         opset: the version of ONNX's operators, 13 or later.
         dynamic_batch: whether the batch size stays open. None: where every layer allows it; True: or else fail.
         dynamic_size: leave the height and width of pictures open (the last two of four axes or more), or else fail.
@@ -118,7 +121,8 @@ def export_onnx(
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise ExportError(f"opset {opset} is not known; use {OLDEST_OPSET} to {newest}")
-    plan = make_plan(getattr(net, "core", net), outputs, inputs)
+    plan = make_plan(getattr(net, "core", net), outputs, inputs, constants)
+    plan.find_known()
     sizes = open_shapes(plan, dynamic_batch, dynamic_size, held)
     graph = write_graph(plan, sizes, opset, preprocess)
     check_open(plan, sizes, graph, preprocess)
@@ -178,9 +182,10 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
     graph = Graph(opset, {*net.blob_names, *plan.outputs})
     for value, name in plan.inputs.items():
         graph.shapes[name] = sizes.shapes[value]
-    for value, number in plan.fills.items():
+    for value, numbers in plan.fills.items():
         graph.layer = net.layers[value[0]]
-        names[value] = _fill(graph, plan, sizes, value, number)
+        names[value] = _fill(graph, plan, sizes, value, numbers)
+        graph.values[names[value]] = plan.known[value]
     if preprocess is not None:
         value, name = preprocess.choose(plan)
         graph.layer = net.layers[value[0]]
@@ -195,6 +200,8 @@ def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | No
                 head = name if last.get(name) == (i, k) and name not in kept else f"{name}_{layer.name}"
                 names[i, k] = head if head == name else graph.unique(head)
             graph.shapes[names[i, k]] = sizes.shapes[i, k]
+            if (i, k) in plan.known:
+                graph.values[names[i, k]] = plan.known[i, k]
         tops = [names[i, k] for k in range(len(net.top_names[i]))]
         tops = [graph.unique(top) if (i, k) in plan.inputs else top for k, top in enumerate(tops)]
         bottoms = [names[value] for value in plan.bottoms(i)]
@@ -247,8 +254,8 @@ def _notes(plan: Plan, sizes: Open) -> list[str]:
     return notes
 
 
-def _fill(graph: Graph, plan: Plan, sizes: Open, value: Value, number: float) -> str:
-    """One number in the shape of a blob, as large as the inputs that it goes with."""
+def _fill(graph: Graph, plan: Plan, sizes: Open, value: Value, numbers: np.ndarray) -> str:
+    """One number, or one for each row, in the shape of a blob, as large as the inputs that it goes with."""
     name, shape = plan.name(value), sizes.shapes[value]
     lengths = [graph.constant([size]) if isinstance(size, int) else "" for size in shape]
     if value in sizes.axes:
@@ -257,8 +264,10 @@ def _fill(graph: Graph, plan: Plan, sizes: Open, value: Value, number: float) ->
         whole = graph.node("Concat", lengths, axis=0)
     else:
         whole = graph.constant([int(size) for size in shape])
-    graph.shapes[name], graph.fills[name] = shape, number
-    return graph.node("Expand", [graph.constant(number), whole], [name])
+    graph.shapes[name] = shape
+    if not numbers.ndim:
+        graph.fills[name] = float(numbers)
+    return graph.node("Expand", [graph.constant(numbers), whole], [name])
 
 
 # -- ONNX's messages ----------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,7 +27,9 @@ class Plan:
     layers   indices of the layers that are needed, in order; data layers among them
     sources  per layer of the net, the values that are its bottoms; Split layers are looked through
     inputs   what data layers make, or was asked to be an input, and its blob's name
-    fills    what DummyData layers fill with one number, beside real inputs, and the number
+    fills    what DummyData layers fill with one number, beside real inputs, and the number; or what was asked to be
+             constant, and its numbers along axis 0
+    known    values that are the same whatever the inputs hold, as the net stands
     outputs  names in the file, and what they are; a loss layer has what a trained net shows in its place
     unread   inputs that were asked for, and that no output needs
     renamed  blobs that are outputs, and their names in the file, which has an input of that name
@@ -37,7 +39,8 @@ class Plan:
     layers: list[int] = field(default_factory=list)
     sources: list[list[Value]] = field(default_factory=list)
     inputs: dict[Value, str] = field(default_factory=dict)
-    fills: dict[Value, float] = field(default_factory=dict)
+    fills: dict[Value, np.ndarray] = field(default_factory=dict)
+    known: dict[Value, np.ndarray] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -90,25 +93,49 @@ class Plan:
         """
         net, shapes = self.net, self.input_shapes() if shapes is None else shapes
         values = {value: feeds[name].to(net.device, net.context.dtype) for value, name in self.inputs.items()}
-        for value, number in self.fills.items():
-            values[value] = torch.full(shapes[value], number, device=net.device, dtype=net.context.dtype)
+        for value, numbers in self.fills.items():
+            filled = torch.from_numpy(numbers).to(net.device, net.context.dtype)
+            values[value] = filled.expand(shapes[value])
         with self.undisturbed(), torch.no_grad():
             self.propagate({value: tuple(data.shape) for value, data in values.items()})
             for i in self.layers:
-                layer = net.layers[i]
                 if self.is_input(i):
                     continue
-                bottoms = [values[value] for value in self.bottoms(i)]
-                if layer.dynamic:
-                    layer.reshape(*(tuple(bottom.shape) for bottom in bottoms))
-                if judges(layer):
-                    tops: Any = (layer.prediction(*bottoms),) * len(net.top_names[i])
-                else:
-                    tops = layer(*bottoms)
-                tops = (tops,) if isinstance(tops, Tensor) else tops
+                tops = self._tops(i, [values[value] for value in self.bottoms(i)])
                 made = {(i, k): top for k, top in enumerate(tops)}
                 values.update({value: top for value, top in made.items() if value not in shapes})
         return {name: values[value].cpu() for name, value in self.outputs.items()}
+
+    def _tops(self, i: int, bottoms: Sequence[Tensor]) -> Sequence[Tensor]:
+        layer = self.net.layers[i]
+        if layer.dynamic:
+            layer.reshape(*(tuple(bottom.shape) for bottom in bottoms))
+        if judges(layer):
+            return [layer.prediction(*bottoms)] * len(self.net.top_names[i])
+        tops = layer(*bottoms)
+        return [tops] if isinstance(tops, Tensor) else tops
+
+    def find_known(self) -> None:
+        """Compute the values that do not depend on the inputs."""
+        context = self.net.context
+        with self.undisturbed(), torch.no_grad():
+            shapes = self.propagate(self.input_shapes())
+            values = {
+                value: torch.from_numpy(numbers).to(context.dtype).expand(shapes[value])
+                for value, numbers in self.fills.items()
+            }
+            for i in self.layers:
+                layer, bottoms = self.net.layers[i], self.bottoms(i)
+                whole = all(value in values for value in bottoms)
+                count = len(self.net.top_names[i])
+                told = [k for k in (range(count) if whole else layer.shape_tops) if k < count]
+                if self.is_input(i) or layer.is_random or not told:
+                    continue
+                zeros = [torch.zeros(shapes[value], dtype=context.dtype) for value in bottoms]
+                given = [values.get(value, zero) for value, zero in zip(bottoms, zeros, strict=True)]
+                tops = self._tops(i, [value.to(self.net.device) for value in given])
+                values.update({(i, k): tops[k].cpu() for k in told if (i, k) not in self.inputs})
+        self.known = {value: top.detach().double().numpy() for value, top in values.items()}
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
@@ -155,11 +182,17 @@ def writes(layer: Layer) -> bool:
     return type(layer).to_onnx is not Layer.to_onnx
 
 
-def make_plan(net: Net, wanted: Sequence[str] | None = None, given: Sequence[str] | None = None) -> Plan:
+def make_plan(
+    net: Net,
+    wanted: Sequence[str] | None = None,
+    given: Sequence[str] | None = None,
+    constants: Mapping[str, Sequence[float]] | None = None,
+) -> Plan:
     """The plan for the outputs `wanted` (blob names), or for those that a trained net is there for.
 
     Without `wanted`: the blobs that nobody reads, and in place of each loss and metric what it judges. With `given`
     (blob names) those are the inputs, wherever in the net they are made, and by default the outputs depend on them.
+    `constants` has numbers for inputs that are none then: those along axis 0, of which the last goes on to the end.
 
     Raises:
         NetError: a wanted or given blob does not exist, the net has no output, or one needs other inputs.
@@ -202,7 +235,7 @@ def make_plan(net: Net, wanted: Sequence[str] | None = None, given: Sequence[str
     _collect(plan, starts)
     if given is not None:
         _check_given(plan, starts)
-    plan.fills = _fills(plan, starts)
+    plan.fills = {**_fills(plan, starts), **_constants(plan, constants or {})}
     _rename(plan)
     for value, shape in plan.input_shapes().items():
         if 0 in shape:
@@ -285,17 +318,46 @@ def _rename(plan: Plan) -> None:
     plan.outputs = {plan.renamed.get(name, name): value for name, value in plan.outputs.items()}
 
 
-def _fills(plan: Plan, starts: dict[Value, str]) -> dict[Value, float]:
+def _fills(plan: Plan, starts: dict[Value, str]) -> dict[Value, np.ndarray]:
     """Take what is constant out of the inputs, unless nothing else is left."""
     fills = {}
     for i, k in plan.inputs:
         layer = plan.net.layers[i]
         if isinstance(layer, DummyData) and layer.is_constant(k) and (i, k) not in starts:
-            fills[i, k] = float(layer.fillers[k].value)
+            fills[i, k] = np.array(layer.fillers[k].value, np.float32)
     if len(fills) == len(plan.inputs):
         return {}
     for value in fills:
         del plan.inputs[value]
+    return fills
+
+
+def _constants(plan: Plan, constants: Mapping[str, Sequence[float]]) -> dict[Value, np.ndarray]:
+    """Take the inputs that are to be constant out of them."""
+    values = {name: value for value, name in plan.inputs.items()}
+    fills = {}
+    for name, numbers in constants.items():
+        if name not in values:
+            raise NetError(
+                f"'{name}' is to be constant and is no input that is needed{nearest(name, values) or ';'} the inputs "
+                f"are: {', '.join(values)}"
+            )
+        shape = plan.net.blob_shapes[name]
+        rows = shape[0] if shape else 1
+        if not 1 <= len(numbers) <= rows:
+            raise NetError(
+                f"'{name}' of shape {shape} cannot be constant with {len(numbers)} numbers; give 1 to {rows}"
+            )
+        whole = [*numbers, *[numbers[-1]] * (rows - len(numbers))]
+        same = len(set(numbers)) == 1
+        fills[values[name]] = (
+            np.array(numbers[0], np.float32)
+            if same
+            else np.array(whole, np.float32).reshape(-1, *[1] * (len(shape) - 1))
+        )
+        del plan.inputs[values[name]]
+    if fills and not plan.inputs:
+        raise NetError("all inputs are to be constant; leave one")
     return fills
 
 

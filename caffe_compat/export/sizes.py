@@ -142,12 +142,14 @@ def _batches(plan: Plan, base: Shapes, held: set[Value]) -> list[Group]:
     # Recurrent layers have the streams on axis 1, and some inputs are the same for every batch: None.
     choices = itertools.product((0, 1, None), repeat=len(tied)) if len(tied) < 6 else [(0,) * len(tied)]
     for choice in sorted(choices, key=lambda axes: (axes.count(None), [axis or 0 for axis in axes])):
-        for fill in (0, None) if filled else (None,):
+        for fill in (0, 1, None) if filled else (None,):
             given = zip([*tied, *filled], [*choice, *[fill] * len(filled)], strict=True)
             trial = {value: axis for value, axis in given if axis is not None}
             real = any(value not in plan.fills for value in trial)
+            rows = any(axis == 0 and v in plan.fills and plan.fills[v].ndim for v, axis in trial.items())
             if (
                 real
+                and not rows  # each has its number
                 and all(axis < len(base[v]) for v, axis in trial.items())
                 and _fits(plan, double(base, trial))
                 and (0 in trial.values() or _is_heard(plan, base, trial))

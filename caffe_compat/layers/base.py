@@ -109,6 +109,15 @@ class OnnxGraph(Protocol):
     def blob(self, layer: Layer, index: int, shape: Shape | None = None, transposed: bool = False) -> str:
         """The layer's learned blob `index`, seen in another shape or with its two axes exchanged if wanted."""
 
+    def ordered_blob(self, layer: Layer, index: int, shape: Shape, order: Sequence[int]) -> str:
+        """The blob in another shape, with the `len(order)` equal parts of its axis 0 in this order."""
+
+    def known(self, value: str) -> np.ndarray | None:
+        """What a bottom or top holds, if that does not depend on the inputs; None if it does.
+
+        Where sizes are open it is for the net as it stands.
+        """
+
     def shape(self, value: str) -> tuple[Any, ...]:
         """The shape of a bottom or top, each a Dim: sizes that only a run tells are words, the same word the same size."""
 
@@ -172,6 +181,7 @@ class Layer(nn.Module):
     on_host               `forward` works on the host with the values, so it cannot be part of a CUDA graph
     in_place              False where Caffe refuses a top with the name of its bottom
     shares_memory         the tops are the bottom's memory in Caffe: what is written into one shows in the others
+    shape_tops            the indices of tops that the bottoms' shapes alone tell
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
 
     Instances have `param` (LayerParameter), `name`, `type`, `phase`, `context` and `blobs`, the learned
@@ -191,6 +201,7 @@ class Layer(nn.Module):
     on_host = False
     in_place = True
     shares_memory = False
+    shape_tops: tuple[int, ...] = ()
     fork_fields: tuple[str, ...] = ()
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):

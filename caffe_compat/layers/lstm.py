@@ -12,7 +12,7 @@ from torch import Tensor
 
 from caffe_compat import fillers
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.recurrent import _step_in_onnx, _Unit, _Unroll
+from caffe_compat.layers.recurrent import LSTM_ORDER, _step_in_onnx, _Unit, _Unroll, first_step, whole_bias
 
 
 class _Limit(torch.autograd.Function):
@@ -117,15 +117,14 @@ class Lstm(Layer):
         places, *data = graph.shape(bottoms[0])
         steps = places // self.sequences if isinstance(places, int) else "steps"
         x = graph.reshape(bottoms[0], (steps, self.sequences, prod(data)))
+        if self._is_whole(graph, bottoms):
+            self._whole_to_onnx(graph, x, places, tops[0])
+            return
         x = graph.node(
             "Add", [graph.node("MatMul", [x, graph.blob(self, 0, transposed=True)]), graph.blob(self, 2)]
         )
-        if len(bottoms) > 1:
-            cont = graph.node("Cast", [graph.node("Cast", [bottoms[1]], to=9)], to=1)
-            cont = graph.reshape(cont, (steps, self.sequences, 1), source=graph.shape(bottoms[1]))
-        else:  # the first step has zeros before it anyway
-            cont = graph.node("ConstantOfShape", [graph.node("Shape", [x])])
-            cont = graph.node("Add", [graph.slice(cont, 2, 0, 1), graph.constant(1.0)])
+        cont = graph.node("Cast", [graph.node("Cast", [bottoms[1]], to=9)], to=1)
+        cont = graph.reshape(cont, (steps, self.sequences, 1), source=graph.shape(bottoms[1]))
         weight = graph.blob(self, 1)
 
         def step(states: list[str], slices: list[str]) -> tuple[list[str], list[str]]:
@@ -138,6 +137,23 @@ class Lstm(Layer):
         *final, top = graph.fresh(3)
         graph.scan(step, [zeros, zeros], [x, cont], [*final, top])
         graph.reshape(top, (places, self.size), tops, source=(steps, self.sequences, self.size))
+
+    def _is_whole(self, graph: OnnxGraph, bottoms: list[str]) -> bool:
+        """Whether all sequences are known to go on at all steps but the first, which has zeros before it anyway."""
+        if len(bottoms) < 2:
+            return True
+        known = graph.known(bottoms[1])
+        if known is None:
+            return False
+        return first_step((known != 0).astype(float).reshape(-1, self.sequences)) is not None
+
+    def _whole_to_onnx(self, graph: OnnxGraph, x: str, places: Any, top: str) -> None:
+        weights = [
+            graph.ordered_blob(self, index, (1, *self.blobs[index].shape), LSTM_ORDER) for index in (0, 1)
+        ]
+        bias = whole_bias(graph, self, 2, LSTM_ORDER)
+        hidden = graph.node("LSTM", [x, *weights, bias], hidden_size=self.size)
+        graph.reshape(hidden, (places, self.size), [top], source=("steps", 1, self.sequences, self.size))
 
 
 @layer("LSTMNode")

@@ -224,6 +224,7 @@ class Convert(Layer):
     num_bottom = 1
     num_top = (1, 2)
     in_place = False
+    shape_tops = (1,)
 
     def reshape(self, bottom):
         if len(bottom) not in (3, 4) or (len(bottom) == 4 and bottom[2] != 1):

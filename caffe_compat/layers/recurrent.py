@@ -58,6 +58,28 @@ def _step_in_onnx(
     return [c, h]
 
 
+LSTM_ORDER = (0, 2, 1, 3)  # ONNX has the gates as i, o, f, g, Caffe as i, f, o, g
+
+
+def first_step(cont: np.ndarray | None) -> float | None:
+    """What a known cont (T, N) is at the first step, if all streams go on at all others: then one operator does it."""
+    if cont is None or cont.ndim != 2 or not cont.size or not (cont[1:] == 1).all():
+        return None
+    return float(cont[0, 0]) if (cont[0] == cont[0, 0]).all() else None
+
+
+def ordered(blob: Tensor, order: Sequence[int]) -> Tensor:
+    """A blob with the parts of its axis 0 in another order, as float32 on the CPU."""
+    parts = blob.detach().float().cpu().chunk(len(order))
+    return torch.cat([parts[place] for place in order])
+
+
+def whole_bias(graph: OnnxGraph, layer: Layer, index: int, order: Sequence[int]) -> str:
+    """The biases of ONNX's operator: those of the input, and zeros for those of the state."""
+    bias = ordered(layer.blobs[index], order)
+    return graph.constant(torch.cat([bias, torch.zeros_like(bias)]).unsqueeze(0).numpy(), name="bias")
+
+
 class _Unit(torch.autograd.Function):
     """(c_prev, gates, cont) -> (c, h)"""
 
@@ -125,6 +147,8 @@ class Recurrent(Layer):
 
     carried: Tensor
     states: int  # how many hidden state blobs there are: h, or h and c
+    operator: str  # ONNX's
+    order: tuple[int, ...]  # of the rows of its weights, as parts of Caffe's
     rows: int  # rows of the input's weight matrix, in units of num_output
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
@@ -207,7 +231,7 @@ class Recurrent(Layer):
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         x, cont, *rest = bottom
-        if cont.requires_grad:
+        if cont.requires_grad and torch.is_grad_enabled():
             self.fail(
                 "cannot backpropagate to sequence indicators (bottom 1); set `propagate_down: false` for it"
             )
@@ -237,6 +261,10 @@ class Recurrent(Layer):
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         x, cont, *rest = bottoms
+        first = first_step(graph.known(cont))
+        if first is not None:
+            self._whole_to_onnx(graph, x, rest, first, tops)
+            return
         steps, streams, *_ = graph.shape(x)
         size = self.param.recurrent_param.num_output
         x = graph.reshape(x, (steps, streams, self.blobs[0].shape[1]))
@@ -256,6 +284,36 @@ class Recurrent(Layer):
         for state, top in zip(final, tops[1:], strict=False):
             graph.node("Unsqueeze", [state, graph.constant([0])], [top])
 
+    def _whole_to_onnx(
+        self, graph: OnnxGraph, x: str, rest: list[str], first: float, tops: list[str]
+    ) -> None:
+        """One operator for all steps, of which only the first may begin a sequence: its cont is `first`."""
+        steps, streams, *_ = graph.shape(x)
+        columns = self.blobs[0].shape[1]
+        x = graph.reshape(x, (steps, streams, columns))
+        weight = graph.ordered_blob(self, 0, (1, *self.blobs[0].shape), self.order)
+        if self.static:  # as if it came with every step
+            still = graph.node("Flatten", [rest.pop(0)], axis=1)
+            still = graph.node("Unsqueeze", [still, graph.constant([0])])
+            still = graph.node("Expand", [still, graph.constant([steps, 1, 1])])
+            x = graph.node("Concat", [x, still], axis=2)
+            both = torch.cat([ordered(self.blobs[index], self.order) for index in (0, 2)], 1)
+            weight = graph.constant(both.unsqueeze(0).numpy(), name="weight")
+        states = rest if self.exposed and first else []
+        if first != 1:
+            states = [graph.node("Mul", [state, graph.constant(first)]) for state in states]
+        last = 2 + self.static
+        recurrent = graph.ordered_blob(self, last, (1, *self.blobs[last].shape), self.order)
+        operands = [x, weight, recurrent, whole_bias(graph, self, 1, self.order)]
+        operands += ["", *states] if states else []
+        outputs = [*graph.fresh(1), *(tops[1:] if self.exposed else [])]
+        graph.node(self.operator, operands, outputs, hidden_size=self.param.recurrent_param.num_output)
+        self.outputs_in_onnx(graph, graph.node("Squeeze", [outputs[0], graph.constant([1])]), tops[0])
+
+    def outputs_in_onnx(self, graph: OnnxGraph, hidden: str, top: str) -> None:
+        """The top, of the hidden states of all steps."""
+        graph.node("Identity", [hidden], [top])
+
     @abstractmethod
     def scan_in_onnx(
         self, graph: OnnxGraph, states: list[str], sequences: list[str], outputs: list[str]
@@ -274,6 +332,8 @@ class LSTM(Recurrent):
 
     states = 2
     rows = 4
+    operator = "LSTM"
+    order = LSTM_ORDER
 
     def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
         top, c = _Unroll.apply(projected, cont, self.blobs[len(self.blobs) - 1], *first)
@@ -305,6 +365,8 @@ class RNN(Recurrent):
 
     states = 1
     rows = 1
+    operator = "RNN"
+    order = (0,)
 
     def setup(self, *bottom: Shape) -> None:
         super().setup(*bottom)
@@ -337,6 +399,10 @@ class RNN(Recurrent):
         final, top = outputs
         (hidden,) = graph.fresh(1)
         graph.scan(step, states, sequences, [final, hidden])
+        self.outputs_in_onnx(graph, hidden, top)
+
+    def outputs_in_onnx(self, graph: OnnxGraph, hidden: str, top: str) -> None:
+        count = len(self.blobs)
         top_gates = graph.node("MatMul", [hidden, graph.blob(self, count - 2, transposed=True)])
         graph.node("Tanh", [graph.node("Add", [top_gates, graph.blob(self, count - 1)])], [top])
 
@@ -372,7 +438,7 @@ class LSTMUnit(Layer):
 
     def forward(self, *bottom: Tensor) -> tuple[Tensor, Tensor]:
         c_prev, gates, cont = bottom
-        if cont.requires_grad:
+        if cont.requires_grad and torch.is_grad_enabled():
             self.fail(
                 "cannot backpropagate to sequence indicators (bottom 2); set `propagate_down: false` for it"
             )
