@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
                 totals[name] = [
                     a + b for a, b in zip(totals.get(name, [0.0] * len(scores)), scores, strict=True)
                 ]
+    net.verify()
     log.scores(
         loss / args.iterations,
         [

@@ -13,6 +13,8 @@ class Accuracy(Labelled):
     Caffe: src/caffe/layers/accuracy_layer.cpp
     So equal scores count against the label, and a NaN score, which nothing is >=, counts for it. Labels equal
     to `ignore_label` do not count. Where nothing counts, the share is 0. No gradient.
+    A label that is no class is wrong, and of no class in top1. SegNet's nets label void pixels so; Caffe compares
+    with whatever number lies there.
     """
 
     num_bottom = 2
@@ -38,16 +40,23 @@ class Accuracy(Labelled):
         tops = tuple(self.without_gradient(self.without_gradient(top, scores), label) for top in tops)
         return tops if self.by_class else tops[0]
 
+    def refuse(self, position):
+        self.warn_once(
+            f"{self.no_class(position)}; such labels count as wrong, set ignore_label to leave them out"
+        )
+
     def shares(self, scores, label):
         """The tops, outside the autograd graph."""
-        index, counted, nan = self.read_labels(label, self.ignore)
+        index, counted, _ = self.read_labels(label, self.ignore)
         scores = scores.reshape(self.outer, self.classes, self.inner)
         right = (scores >= scores.gather(1, index)).sum(1, keepdim=True) <= self.top_k
-        counted = torch.ones_like(right) if counted is None else counted
+        asked = torch.ones_like(right)
+        if self.ignore is not None:
+            asked = label.long().reshape(asked.shape) != self.ignore
+        counted = asked if counted is None else counted
         right = (right & counted).to(scores.dtype)
         counted = counted.to(scores.dtype)
-        top = right.sum() / counted.sum().clamp(min=1)
-        top = top if nan is None else top + nan
+        top = right.sum() / asked.to(scores.dtype).sum().clamp(min=1)
         if not self.by_class:
             return (top,)
         index, zeros = index.flatten(), scores.new_zeros(self.classes)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from caffe_compat import fillers
 from caffe_compat.errors import LayerError, nearest
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import NULL, WARNING, Log
 from caffe_compat.proto import fork_fields
 
 Shape = tuple[int, ...]
@@ -53,6 +53,7 @@ class Context:
     dtype      of blobs and tops
     grouped    whether virtual replicas run as one batch, in which layers keep them apart; False where they run in turn
     device     where blobs are made; "meta" gives them shapes and no values, for a net that is looked at and never run
+    told       the layers that have warned already; the nets of a run share it
     ignore_unknown  whether a fork's fields that a layer does not act on are warned of, and no error
     """
 
@@ -65,6 +66,7 @@ class Context:
     grouped: bool = True
     device: str = "cpu"
     ignore_unknown: bool = False
+    told: set[str] = field(default_factory=set)
 
     @property
     def held(self) -> range:
@@ -312,6 +314,13 @@ class Layer(nn.Module):
     def fail(self, what: str) -> NoReturn:
         """Raise LayerError: `what` says what is wrong, with both numbers, and what to do."""
         raise LayerError(f"{where(self.param)}: {what}")
+
+    def warn_once(self, what: str) -> None:
+        """Warn, on standard error, of something in the data; a layer does so once in a run."""
+        place = where(self.param)
+        if place not in self.context.told and not self.context.rank:
+            self.context.told.add(place)
+            Log(progress=False, level=WARNING).warning(f"{place}: {what}")
 
     def _undefined(self, method: str) -> NoReturn:
         self.fail(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def poisoned(top: Tensor, bad: Tensor) -> Tensor:
 
 
 class Indexed(Layer):
-    """A layer with positions in a bottom. A type defines `refuse`.
+    """A layer with positions in a bottom. A type defines `refuse`, which fails, or warns where Caffe's nets rely on it.
 
     Caffe's release builds read past their arrays for a position that is not there. Here, on the CPU, it is an
     error at once. On another device looking would mean waiting for it, so the layer does without that position,
@@ -31,11 +31,12 @@ class Indexed(Layer):
         self.register_buffer("bad_position", torch.tensor(math.nan), persistent=False)
 
     def any_bad(self, bad: Tensor, index: Tensor) -> Tensor | None:
-        """Whether any is `bad` of the positions `index`, as a 0-dim tensor; None on the CPU, which refuses one at once."""
+        """Whether any is `bad` of the positions `index`, as a 0-dim tensor; None on the CPU, which looks, for "no"."""
         if index.device.type == "cpu" and not torch.compiler.is_compiling():
-            if bad.any():
-                self.refuse(float(index[bad][0]))
-            return None
+            if not bad.any():
+                return None
+            self.refuse(float(index[bad][0]))
+            return bad.any()
         found = bad.any()
         if not index.numel():
             return found
@@ -50,6 +51,6 @@ class Indexed(Layer):
         if not math.isnan(position):
             self.refuse(position)
 
-    def refuse(self, position: float) -> NoReturn:
-        """Fail for this position."""
+    def refuse(self, position: float) -> None:
+        """Fail for this position, or warn of it."""
         self._undefined("refuse")

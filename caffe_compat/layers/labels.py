@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,8 +53,11 @@ class Labelled(Indexed):
             torch.where(any_bad, math.nan, 0.0),
         )
 
-    def refuse(self, position: float) -> NoReturn:
+    def no_class(self, position: float) -> str:
+        """What is wrong with a label."""
+        return f"label {int(position)} is outside 0 to {self.classes - 1} (there are {self.classes} classes)"
+
+    def refuse(self, position: float) -> None:
         self.fail(
-            f"label {int(position)} is outside 0 to {self.classes - 1} (there are {self.classes} classes); "
-            "correct the labels or the number of outputs, or set ignore_label"
+            f"{self.no_class(position)}; correct the labels or the number of outputs, or set ignore_label"
         )

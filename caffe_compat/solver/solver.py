@@ -149,6 +149,7 @@ class Solver:
         if param.snapshot:
             self._check_snapshot_prefix()
         self.generator = self._seeded(generator)
+        self._told: set[str] = set()
         self.net = self._train_net()
         self._test_random = Streams(self.device, [_TESTS])
         if self.net.mixing_layer and not self.net.in_turn:  # as this replica's stream, where all run in turn
@@ -317,6 +318,7 @@ class Solver:
                 rank=self.rank,
                 ranks=self.group.size if self.group else None,
                 ignore_unknown=self.ignore_unknown,
+                told=self._told,
             ),
             log=self.log,
             device=self.device,

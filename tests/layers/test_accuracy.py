@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from caffe_compat.cli import main
 from caffe_compat.errors import LayerError
 from tests.layers.harness import Case, Error, cases, draws, errors, make, run
 
@@ -112,19 +113,47 @@ def test_gradient_is_refused_when_it_is_wanted(wanted):
             top.sum().backward()
 
 
-def test_label_that_is_no_class():
-    layer = make('type: "Accuracy"', (5, 4), (5,))
-    with pytest.raises(
-        LayerError, match=r"layer 'l' \(Accuracy\): label 4 is outside 0 to 3 \(there are 4 classes\)"
-    ):
-        layer(torch.zeros(5, 4), torch.tensor([0.0, 1, 4, 2, 3]))
+@pytest.mark.parametrize("top_k", [1, 2])
+@pytest.mark.parametrize("ignore", ["", "ignore_label: 3"])
+def test_label_that_is_no_class_is_wrong(capsys, top_k, ignore):
+    """SegNet's nets label void pixels with the number of classes and have no ignore_label."""
+    layer = make(
+        f'type: "Accuracy" top: "all" top: "class" accuracy_param {{ top_k: {top_k} {ignore} }}', (5, 4), (5,)
+    )
+    scores, labels = torch.eye(5, 4), torch.tensor([0.0, 1, 4, -1, 3])
+    for _ in range(2):
+        share, by_class = layer(scores, labels)  # row 4 is all 0, so class 3 has 4 scores >= its own
+        assert share == (2 / 4 if ignore else 2 / 5) and by_class.tolist() == [1, 1, 0, 0]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(
+        "layer 'l' (Accuracy): label 4 is outside 0 to 3 (there are 4 classes); such labels count as wrong, "
+        "set ignore_label to leave them out"
+    )
 
 
-def test_label_that_is_no_class_where_nobody_looks():
+def test_label_that_is_no_class_where_nobody_looks(capsys):
     layer = make('type: "Accuracy"', (5, 4), (5,))
     top = torch.compile(layer, backend="eager", fullgraph=True)(
-        torch.zeros(5, 4), torch.tensor([0.0, 1, -4, 2, 3])
+        torch.eye(5, 4), torch.tensor([0.0, 1, -4, 2, 3])
     )
-    assert top.isnan()
-    with pytest.raises(LayerError, match="label -4 is outside 0 to 3"):
-        layer.verify()
+    assert top == 2 / 5 and not capsys.readouterr().err
+    layer.verify()
+    layer.verify()
+    assert capsys.readouterr().err.count("label -4 is outside 0 to 3") == 1
+
+
+def test_nets_of_a_run_warn_of_labels_once(tmp_path, capsys):
+    (tmp_path / "net").write_text(
+        """layer { name: "d" type: "DummyData" top: "s" top: "l" dummy_data_param {
+             shape { dim: 2 dim: 3 } shape { dim: 2 } data_filler {} data_filler { value: 3 } } }
+           layer { name: "ip" type: "InnerProduct" bottom: "s" top: "y" inner_product_param { num_output: 3 } }
+           layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "l" loss_param { ignore_label: 3 } }
+           layer { name: "a" type: "Accuracy" bottom: "y" bottom: "l" top: "a" }"""
+    )
+    (tmp_path / "solver").write_text(
+        f'net: "{tmp_path}/net" base_lr: 1 lr_policy: "fixed" max_iter: 2 test_iter: 1 test_interval: 1 '
+        f'display: 1 snapshot_after_train: false snapshot_prefix: "{tmp_path}/s" solver_mode: CPU'
+    )
+    assert main(["train", "-solver", str(tmp_path / "solver")]) == 0
+    log = capsys.readouterr().err
+    assert log.count("such labels count as wrong") == 1 and "Test net output #0: a = 0" in log
