@@ -171,13 +171,12 @@ class Power(Elementwise):
 
     Caffe: src/caffe/layers/power_layer.cpp
     Caffe takes the gradient as power top / bottom, which is NaN at 0; here it is the derivative's limit.
+    A power below 0 of scale 0 and shift 0 is infinite.
     """
 
     def setup(self, bottom):
         p = self.param.power_param
         self.power, self.scale, self.shift = p.power, p.scale, p.shift
-        if self.scale == 0 and self.power < 0 and self.shift == 0:
-            self.fail(f"power {self.power:g} of scale 0 and shift 0 is infinite; set scale or shift")
 
     def forward(self, bottom):
         if self.power == 0:
@@ -190,7 +189,7 @@ class Power(Elementwise):
 
     def to_onnx(self, graph, bottoms, tops):
         if self.power == 0 or self.scale == 0:
-            value = graph.constant(float(self.shift**self.power))
+            value = graph.constant(float(torch.tensor(self.shift).pow(self.power)))
             graph.node("Expand", [value, graph.node("Shape", bottoms)], tops)
             return
         after = [("Pow", self.power)] if self.power != 1 else []

@@ -364,17 +364,23 @@ class Layer(nn.Module):
                 f"bottom shape {tuple(shape)} has {len(shape)} axes, 4 are needed: num, channels, height, width"
             )
 
+    def check_shape(self, shape: Sequence[int], what: str) -> None:
+        """Fail for a shape that no blob has in Caffe: `what` says whose it would be."""
+        count = math.prod(shape)
+        if any(size < 0 for size in shape):
+            problem = f"of shape {tuple(shape)} has a size below 0"
+        elif count > INT_MAX and self.context.device != "meta":
+            problem = f"of shape {tuple(shape)} has {count} values, and a blob has at most {INT_MAX}"
+        else:
+            return
+        self.fail(f"{what} {problem}; correct the sizes that it comes from")
+
     def add_blob(self, shape: Sequence[int], filler: Any = None, learned: bool = True) -> nn.Parameter:
         """Append a blob of `shape`, filled by `filler` (a FillerParameter; None leaves zeros).
 
         `learned` False marks a blob that never has a gradient, such as BatchNorm's statistics.
         """
-        count = math.prod(shape)
-        if count > INT_MAX and self.context.device != "meta":
-            self.fail(
-                f"blob {len(self.blobs)} of shape {tuple(shape)} has {count} values, and a blob has at most {INT_MAX}; "
-                "correct the sizes that it comes from"
-            )
+        self.check_shape(shape, f"blob {len(self.blobs)}")
         blob = torch.zeros(tuple(shape), dtype=self.context.dtype, device=self.context.device)
         if filler is not None and not blob.is_meta:
             fillers.fill(blob, filler, self.context.generator, self.fail)

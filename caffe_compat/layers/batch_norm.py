@@ -99,6 +99,8 @@ class BatchNorm(Layer):
             gamma, beta = scale, bias if beta is None else bias + beta
         if self.global_stats:
             mean, variance = self.statistics()
+            if self.eps < 0:  # which torch's own function refuses
+                return F.batch_norm(bottom, mean, variance + self.eps, gamma, beta, eps=0.0)
             return F.batch_norm(bottom, mean, variance, gamma, beta, eps=self.eps)
         if self.records:
             parts = bottom.split(self.records * self.context.virtual_replicas)
@@ -115,7 +117,8 @@ class BatchNorm(Layer):
             top, mean, variance = _Grouped.apply(x, gamma, beta, replicas, self.eps)
             self._add(mean, variance)
             return top
-        if replicas > 1 and torch.compiler.is_compiling():
+        # Torch's own function refuses an eps of 0 here.
+        if self.eps <= 0 or (replicas > 1 and torch.compiler.is_compiling()):
             top, mean, variance = _Apart.apply(x, gamma, beta, replicas, self.eps)
             self._add(mean[0, 0].detach().flatten(), variance[0, 0].detach().flatten())  # replica 0's
             return top.flatten(0, 1)
@@ -169,11 +172,12 @@ class BatchNorm(Layer):
             graph.node("Squeeze", [top, graph.constant([1])], tops)
 
     def _single(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
-        """A batch of one value a channel, which torch refuses: the variance is 0, and so is the top."""
+        """A batch of one value a channel, which torch refuses: the variance is 0, and so is the top for eps above 0."""
         mean = x.detach().reshape(-1, self.channels)[0]
         self._add(mean, torch.zeros_like(mean))
         spread = (1, -1, *[1] * (x.dim() - 2))
-        top = (x - x) if gamma is None else (x - x) * gamma.view(spread)
+        zero = x - x if self.eps > 0 else (x - x) / (x - x)
+        top = zero if gamma is None else zero * gamma.view(spread)
         return top if beta is None else top + beta.view(spread)
 
     def _add(self, mean: Tensor, variance: Tensor) -> None:
@@ -267,7 +271,7 @@ class _Grouped(Function):
 
 
 class _Apart(Function):
-    """Normalisation for the compiler, with the virtual replicas on an axis of their own.
+    """Normalisation for the compiler, and for any eps, with the virtual replicas on an axis of their own.
 
     Were they folded into the channels, it would spend many minutes on the indices; of gradients that autograd writes
     it makes four sums over the batch instead of two.

@@ -28,6 +28,16 @@ class Window(NamedTuple):
         """What the dilated kernel spans on each axis."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
+    @property
+    def piled(self) -> list[int]:
+        """The axes of the weights along which the dilation is 0, so that all taps lie on one place."""
+        return [i + 2 for i, dilation in enumerate(self.dilation) if dilation == 0]
+
+    def without_piles(self) -> "Window":
+        """The window for weights that are summed up along `piled`."""
+        kernel = tuple(k if d else 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        return self._replace(kernel=kernel, dilation=tuple(d or 1 for d in self.dilation))
+
     def positions(self, spatial: Shape) -> Shape:
         """How many windows lie on each axis. Caffe's division cuts off towards 0, so of a window that is up to
         stride - 1 values longer than the padded axis there is one still; see `missing`."""
@@ -39,7 +49,7 @@ class Window(NamedTuple):
         return tuple(max(0, e - n - 2 * p) for n, p, e in zip(spatial, self.pad, self.extent, strict=True))
 
 
-def read_window(layer: Layer, axes: int, param: Any = None) -> Window:
+def read_window(layer: Layer, axes: int, param: Any = None, least_dilation: int = 1) -> Window:
     """The window that `param` (convolution_param) asks for over `axes` spatial axes; fails where it is not one."""
     p = layer.param.convolution_param if param is None else param
 
@@ -68,7 +78,7 @@ def read_window(layer: Layer, axes: int, param: Any = None) -> Window:
         numbers("kernel_size", "kernel", None, 1),
         numbers("stride", "stride", 1, 1),
         numbers("pad", "pad", 0, 0),
-        numbers("dilation", "dilation", 1, 1),
+        numbers("dilation", "dilation", 1, least_dilation),
     )
 
 
@@ -86,7 +96,7 @@ class Convolving(Layer, ABC):
         p, shape = self.param.convolution_param, bottom[0]
         self.start = self.axis(p.axis, shape)
         self.spatial = len(shape) - self.start - 1
-        self.window = read_window(self, self.spatial)
+        self.window = read_window(self, self.spatial, least_dilation=0)
         self.channels, outputs, self.group = shape[self.start], p.num_output, p.group
         if outputs < 1:
             self.fail(f"convolution_param.num_output is {outputs}, it must be set and above 0")
@@ -146,12 +156,15 @@ class Convolving(Layer, ABC):
     def _one(self, bottom: Tensor) -> Tensor:
         weight = self.blobs[0]
         bias = self.blobs[1] if len(self.blobs) > 1 else None
+        window = self.window
+        if 0 in window.dilation:
+            weight, window = weight.sum(window.piled, keepdim=True), window.without_piles()
         if self.start == 1 and self.spatial:
-            return self.compute(bottom, weight, bias, *self.window[1:])
+            return self.compute(bottom, weight, bias, *window[1:])
         lead, rest = bottom.shape[: self.start], bottom.shape[self.start :]
         x = bottom.reshape(prod(lead), *rest)
         if self.spatial:
-            top = self.compute(x, weight, bias, *self.window[1:])
+            top = self.compute(x, weight, bias, *window[1:])
         else:  # no spatial axis is the same as one of size 1
             top = self.compute(x.unsqueeze(-1), weight.unsqueeze(-1), bias, (1,), (0,), (1,)).squeeze(-1)
         return top.reshape(*lead, *top.shape[1:])
@@ -162,6 +175,9 @@ class Convolving(Layer, ABC):
             window, kernel = Window((1,), (1,), (0,), (1,)), (1,)
         rows, columns = self.blobs[0].shape[:2]
         blobs = [graph.blob(self, 0, (rows, columns, *kernel))]
+        if 0 in window.dilation:
+            blobs = [graph.reduce("ReduceSum", blobs[0], window.piled, keepdims=True)]
+            window = window.without_piles()
         blobs += [graph.blob(self, 1)] if len(self.blobs) > 1 else []
         for bottom, top in zip(bottoms, tops, strict=True):
             through_window(
@@ -177,6 +193,7 @@ class Convolution(Convolving):
     Blobs: 0 weight (num_output, channels / group, *kernel); 1 bias (num_output,).
     Axes after `axis` (1 unless set) are spatial, those before it are a batch. A top dimension is
     (size + 2 pad - dilation (kernel - 1) - 1) / stride + 1, the quotient cut off towards 0. `engine` makes no difference.
+    With a dilation of 0 all taps lie on one place.
     hole (DeepLab's first Caffe) is another word for dilation.
     bottom_is_im2col (aharley/segaware): the bottom is what Im2col makes of one as large as the top.
     """

@@ -29,6 +29,8 @@ class Input(DataLayer):
         if len(shapes) not in (0, 1, count):
             self.fail(f"{len(shapes)} shapes for {count} tops; give none, one for all tops, or one a top")
         shapes = shapes * count if len(shapes) == 1 else shapes or [(0,)] * count
+        for name, shape in zip(self.param.top, shapes, strict=True):
+            self.check_shape(shape, f"top '{name}'")
         self.tops = [torch.zeros(shape, dtype=self.context.dtype) for shape in shapes]
 
     def reshape(self, *bottom: Shape) -> list[Shape]:

@@ -144,7 +144,7 @@ class Pooling(Layer):
         # torch lets NaN win and starts from -inf. On the CPU looking at the small top is cheaper than at x.
         eager = x.device.type == "cpu" and not torch.compiler.is_compiling()
         top = self._pool_maximum(x if eager else _finite(x))
-        if eager and not top[0].detach().amin() >= LOWEST:
+        if eager and top[0].numel() and not top[0].detach().amin() >= LOWEST:
             top = self._pool_maximum(_finite(x))
         if not self.has_mask:
             return top[0]

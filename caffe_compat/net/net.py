@@ -187,6 +187,7 @@ class Net:
         self.log.setting_up(param.name)
         top_shapes = layer.reshape(*shapes)
         for name, shape, weight in zip(top, top_shapes, weights, strict=True):
+            layer.check_shape(shape, f"top '{name}'")
             self.blob_shapes[name] = shape
             self.log.top_shape(shape)
             if weight:

@@ -1,5 +1,7 @@
 """BatchNorm: Caffe's sums and counter, both kinds of statistics, its param rules, and the fused Scale."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from caffe_compat.errors import LayerError
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.proto.upgrade import upgrade_net
-from tests.layers.harness import TEST, TRAIN, Case, Error, cases, draws, errors, make
+from tests.layers.harness import TEST, TRAIN, Case, Error, cases, draws, errors, make, run
 
 SHAPE = (4, 3, 5, 2)
 SUMS = [np.array([1.0, -2.0, 3.0]), np.array([4.0, 5.0, 6.0]), np.array([2.5])]
@@ -52,6 +54,10 @@ def param(fields="", rest=""):
 CASES = [
     Case("train", param(), [SHAPE], by_batch()),
     Case("train-eps", param("eps: 0.5"), [SHAPE], by_batch(0.5)),
+    Case("train-eps-0", param("eps: 0"), [SHAPE], by_batch(0)),
+    Case("two-axes-eps-0", param("eps: 0"), [(5, 3)], by_batch(0)),
+    Case("own-scale-eps-0", param("scale_bias: true eps: 0"), [SHAPE], scaled(by_batch(0))),
+    Case("global-eps-below-0", param("eps: -0.25"), [SHAPE], by_sums(-0.25), phase=TEST, blobs=SUMS),
     Case("two-axes", param(), [(5, 3)], by_batch()),
     Case("five-axes", param(), [(2, 3, 2, 1, 3)], by_batch()),
     Case("one-item-per-channel", param(), [(1, 3, 1)], lambda x, *_: 0 * x),
@@ -244,3 +250,19 @@ def test_scaled_is_the_same_as_the_two_layers(shape, phase, fields, bias):
         )
     for fused, apart in zip(*results, strict=True):
         np.testing.assert_allclose(fused, apart, rtol=1e-11, atol=1e-12)
+
+
+def test_eps_0_adds_to_the_sums_as_any_eps_does():
+    found = []
+    for eps in (0, 1e-9):
+        layer = make(param(f"eps: {eps}"), SHAPE)
+        layer(torch.arange(math.prod(SHAPE)).double().reshape(SHAPE))
+        found.append([blob.tolist() for blob in layer.blobs])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, 1e-6)
+
+
+def test_eps_0_divides_0_by_0_as_caffe_does():
+    for shape in ((1, 3), (2, 3, 2)):
+        (top,) = run(make(param("eps: 0"), shape), torch.ones(shape))
+        assert top.isnan().all()

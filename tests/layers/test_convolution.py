@@ -108,6 +108,10 @@ CASES = [
         convolution((3, 1), (0, 2), (3, 1)),
     ),
     Case("dilated", conv("kernel_size: 2 dilation: 3 pad: 1 engine: CAFFE"), [IMAGE], convolution(1, 1, 3)),
+    Case("dilation-0", conv("kernel_size: 3 dilation: 0 stride: 2"), [IMAGE], convolution(2, 0, 0)),
+    Case(
+        "one-dilation-0", conv("kernel_size: 2 dilation: 2 dilation: 0"), [IMAGE], convolution(1, 0, (2, 0))
+    ),
     Case("group", conv("kernel_size: 3 group: 2 force_nd_im2col: true"), [IMAGE], convolution(group=2)),
     Case("pad-above-kernel", conv("kernel_size: 1 pad: 3"), [IMAGE], convolution(pad=3)),
     Case("stride-leaves-a-rest", conv("kernel_size: 2 stride: 4"), [IMAGE], convolution(4)),
@@ -148,6 +152,12 @@ CASES = [
         deconv("kernel_size: 3 stride: 2 group: 2 bias_term: false"),
         [(2, 6, 4, 3)],
         deconvolution(2, group=2),
+    ),
+    Case(
+        "de-dilation-0",
+        deconv("kernel_size: 2 dilation: 0 dilation: 1"),
+        [(2, 3, 4, 5)],
+        deconvolution(1, 0, (0, 1)),
     ),
     Case("de-dilated", deconv("kernel_size: 2 dilation: 3 pad: 1"), [(2, 3, 4, 5)], deconvolution(1, 1, 3)),
     Case(
@@ -216,7 +226,7 @@ ERRORS = [
         "pad_h and pad_w are for 2 spatial axes and there are 3",
     ),
     Error(conv(KERNEL + " dilation: 1" * 3), [IMAGE], "dilation is given 3 times"),
-    Error(conv(KERNEL + " dilation: 0"), [IMAGE], r"dilation is \(0, 0\), every number"),
+    Error(conv(KERNEL + " stride: 0"), [IMAGE], r"stride is \(0, 0\), every number"),
     Error(
         'type: "Convolution" convolution_param { kernel_size: 3 }', [IMAGE], "num_output is 0, it must be set"
     ),
