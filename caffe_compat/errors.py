@@ -80,3 +80,23 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     folded = {k.lower(): k for k in known}
     close = difflib.get_close_matches(name.lower(), folded, n=count, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(folded[c]) for c in close)}?" if close else ""
+
+
+def some(known: Iterable[str], near: str = "", count: int = 5) -> str:
+    """The names of a list as text: all of a few, else the `count` that are most like `near`, and how many more there are.
+
+    Without `near` they are the first ones.
+    """
+    names = list(known)
+    if len(names) > count and near:
+        matcher = difflib.SequenceMatcher(b=near.lower())
+
+        def likeness(name: str) -> float:
+            matcher.set_seq1(name.lower())
+            return matcher.ratio()
+
+        shown = sorted(names, key=likeness, reverse=True)[:count]
+    else:
+        shown = names[:count]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -30,6 +30,7 @@ def _lint(args: argparse.Namespace) -> int:
     from caffe_compat.inspect import lint
     from caffe_compat.log.write import WARNING, Log
     from caffe_compat.proto import NetState, Phase
+    from caffe_compat.solver import fields
 
     if args.list:
         known = lint.rules().values()
@@ -47,6 +48,7 @@ def _lint(args: argparse.Namespace) -> int:
         inputs=common.shapes(args.input),
         ignore_unknown=args.ignore_unknown,
         log=Log(progress=False, level=WARNING),
+        ask=fields.sentences,
     )
     only, ignore = (
         [id.strip() for word in words for id in word.split(",")] for words in (args.rule, args.ignore)

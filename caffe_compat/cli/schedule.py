@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from caffe_compat.cli import common
+from caffe_compat.cli import common, without_torch
 from caffe_compat.errors import SolverError
 
 HELP = "print learning rate, momentum and weight decay for every iteration of a solver"
@@ -39,8 +39,10 @@ def run(args: argparse.Namespace) -> int:
     from caffe_compat.solver.lr_policy import Schedule
 
     path = common.locate(args.root, args.solver)
+    log = Log()
     param = _read(path, args.ignore_unknown)
-    apply_overrides(param, None, args.set, Log())
+    apply_overrides(param, None, args.set, log)
+    _check(param, args.ignore_unknown, log)
     if param.max_iter <= 0:
         raise SolverError(
             f"{path}: max_iter is {param.max_iter}; give the number of iterations: --set max_iter=10000"
@@ -63,6 +65,18 @@ def run(args: argparse.Namespace) -> int:
         plot_schedule(args.plot, table, title=path)
         print(f"Wrote {args.plot}", file=sys.stderr)
     return 0
+
+
+def _check(param: Any, ignore_unknown: bool, log: Any) -> None:
+    """Refuse what `train` refuses, and warn of the fields that do nothing."""
+
+    def check(args: argparse.Namespace) -> int:
+        from caffe_compat.solver import fields
+
+        fields.check(param, ignore_unknown, log.warn_once)
+        return 0
+
+    without_torch.run(check, argparse.Namespace(imports=[], allow_python_layers=False))
 
 
 def _read(path: str, ignore_unknown: bool) -> Any:

@@ -12,13 +12,14 @@ NVIDIA's: rampup_*, min_lr, and momentum and weight decay by policies. This modu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from caffe_compat.errors import SolverError, nearest
+from caffe_compat.errors import SolverError, nearest, some
+from caffe_compat.proto import is_repeated
 
 f32, f64 = np.float32, np.float64
 
@@ -26,7 +27,7 @@ FORK_FIELDS = (  # of SolverParameter, that are acted on here
     "max_lr", "start_lr_policy", "cyclical_momentum", "stagelr", "stageiter", "plateau_winsize", "stepearly", "warmup_iter",
     "warmup_start_lr", "rampup_interval", "rampup_lr", "min_lr", "momentum_policy", "max_momentum", "momentum_power",
     "weight_decay_policy", "weight_decay_power", "max_weight_decay", "dst_lr", "dst_iter", "monitor_test",
-    "monitor_test_id", "max_nonfinite_test_loss", "max_steps_without_improvement", "max_periods_without_improvement", "min_iters_per_period",
+    "monitor_test_id", "max_steps_without_improvement", "max_periods_without_improvement", "min_iters_per_period",
 )  # fmt: skip
 
 
@@ -71,23 +72,29 @@ Function = Callable[[Any, np.ndarray, State], np.ndarray]
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy's function and the solver fields it needs: given at all, above 0, at least 0."""
+    """A policy's function and the solver fields it needs: given at all, above 0, at least 0; `looks_at` is all it reads."""
 
     function: Function
     given: Sequence[str]
     above_0: Sequence[str]
     at_least_0: Sequence[str]
+    looks_at: frozenset[str]
 
 
 _REGISTRY: dict[str, Policy] = {}
 
 
 def lr_policy(
-    name: str, given: Sequence[str] = (), above_0: Sequence[str] = (), at_least_0: Sequence[str] = ()
+    name: str,
+    given: Sequence[str] = (),
+    above_0: Sequence[str] = (),
+    at_least_0: Sequence[str] = (),
+    optional: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the lr_policy `name`.
 
-    It gets the SolverParameter, an array of consecutive iterations and the State, and returns their rates.
+    It gets the SolverParameter, an array of consecutive iterations and the State, and returns their rates. `optional`
+    are the fields that it reads without needing them; every policy may read base_lr and max_iter.
     """
 
     def register(function: Function) -> Function:
@@ -96,7 +103,8 @@ def lr_policy(
                 f"lr_policy {name!r} is registered by both {_REGISTRY[name].function.__module__} "
                 f"and {function.__module__}"
             )
-        _REGISTRY[name] = Policy(function, given, above_0, at_least_0)
+        looks_at = frozenset([*given, *above_0, *at_least_0, *optional]) - {"max_iter"}
+        _REGISTRY[name] = Policy(function, given, above_0, at_least_0, looks_at)
         return function
 
     return register
@@ -112,10 +120,12 @@ class Schedule:
 
     def __init__(self, param: Any):
         self.param = param
-        self.policy: str = param.lr_policy or ("monitor_test" if param.monitor_test else "")
+        self.policy = policy_of(param)
         self.cycles_momentum = len(param.cyclical_momentum) > 0
         self._state = State()
-        self._check()
+        self._floor = param.HasField("min_lr")
+        for _, what in faults(param):
+            raise SolverError(f"{param.origin or 'solver'}: {what}")
 
     @property
     def watches(self) -> str:
@@ -215,65 +225,123 @@ class Schedule:
             return np.full(iters.shape, least)
         return least + (f32(param.max_weight_decay) - least) * _share(param, iters, param.weight_decay_power)
 
-    def _check(self) -> None:
-        param = self.param
-        self._floor = param.HasField("min_lr")
-        if not self.policy:
-            self._fail(f"lr_policy is not set; set it to one of {', '.join(sorted(_REGISTRY))}")
-        if self.policy not in _REGISTRY:
-            hint = nearest(self.policy, _REGISTRY)
-            self._fail(
-                f"unknown lr_policy '{self.policy}'{hint}; known policies: {', '.join(sorted(_REGISTRY))}"
-            )
-        policy = _REGISTRY[self.policy]
-        for field in policy.given:
-            if not param.HasField(field):
-                self._fail(f"lr_policy '{self.policy}' needs {field}, which is not set; add '{field}: ...'")
-        for field in policy.above_0:
-            if not getattr(param, field) > 0:
-                self._fail(
-                    f"lr_policy '{self.policy}' needs {field} above 0, it is {getattr(param, field)}; "
-                    f"set it to a number of {'tests' if field == 'stepearly' else 'iterations'}"
-                )
-        for field in policy.at_least_0:
-            if not getattr(param, field) >= 0:
-                value = getattr(param, field)
-                self._fail(f"lr_policy '{self.policy}' needs {field} of at least 0, it is {value:g}")
-        for field, known in (
-            ("momentum_policy", ("fixed", "poly", "opt")),
-            ("weight_decay_policy", ("fixed", "poly")),
-        ):
-            if getattr(param, field) not in known:
-                self._fail(f"unknown {field} '{getattr(param, field)}'; known policies: {', '.join(known)}")
-            if getattr(param, field) == "poly" and param.max_iter <= 0:
-                self._fail(f"{field} 'poly' needs max_iter above 0, it is {param.max_iter}; set it")
-        if param.warmup_iter > 0 and param.rampup_interval > 0:
-            self._fail(
+
+def policy_of(param: Any) -> str:
+    """The name of the policy that a SolverParameter follows, or ""."""
+    return param.lr_policy or ("monitor_test" if param.monitor_test else "")
+
+
+def faults(param: Any) -> Iterator[tuple[str, str]]:
+    """What is wrong with the rates of a SolverParameter: the field, and the text of the error."""
+    name = policy_of(param)
+    if not name:
+        yield "lr_policy", f"lr_policy is not set; set it to one of {some(sorted(_REGISTRY))}"
+    elif name not in _REGISTRY:
+        yield (
+            "lr_policy",
+            f"unknown lr_policy '{name}'{nearest(name, _REGISTRY)}; known policies: {some(_REGISTRY, name)}",
+        )
+    else:
+        yield from _faults_of_policy(param, name)
+    for field, known in (
+        ("momentum_policy", ("fixed", "poly", "opt")),
+        ("weight_decay_policy", ("fixed", "poly")),
+    ):
+        if getattr(param, field) not in known:
+            yield field, f"unknown {field} '{getattr(param, field)}'; known policies: {', '.join(known)}"
+        if getattr(param, field) == "poly" and param.max_iter <= 0:
+            yield field, f"{field} 'poly' needs max_iter above 0, it is {param.max_iter}; set it"
+    if param.warmup_iter > 0 and param.rampup_interval > 0:
+        yield (
+            "warmup_iter",
+            (
                 f"warmup_iter {param.warmup_iter} and rampup_interval {param.rampup_interval} are the start of two "
                 "forks; keep one of them"
+            ),
+        )
+    if param.min_lr < 0:
+        yield "min_lr", f"min_lr is {param.min_lr:g}; set it to 0 or above"
+    momentum = param.cyclical_momentum
+    if momentum and (len(momentum) != 2 or not momentum[1] > 0):
+        values = ", ".join(f"{value:g}" for value in momentum)
+        yield (
+            "cyclical_momentum",
+            (
+                f"cyclical_momentum needs two values, the smallest momentum and a stepsize above 0, it has "
+                f"{len(momentum)} ({values}); write it twice, e.g. 'cyclical_momentum: 0.85 "
+                f"cyclical_momentum: 5000'"
+            ),
+        )
+
+
+def _faults_of_policy(param: Any, name: str) -> Iterator[tuple[str, str]]:
+    policy = _REGISTRY[name]
+    for field in policy.given:
+        if not param.HasField(field):
+            yield field, f"lr_policy '{name}' needs {field}, which is not set; add '{field}: ...'"
+    for field in policy.above_0:
+        if not getattr(param, field) > 0:
+            yield (
+                field,
+                (
+                    f"lr_policy '{name}' needs {field} above 0, it is {getattr(param, field)}; "
+                    f"set it to a number of {'tests' if field == 'stepearly' else 'iterations'}"
+                ),
             )
-        if param.min_lr < 0:
-            self._fail(f"min_lr is {param.min_lr:g}; set it to 0 or above")
-        if self.policy == "multifixed" and (not param.stagelr or len(param.stagelr) != len(param.stageiter)):
-            self._fail(
+    for field in policy.at_least_0:
+        if not getattr(param, field) >= 0:
+            yield field, f"lr_policy '{name}' needs {field} of at least 0, it is {getattr(param, field):g}"
+    if name == "multifixed" and (not param.stagelr or len(param.stagelr) != len(param.stageiter)):
+        yield (
+            "stagelr",
+            (
                 f"lr_policy 'multifixed' needs as many stagelr as stageiter, it has {len(param.stagelr)} and "
                 f"{len(param.stageiter)}; give one of each a stage"
-            )
-        if self.policy == "plateau" and (not param.plateau_winsize or min(param.plateau_winsize) < 1):
-            self._fail(
+            ),
+        )
+    if name == "plateau" and (not param.plateau_winsize or min(param.plateau_winsize) < 1):
+        yield (
+            "plateau_winsize",
+            (
                 f"lr_policy 'plateau' needs plateau_winsize, it is {list(param.plateau_winsize)}; give a number of "
                 "iterations above 0 a step"
-            )
-        if self.cycles_momentum and (len(param.cyclical_momentum) != 2 or not param.cyclical_momentum[1] > 0):
-            values = ", ".join(f"{value:g}" for value in param.cyclical_momentum)
-            self._fail(
-                f"cyclical_momentum needs two values, the smallest momentum and a stepsize above 0, it has "
-                f"{len(param.cyclical_momentum)} ({values}); write it twice, e.g. 'cyclical_momentum: 0.85 "
-                f"cyclical_momentum: 5000'"
-            )
+            ),
+        )
 
-    def _fail(self, what: str) -> NoReturn:
-        raise SolverError(f"{self.param.origin or 'solver'}: {what}")
+
+def unused(param: Any) -> Iterator[tuple[str, str]]:
+    """The fields of the rates that a SolverParameter sets and nothing looks at: the field, and why."""
+    name = policy_of(param)
+    if name not in _REGISTRY:
+        return
+    for field in sorted({field for policy in _REGISTRY.values() for field in policy.looks_at}):
+        if is_set(param, field) and field not in _REGISTRY[name].looks_at:
+            takers = [other for other, policy in _REGISTRY.items() if field in policy.looks_at]
+            yield (
+                field,
+                f"{field} does nothing with lr_policy '{name}'; remove it, or use one of {some(takers)}",
+            )
+    for field, needs, holds in (
+        ("warmup_start_lr", "warmup_iter", param.warmup_iter > 0),
+        ("rampup_lr", "rampup_interval", param.rampup_interval > 0),
+        ("momentum_power", "momentum_policy 'poly'", param.momentum_policy == "poly"),
+        ("max_momentum", "momentum_policy 'poly' or 'opt'", param.momentum_policy in ("poly", "opt")),
+        ("cyclical_momentum", "momentum_policy 'fixed'", param.momentum_policy == "fixed"),
+        ("weight_decay_power", "weight_decay_policy 'poly'", param.weight_decay_policy == "poly"),
+        ("max_weight_decay", "weight_decay_policy 'poly'", param.weight_decay_policy == "poly"),
+    ):
+        if is_set(param, field) and not holds:
+            yield field, f"{field} does nothing without {needs}; remove it, or set that"
+
+
+def is_set(message: Any, field: str) -> bool:
+    """Whether a field is given; a repeated one that has a value."""
+    value = getattr(message, field)
+    return (
+        len(value) > 0
+        if is_repeated(message.DESCRIPTOR.fields_by_name[field])
+        else bool(message.HasField(field))
+    )
 
 
 @lr_policy("fixed")
@@ -301,7 +369,7 @@ def stepdecr(param, iter, state):
     return np.maximum(param.base_lr * (1 - f64(f32(param.gamma)) * steps), 0)
 
 
-@lr_policy("multistep", at_least_0=["gamma"])
+@lr_policy("multistep", at_least_0=["gamma"], optional=["stepvalue"])
 def multistep(param, iter, state):
     """base_lr * gamma ^ current_step, which goes up when iter reaches stepvalue[current_step].
 
@@ -322,7 +390,7 @@ def exp(param, iter, state):
     return param.base_lr * f64(param.gamma) ** iter
 
 
-@lr_policy("inv", at_least_0=["gamma"])
+@lr_policy("inv", at_least_0=["gamma"], optional=["power"])
 def inv(param, iter, state):
     """base_lr * (1 + gamma * iter) ^ -power"""
     return f32(param.base_lr) * (1 + f32(param.gamma) * f32(iter)) ** -f32(param.power)
@@ -339,7 +407,18 @@ def stepearly(param, iter, state):
     return _stepped(param, iter, state)
 
 
-@lr_policy("monitor_test", given=["gamma"], at_least_0=["gamma"])
+@lr_policy(
+    "monitor_test",
+    given=["gamma"],
+    at_least_0=["gamma"],
+    optional=[
+        "monitor_test",
+        "monitor_test_id",
+        "max_steps_without_improvement",
+        "max_periods_without_improvement",
+        "min_iters_per_period",
+    ],
+)
 def monitor_test(param, iter, state):
     """base_lr * gamma ^ current_step, which goes up after max_steps_without_improvement tests in a row without a new least
     loss, but not before min_iters_per_period[current_step] iterations (its last one from then on) since the last step
@@ -354,7 +433,7 @@ def monitor_test(param, iter, state):
     return _stepped(param, iter, state)
 
 
-@lr_policy("poly", above_0=["max_iter"])
+@lr_policy("poly", above_0=["max_iter"], optional=["power"])
 def poly(param, iter, state):
     """base_lr * (1 - iter / max_iter) ^ power; with min_lr, from base_lr down to min_lr"""
     least = f32(param.min_lr)
@@ -367,21 +446,27 @@ def sigmoid(param, iter, state):
     return f32(param.base_lr) * (1 / (1 + np.exp(-f32(param.gamma) * (f32(iter) - f32(param.stepsize)))))
 
 
-@lr_policy("triangular", given=["max_lr"], above_0=["stepsize"])
+@lr_policy("triangular", given=["max_lr"], above_0=["stepsize"], optional=["start_lr_policy"])
 def triangular(param, iter, state):
     """base_lr to max_lr and back in 2 * stepsize iterations, again and again"""
     _, height = _triangle(iter - param.start_lr_policy, param.stepsize)
     return _between(param, height)
 
 
-@lr_policy("triangular2", given=["max_lr"], above_0=["stepsize"])
+@lr_policy("triangular2", given=["max_lr"], above_0=["stepsize"], optional=["start_lr_policy"])
 def triangular2(param, iter, state):
     """triangular, half as high in each further cycle"""
     cycle, height = _triangle(iter - param.start_lr_policy, param.stepsize)
     return _between(param, height / 2.0**cycle)
 
 
-@lr_policy("exp_range", given=["max_lr", "gamma"], above_0=["stepsize"], at_least_0=["gamma"])
+@lr_policy(
+    "exp_range",
+    given=["max_lr", "gamma"],
+    above_0=["stepsize"],
+    at_least_0=["gamma"],
+    optional=["start_lr_policy"],
+)
 def exp_range(param, iter, state):
     """triangular, with the height multiplied by gamma ^ iter"""
     iter = iter - param.start_lr_policy
@@ -389,25 +474,28 @@ def exp_range(param, iter, state):
     return _between(param, height * f64(param.gamma) ** np.maximum(iter, 0))
 
 
-@lr_policy("1cycle", given=["max_lr"], above_0=["stepsize"])
+@lr_policy("1cycle", given=["max_lr"], above_0=["stepsize"], optional=["start_lr_policy"])
 def one_cycle(param, iter, state):
-    """base_lr to max_lr in stepsize iterations, max_lr to 0 in as many, then 0.001 * base_lr"""
+    """base_lr to max_lr in stepsize iterations, towards 0 in as many, then 0.001 * base_lr
+
+    The published logs of stepsize 75000, 95000 and 108000 show the last rate at iteration 2 * stepsize already.
+    """
     iter, base, top = iter - param.start_lr_policy, f32(param.base_lr), f32(param.max_lr)
     x = f32(iter) / f32(param.stepsize)
     rise = f64(base) + f64(top - base) * np.maximum(x, 0)
     return np.select(
-        [iter <= param.stepsize, iter <= 2 * param.stepsize], [rise, top * (2 - x)], 0.001 * f64(base)
+        [iter <= param.stepsize, iter < 2 * param.stepsize], [rise, top * (2 - x)], 0.001 * f64(base)
     )
 
 
-@lr_policy("multifixed")
+@lr_policy("multifixed", optional=["stagelr", "stageiter"])
 def multifixed(param, iter, state):
     """stagelr[k] up to and with iteration stageiter[k]; the last one to the end"""
     stage = np.searchsorted(np.maximum.accumulate(param.stageiter), iter, side="left")
     return np.array(param.stagelr, f32)[np.minimum(stage, len(param.stagelr) - 1)]
 
 
-@lr_policy("plateau", given=["gamma"], at_least_0=["gamma"])
+@lr_policy("plateau", given=["gamma"], at_least_0=["gamma"], optional=["plateau_winsize"])
 def plateau(param, iter, state):
     """base_lr * gamma ^ current_step, which goes up when there was no new least smoothed loss, and no step, for
     plateau_winsize[current_step] iterations
@@ -422,7 +510,7 @@ def plateau(param, iter, state):
     return _stepped(param, iter, state)
 
 
-@lr_policy("linear", given=["dst_lr"])
+@lr_policy("linear", given=["dst_lr"], optional=["dst_iter"])
 def linear(param, iter, state):
     """base_lr to dst_lr in a line of dst_iter iterations (max_iter unless set), then dst_lr; ZJULearning/SplitNet"""
     base, end = f32(param.base_lr), f32(param.dst_lr)

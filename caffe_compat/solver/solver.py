@@ -33,10 +33,9 @@ from caffe_compat.proto import (
     Phase,
     SolverParameter,
     fork_fields,
-    hints,
     text,
 )
-from caffe_compat.solver import lr_policy, update_rules
+from caffe_compat.solver import fields, update_rules
 from caffe_compat.solver.lr_policy import Schedule
 from caffe_compat.solver.parallel import Group, Reducer
 from caffe_compat.solver.state import (
@@ -123,18 +122,7 @@ class Solver:
 
         if log.level <= INFO:
             log.initializing_solver(text.to_text(param))
-        if told := [name for name in hints(param) if "." not in name]:
-            names = ", ".join(told)
-            log.warn_once(
-                f"{param.origin or 'the solver'}: {names}: a fork's, about speed or what is printed; ignored"
-            )
-        known = lr_policy.FORK_FIELDS + update_rules.FORK_FIELDS
-        # What stands inside a net is its layers' business.
-        self._refuse([name for name in fork_fields(param) if name not in known and "." not in name])
-        if param.average_loss < 1:
-            self.fail(f"average_loss is {param.average_loss} and must be 1 or more")
-        if param.iter_size < 1:
-            self.fail(f"iter_size is {param.iter_size} and must be 1 or more")
+        fields.check(param, ignore_unknown, log.warn_once)
         if self.replicas % ranks:
             self.fail(
                 f"{replicas} replicas cannot be shared evenly by {ranks} processes; use a multiple of {ranks}"
@@ -204,12 +192,8 @@ class Solver:
 
     def _refuse(self, ignored: Sequence[str]) -> None:
         """Fail for fields of forks that nobody acts on, or warn of them, as ignore_unknown says."""
-        if not ignored:
-            return
-        what = f"{', '.join(ignored)}: a fork of Caffe's, which this solver does not act on"
-        if not self.ignore_unknown:
-            self.fail(f"{what}; remove it, or give --ignore-unknown-fields")
-        self.log.warn_once(f"{self.param.origin or 'the solver'}: {what}; ignored")
+        if ignored:
+            fields.refuse(self.param, ignored, self.ignore_unknown, self.log.warn_once)
 
     def fail(self, what: str) -> NoReturn:
         """Raise SolverError naming the solver file."""
@@ -244,11 +228,10 @@ class Solver:
     # -- building -----------------------------------------------------------------------------
 
     def _train_net(self) -> Net:
-        given = [field for field in TRAINING_NETS if self.param.HasField(field)]
-        if len(given) != 1:
+        given = fields.training_nets(self.param)
+        if not given:
             self.fail(
-                f"a solver names its training net in exactly one of {', '.join(TRAINING_NETS)}; "
-                f"this one has {' and '.join(given) if given else 'none of them'}"
+                f"a solver names its training net in one of {', '.join(TRAINING_NETS)}; this one has none of them"
             )
         field = given[0]
         value = getattr(self.param, field)
@@ -257,23 +240,7 @@ class Solver:
 
     def _test_nets(self) -> list[Net]:
         param = self.param
-        sources: list[tuple[str, Any]] = [("test_net_param", p) for p in param.test_net_param]
-        sources += [("test_net", name) for name in param.test_net]
-        generic = next((field for field in ("net_param", "net") if param.HasField(field)), None)
-        if len(param.test_iter) < len(sources) or (generic is None and len(param.test_iter) > len(sources)):
-            self.fail(
-                f"{len(param.test_iter)} test_iter for {len(sources)} test nets; give one test_iter for each test net"
-            )
-        if generic is not None:
-            sources += [(generic, getattr(param, generic))] * (len(param.test_iter) - len(sources))
-        if param.test_state and len(param.test_state) != len(sources):
-            self.fail(
-                f"{len(param.test_state)} test_state for {len(sources)} test nets; give none or one for each"
-            )
-        if sources and param.test_interval <= 0:
-            self.fail(
-                f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0"
-            )
+        sources = fields.test_sources(param)
         nets: list[Net] = []
         if not self.is_root:
             return nets

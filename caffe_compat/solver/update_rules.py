@@ -14,15 +14,15 @@ delta is added to the uncorrected sqrt(v).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import SolverError, nearest
-from caffe_compat.solver.lr_policy import Rates
+from caffe_compat.errors import SolverError, nearest, some
+from caffe_compat.solver.lr_policy import Rates, is_set
 
 FORK_FIELDS = ("larc", "larc_policy", "larc_eta", "local_lr_auto", "local_gw_ratio")  # acted on here
 
@@ -53,12 +53,13 @@ Function = Callable[[Any, Step], Tensors]
 
 @dataclass(frozen=True)
 class Rule:
-    """A solver type: its formula, how many histories a blob has, and what its solver file must not say."""
+    """A solver type: its formula, how many histories a blob has, what its solver file must not say, and what it reads."""
 
     function: Function
     histories: int
     check: Callable[[Any], str]
     rate_in_history: bool
+    looks_at: frozenset[str]
 
 
 _REGISTRY: dict[str, Rule] = {}
@@ -69,6 +70,7 @@ def update_rule(
     histories: int,
     check: Callable[[Any], str] = lambda param: "",
     rate_in_history: bool = False,
+    looks_at: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the solver type `name`.
 
@@ -78,6 +80,7 @@ def update_rule(
         histories: how many history blobs a parameter blob has in the solverstate.
         check: what is wrong with a SolverParameter for this type, or "".
         rate_in_history: the history sums rate * diff, so that a blob of lr_mult 0 leaves it alone.
+        looks_at: the fields that not every type reads: momentum, delta ...
     """
 
     def register(function: Function) -> Function:
@@ -86,7 +89,7 @@ def update_rule(
                 f"solver type {name!r} is registered by both {_REGISTRY[name].function.__module__} "
                 f"and {function.__module__}"
             )
-        _REGISTRY[name] = Rule(function, histories, check, rate_in_history)
+        _REGISTRY[name] = Rule(function, histories, check, rate_in_history, frozenset(looks_at))
         return function
 
     return register
@@ -123,8 +126,8 @@ class UpdateRule:
         self.blobs = list(blobs)
         self.keep_diff = keep_diff
         self.clip_norm: Tensor | None = None
-        self._rule = _find(param)
         _check(param, decay_mults)
+        self._rule = _REGISTRY[param.type]
         self.history = [
             torch.zeros_like(blob, requires_grad=False)
             for _ in range(self._rule.histories)
@@ -250,31 +253,56 @@ def create(
     return UpdateRule(param, blobs, lr_mults, decay_mults, keep_diff)
 
 
-def _find(param: Any) -> Rule:
+def faults(param: Any) -> Iterator[tuple[str, str]]:
+    """What is wrong with the type of a SolverParameter and its fields: the field, and the text of the error."""
     if param.type not in _REGISTRY:
-        known = ", ".join(sorted(_REGISTRY))
-        _fail(
-            param, f"unknown solver type '{param.type}'{nearest(param.type, _REGISTRY)}; known types: {known}"
-        )
-    return _REGISTRY[param.type]
+        hint = nearest(param.type, _REGISTRY)
+        yield "type", f"unknown solver type '{param.type}'{hint}; known types: {some(_REGISTRY, param.type)}"
+    elif problem := _REGISTRY[param.type].check(param):
+        yield problem.partition(" ")[0], problem
+    for field in ("larc", "local_lr_auto"):
+        if getattr(param, field) and param.type not in ("SGD", "Nesterov"):
+            yield field, f"{field} goes with type SGD or Nesterov, it is {param.type}; remove one of them"
+    if param.larc and param.local_lr_auto:
+        yield "larc", "larc and local_lr_auto are two forks' form of one thing; keep one of them"
+    if param.larc_policy not in ("scale", "clip"):
+        yield "larc_policy", f"unknown larc_policy '{param.larc_policy}'; use 'scale' or 'clip'"
+    if param.iter_size < 1:
+        yield "iter_size", f"iter_size is {param.iter_size} and must be 1 or more; set it"
+
+
+def unused(param: Any) -> Iterator[tuple[str, str]]:
+    """The fields of solver types that a SolverParameter sets and its type does not look at: the field, and why."""
+    rule = _REGISTRY.get(param.type)
+    if rule is None:
+        return
+    for field in sorted({field for other in _REGISTRY.values() for field in other.looks_at} - {"momentum"}):
+        if param.HasField(field) and field not in rule.looks_at:
+            takers = ", ".join(name for name, other in _REGISTRY.items() if field in other.looks_at)
+            yield field, f"{field} does nothing with type '{param.type}'; it is for {takers}"
+    for field, needs, holds in (
+        ("cyclical_momentum", "a type that has a momentum", "momentum" in rule.looks_at),
+        ("momentum_policy", "a type that has a momentum", "momentum" in rule.looks_at),
+        ("larc_policy", "larc", param.larc),
+        ("larc_eta", "larc", param.larc),
+        ("local_gw_ratio", "local_lr_auto", param.local_lr_auto),
+    ):
+        if is_set(param, field) and not holds:
+            yield field, f"{field} does nothing without {needs}; remove it, or set that"
+
+
+def regularization_fault(param: Any) -> str:
+    """What is wrong with the regularization_type, which counts only where a weight decays; or ""."""
+    if param.weight_decay == 0 or param.regularization_type in ("L1", "L2"):
+        return ""
+    return f"unknown regularization_type '{param.regularization_type}'; use 'L1' or 'L2'"
 
 
 def _check(param: Any, decay_mults: Sequence[float]) -> None:
-    problem = _REGISTRY[param.type].check(param)
-    if problem:
-        _fail(param, problem)
-    for field in ("larc", "local_lr_auto"):
-        if getattr(param, field) and param.type not in ("SGD", "Nesterov"):
-            _fail(param, f"{field} goes with type SGD or Nesterov, it is {param.type}; remove one of them")
-    if param.larc and param.local_lr_auto:
-        _fail(param, "larc and local_lr_auto are two forks' form of one thing; keep one of them")
-    if param.larc_policy not in ("scale", "clip"):
-        _fail(param, f"unknown larc_policy '{param.larc_policy}'; use 'scale' or 'clip'")
-    if param.iter_size < 1:
-        _fail(param, f"iter_size is {param.iter_size}; set it to 1 or more")
-    decays = param.weight_decay != 0 and any(decay_mults)
-    if decays and param.regularization_type not in ("L1", "L2"):
-        _fail(param, f"unknown regularization_type '{param.regularization_type}'; use 'L1' or 'L2'")
+    for _, what in faults(param):
+        _fail(param, what)
+    if any(decay_mults) and (what := regularization_fault(param)):
+        _fail(param, what)
 
 
 def _fail(param: Any, what: str) -> NoReturn:
@@ -304,7 +332,7 @@ def _beta1(param: Any) -> str:
     return "momentum 1 makes Adam divide by 0; it is Adam's beta1, set it below 1 (0.9 is usual)"
 
 
-@update_rule("SGD", histories=1, rate_in_history=True)
+@update_rule("SGD", histories=1, rate_in_history=True, looks_at=["momentum"])
 def sgd(param: Any, step: Step) -> Tensors:
     """h = momentum * h + rate * g; w -= h"""
     (h,) = step.history
@@ -313,7 +341,7 @@ def sgd(param: Any, step: Step) -> Tensors:
     return h
 
 
-@update_rule("Nesterov", histories=1, rate_in_history=True)
+@update_rule("Nesterov", histories=1, rate_in_history=True, looks_at=["momentum"])
 def nesterov(param: Any, step: Step) -> Tensors:
     """h' = momentum * h + rate * g; w -= (1 + momentum) * h' - momentum * h = rate * g + momentum * h'"""
     (h,), g = step.history, step.diff
@@ -324,7 +352,7 @@ def nesterov(param: Any, step: Step) -> Tensors:
     return g
 
 
-@update_rule("AdaGrad", histories=1, check=_no_momentum)
+@update_rule("AdaGrad", histories=1, check=_no_momentum, looks_at=["delta"])
 def adagrad(param: Any, step: Step) -> Tensors:
     """h += g^2; w -= rate * g / (sqrt(h) + delta)"""
     (h,), g = step.history, step.diff
@@ -332,7 +360,7 @@ def adagrad(param: Any, step: Step) -> Tensors:
     return _over_root(g, h, param.delta, step.rate)
 
 
-@update_rule("RMSProp", histories=1, check=_rms_decay)
+@update_rule("RMSProp", histories=1, check=_rms_decay, looks_at=["delta", "rms_decay"])
 def rmsprop(param: Any, step: Step) -> Tensors:
     """h = rms_decay * h + (1 - rms_decay) * g^2; w -= rate * g / (sqrt(h) + delta)"""
     (h,), g = step.history, step.diff
@@ -340,7 +368,7 @@ def rmsprop(param: Any, step: Step) -> Tensors:
     return _over_root(g, h, param.delta, step.rate)
 
 
-@update_rule("AdaDelta", histories=2)
+@update_rule("AdaDelta", histories=2, looks_at=["momentum", "delta"])
 def adadelta(param: Any, step: Step) -> Tensors:
     """h = momentum * h + (1 - momentum) * g^2; u = g * sqrt((d + delta) / (h + delta));
     d = momentum * d + (1 - momentum) * u^2; w -= rate * u"""
@@ -355,7 +383,7 @@ def adadelta(param: Any, step: Step) -> Tensors:
     return g
 
 
-@update_rule("Adam", histories=2, check=_beta1)
+@update_rule("Adam", histories=2, check=_beta1, looks_at=["momentum", "momentum2", "delta"])
 def adam(param: Any, step: Step) -> Tensors:
     """m = momentum * m + (1 - momentum) * g; v = momentum2 * v + (1 - momentum2) * g^2;
     w -= rate * sqrt(1 - momentum2^t) / (1 - momentum^t) * m / (sqrt(v) + delta)"""

@@ -1,6 +1,8 @@
 """The schedule command: rows, sources, what it refuses, and that it starts quickly."""
 
 import csv
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,14 @@ import numpy as np
 import pytest
 
 from caffe_compat.cli import main, schedule
+from caffe_compat.errors import CaffeError
+from caffe_compat.proto import SolverParameter, is_repeated, text
+from caffe_compat.solver import fields
+from caffe_compat.solver.solver import Solver
 
 SOLVERS = Path(__file__).parents[1] / "reference" / "solvers"
+NET = """layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 1 } } }
+         layer { name: "l" type: "Reduction" bottom: "x" top: "l" loss_weight: 1 }"""
 TRIANGULAR = """lr_policy: "triangular" base_lr: 0.1 max_lr: 0.5 stepsize: 2 max_iter: 5
                 momentum: 0.9 weight_decay: 1e-4"""
 
@@ -134,3 +142,44 @@ def test_neither_torch_nor_matplotlib_is_imported(solver):
         "assert not {'torch', 'matplotlib'} & set(sys.modules), 'imported'"
     )
     subprocess.run([sys.executable, "-c", code, solver], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "name", [field.name for field in SolverParameter.DESCRIPTOR.fields if field.name != "origin"]
+)
+def test_schedule_lint_and_train_say_the_same_of_every_field(name, tmp_path, capsys, monkeypatch):
+    """Each field of each fork, with a value that is not its default."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_text(NET)
+    base = 'base_lr: 0.1 lr_policy: "fixed" max_iter: 2 snapshot_after_train: false\n'
+    param = text.parse(base + 'net: "net.prototxt"', SolverParameter)
+    field = SolverParameter.DESCRIPTOR.fields_by_name[name]
+    if not field.message_type:
+        values = (
+            (7, 0.7, True, "net.prototxt")
+            if not field.enum_type
+            else [v.number for v in field.enum_type.values]
+        )
+        for value in values:
+            try:
+                given = [value] if is_repeated(field) else value
+                other = SolverParameter(**{name: given})
+            except TypeError:
+                continue
+            if is_repeated(field) or getattr(other, name) != field.default_value:
+                param.ClearField(name)
+                param.MergeFrom(other)
+                break
+    Path("solver.prototxt").write_text(text.to_text(param))
+    told = fields.sentences(text.read_solver("solver.prototxt"))
+    main(["lint", "solver.prototxt", "--format", "json"])
+    linted = [found["text"] for found in json.loads(capsys.readouterr().out)]
+    assert [what for _, what, _ in told if what not in linted] == []
+    code = main(["schedule", "--solver", "solver.prototxt"])
+    scheduled = capsys.readouterr().err
+    refused = [what.partition(";")[0] for _, what, kind in told if kind in ("refused", "fork")]
+    assert code == bool(refused or param.max_iter < 1)
+    assert all(what.partition(";")[0] in scheduled for _, what, _ in told) or refused[0] in scheduled
+    if refused:
+        with pytest.raises(CaffeError, match=re.escape(refused[0])):
+            Solver(text.read_solver("solver.prototxt"))

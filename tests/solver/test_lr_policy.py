@@ -12,7 +12,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse, read_solver
 from caffe_compat.solver import lr_policy
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.lr_policy import _REGISTRY, Schedule, State, is_set, unused
 
 SOLVERS = Path(__file__).parents[1] / "reference" / "solvers"
 CASES = sorted(path.parent.name for path in SOLVERS.glob("*/caffe.log"))
@@ -153,7 +153,7 @@ def triangle(i: int, stepsize: float) -> tuple[int, float]:
 def one_cycle(p, i):
     if i <= p.stepsize:
         return p.base_lr + (p.max_lr - p.base_lr) * i / p.stepsize
-    return p.max_lr * (2 - i / p.stepsize) if i <= 2 * p.stepsize else 0.001 * p.base_lr
+    return p.max_lr * (2 - i / p.stepsize) if i < 2 * p.stepsize else 0.001 * p.base_lr
 
 
 def cyclical(p, i, height):
@@ -243,7 +243,7 @@ def test_every_policy_has_its_formula_here():
         ),
         (
             'lr_policy: "trianglar"',
-            r"unknown lr_policy 'trianglar'; did you mean 'triangular'.*known policies: 1c",
+            r"unknown lr_policy 'trianglar'; did you mean 'triangular'.*known policies: triangular, triangular2, exp_range, linear, inv and 13 more$",
         ),
         ('lr_policy: "step" gamma: 0.1', r"lr_policy 'step' needs stepsize above 0, it is 0; set it to"),
         ('lr_policy: "step" stepsize: 7 gamma: -0.5', r"'step' needs gamma of at least 0, it is -0.5"),
@@ -280,3 +280,46 @@ def test_a_name_is_registered_once():
         ValueError, match=r"'fixed' is registered by both caffe_compat.solver.lr_policy and .*test_lr"
     ):
         lr_policy.lr_policy("fixed")(lambda param, iter, state: iter)
+
+
+@pytest.mark.parametrize("name", sorted(_REGISTRY))
+def test_a_policy_names_the_fields_that_it_looks_at(name):
+    class Recorder:
+        def __init__(self, param):
+            self.param, self.seen = param, set()
+
+        def __getattr__(self, name):
+            self.seen.add(name)
+            return getattr(self.param, name)
+
+        def HasField(self, name):
+            self.seen.add(name)
+            return self.param.HasField(name)
+
+    every = {field for policy in _REGISTRY.values() for field in policy.looks_at}
+    param = SolverParameter(
+        base_lr=1, max_lr=2, stepsize=3, max_iter=4, gamma=0.5, power=1, stepvalue=[2], stagelr=[1], stageiter=[4],
+        plateau_winsize=[2], stepearly=3, dst_lr=0.1, dst_iter=3, lr_policy=name,
+    )  # fmt: skip
+    recorder = Recorder(param)
+    _REGISTRY[name].function(recorder, np.arange(1, 3), State(loss=1.0, tests=9))
+    not_asked = {
+        "monitor_test",
+        "monitor_test_id",
+        "max_periods_without_improvement",
+    }  # by the function: by Schedule or Solver
+    looks_at = _REGISTRY[name].looks_at - not_asked
+    assert recorder.seen & every - not_asked == looks_at
+    assert {field for field, _ in unused(param)} & every == {f for f in every - looks_at if is_set(param, f)}
+
+
+def test_one_cycle_ends_as_in_the_published_logs():
+    """lnsmith54/hyperParam1, Imagenet/results: stepsizes 75000, 95000 and 108000."""
+    text = 'lr_policy: "1cycle" base_lr: 0.05 max_lr: 1 stepsize: '
+    for stepsize, logged in (
+        (95000, {94500: "0.995", 95000: "1", 189500: "0.00526321", 190000: "5e-05", 190500: "5e-05"}),
+        (75000, {75000: "1", 75500: "0.993333", 150000: "5e-05"}),
+        (108000, {108000: "1", 108500: "0.99537", 216000: "5e-05"}),
+    ):
+        lr = schedule(text + str(stepsize)).table(max(logged) + 1).lr
+        assert {i: f"{lr[i]:g}" for i in logged} == logged

@@ -201,6 +201,9 @@ class Subject:
     solver: Any
     views: list[View]
     root: str = ""
+    told: list[tuple[str, str, str]] = field(
+        default_factory=list
+    )  # what training says of a field, and its kind
     lines: dict[str, list[int]] = field(default_factory=dict)
 
     def at(self, name: str, index: int = 0) -> str:
@@ -226,6 +229,7 @@ def read_subject(
     inputs: Mapping[str, Shape] | None = None,
     ignore_unknown: bool = False,
     log: Any = NULL,
+    ask: Callable[[Any], list[tuple[str, str, str]]] = lambda solver: [],
 ) -> Subject:
     """Read a net or a solver and build its nets for their shapes.
 
@@ -233,6 +237,7 @@ def read_subject(
         state: level and stages to add to every net's state.
         phases: look at these only.
         inputs, root, ignore_unknown, log: as for Outline.
+        ask: what training says of a solver's fields: field, sentence and kind of each.
 
     Raises ParseError for files that cannot be read.
     """
@@ -242,6 +247,7 @@ def read_subject(
     planned: list[tuple[int, int, Any]] = []
     if is_solver(message):
         subject.solver = message
+        subject.told = ask(message)
         with open(path, encoding="utf-8", errors="replace") as file:
             for name, line in text.top_fields(file.read()):
                 subject.lines.setdefault(name, []).append(line)

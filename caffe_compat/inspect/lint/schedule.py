@@ -7,44 +7,32 @@ import os
 from caffe_compat.inspect.lint import NOTE, Found, Subject, rule
 from caffe_compat.proto import TEST
 
-# The rate fields that each lr_policy looks at; a test compares them with the policies.
-RATE_FIELDS: dict[str, tuple[str, ...]] = {
-    "fixed": (),
-    "step": ("gamma", "stepsize"),
-    "multistep": ("gamma", "stepvalue"),
-    "exp": ("gamma",),
-    "inv": ("gamma", "power"),
-    "poly": ("power",),
-    "sigmoid": ("gamma", "stepsize"),
-    "triangular": ("max_lr", "start_lr_policy", "stepsize"),
-    "triangular2": ("max_lr", "start_lr_policy", "stepsize"),
-    "exp_range": ("gamma", "max_lr", "start_lr_policy", "stepsize"),
-    "1cycle": ("max_lr", "start_lr_policy", "stepsize"),
-}
-_ALL_RATE_FIELDS = ("gamma", "max_lr", "power", "start_lr_policy", "stepsize", "stepvalue")
 _CYCLES = ("triangular", "triangular2", "exp_range")
-_TYPE_FIELDS = {
-    "momentum2": ("Adam",),
-    "rms_decay": ("RMSProp",),
-    "delta": ("Adam", "AdaGrad", "RMSProp", "AdaDelta"),
-}
+
+
+@rule("refused-solver-field")
+def refused_solver_field(subject: Subject) -> Found:
+    """A field of the solver that training refuses: one of a fork's that nothing here acts on, or a value out of range."""
+    yield from _told(subject, "refused", "fork")
 
 
 @rule("unused-rate-field")
 def unused_rate_field(subject: Subject) -> Found:
     """A field of the learning rate is given that the lr_policy does not look at."""
-    solver = subject.solver
-    if solver is None or solver.lr_policy not in RATE_FIELDS:
-        return
-    used = RATE_FIELDS[solver.lr_policy]
-    for name in _ALL_RATE_FIELDS:
-        given = bool(solver.stepvalue) if name == "stepvalue" else solver.HasField(name)
-        if given and name not in used:
-            takers = " or ".join(policy for policy, fields in RATE_FIELDS.items() if name in fields)
-            yield (
-                subject.at(name),
-                f"{name} does nothing with lr_policy '{solver.lr_policy}'; remove it, or use {takers}",
-            )
+    yield from _told(subject, "unused rate")
+
+
+@rule("unused-solver-field", NOTE)
+def unused_solver_field(subject: Subject) -> Found:
+    """A field is given that does nothing in this solver: of other solver types, or a fork's hint."""
+    yield from _told(subject, "unused", "hint")
+
+
+def _told(subject: Subject, *kinds: str) -> Found:
+    """What training says of the solver's fields, of these kinds."""
+    for field, what, kind in subject.told:
+        if kind in kinds:
+            yield subject.at(field), what
 
 
 @rule("steps")
@@ -203,17 +191,3 @@ def clip_iter_size(subject: Subject) -> Found:
                 f"gradients: their mean is clipped at {share:g}; multiply it by iter_size for a limit of the mean"
             ),
         )
-
-
-@rule("unused-solver-field", NOTE)
-def unused_solver_field(subject: Subject) -> Found:
-    """A field is given that belongs to other solver types."""
-    solver = subject.solver
-    if solver is None:
-        return
-    for name, types in _TYPE_FIELDS.items():
-        if solver.HasField(name) and solver.type not in types:
-            yield (
-                subject.at(name),
-                f"{name} does nothing with type '{solver.type}'; it is for {', '.join(types)}",
-            )
