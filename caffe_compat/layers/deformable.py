@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
-from caffe_compat.layers.between import between
+from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.between import between, between_in_onnx
 from caffe_compat.layers.convolution import read_window
+from caffe_compat.layers.values import Size, Value, blob, values
 
 
 @layer("DeformableConvolution")
@@ -111,3 +113,34 @@ class DeformableConvolution(Layer):
         else:
             grid = (points[:, None] + windows)[None, :, None, :]
         return grid.expand(*self.window.kernel, *self.size).reshape(-1, *self.size)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        # DeformConv takes what is half outside for half of it.
+        pictures, moves = values(graph, bottoms)
+        num, height, width = (pictures.size(axis) for axis in (0, 2, 3))
+        rows, columns = moves.size(2), moves.size(3)
+        points = self.window.kernel[0] * self.window.kernel[1]
+        moves = moves.reshape(-1, points, 2, rows, columns)
+        y, x = (
+            moves.pick(2, axis) + self._grid_in_onnx(moves, axis, size)
+            for axis, size in ((0, rows), (1, columns))
+        )
+        inside = (y >= 0) & (y < moves.number(height)) & (x >= 0) & (x < moves.number(width))
+        y, x, inside = (part.reshape(0, -1) for part in (y.where(inside, 0), x.where(inside, 0), inside))
+        parts = pictures.reshape(-1, self.channels // self.parts, height, width)
+        read = between_in_onnx(parts, y, x, outside=False).where(inside.unsqueeze(1), 0)
+        read = read.reshape(num, self.group, self.channels // self.group * points, -1)
+        weight = blob(
+            graph, self, 0, 1, self.group, self.outputs // self.group, self.channels // self.group * points
+        )
+        top = (weight @ read).reshape(num, self.outputs, rows, columns)
+        if len(self.blobs) > 1:
+            top = top + blob(graph, self, 1, self.outputs, 1, 1)
+        top.write(tops[0])
+
+    def _grid_in_onnx(self, like: Value, axis: int, size: Size) -> Value:
+        """The nodes of `_grid`, which broadcasts."""
+        stride, pad, dilation = (numbers[axis] for numbers in self.window[1:])
+        windows = like.range(size, ONNX_FLOAT) * float(stride) - float(pad)
+        place = np.indices(self.window.kernel)[axis].reshape(-1, 1, 1) * dilation
+        return windows.reshape(*((-1, 1) if axis == 0 else (1, -1))) + place

@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 import os
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import (
+    ONNX_BOOL,
+    ONNX_FLOAT,
     TRAIN,
     Layer,
     OnnxGraph,
@@ -21,7 +24,8 @@ from caffe_compat.layers.base import (
     layer,
     nothing_multiplied,
 )
-from caffe_compat.layers.between import between
+from caffe_compat.layers.between import between, between_in_onnx
+from caffe_compat.layers.values import blob, known_sizes, values
 from caffe_compat.proto import FlowWarpParameter, MeanParameter, ResampleParameter
 from caffe_compat.proto.binary import read_binaryproto
 
@@ -58,6 +62,20 @@ class _Warp(Layer):
         top = between(image, y.flatten(1), x.flatten(1), outside=False).view_as(image)
         return top.where(inside[:, None], outside)
 
+    def _write(self, graph: OnnxGraph, bottoms: list[str], top: str, beyond: int, outside: float) -> None:
+        """The nodes of `_warped`."""
+        image, flow = values(graph, bottoms)
+        height, width = image.size(2), image.size(3)
+        x = flow.range(width, ONNX_FLOAT) + flow.pick(1, 0)
+        y = flow.range(height, ONNX_FLOAT).unsqueeze(1) + flow.pick(1, 1)
+        inside = (x >= 0) & (y >= 0)
+        for place, size in ((x, width), (y, height)):
+            last = flow.number(size)
+            inside = inside & (place < last if beyond else place <= last - 1.0)
+        x, y = (place.where(inside, 0).reshape(0, -1) for place in (x, y))
+        found = between_in_onnx(image, y, x, outside=False).reshape(0, 0, height, width)
+        found.where(inside.unsqueeze(1), outside).write(top)
+
 
 @layer("FlowWarp")
 class FlowWarp(_Warp):
@@ -77,6 +95,9 @@ class FlowWarp(_Warp):
     def forward(self, image: Tensor, flow: Tensor) -> Tensor:
         return self._warped(image, flow, 1, self.outside)
 
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        self._write(graph, bottoms, tops[0], 1, self.outside)
+
 
 @layer("Warp")
 class Warp(_Warp):
@@ -88,6 +109,9 @@ class Warp(_Warp):
 
     def forward(self, image: Tensor, flow: Tensor) -> Tensor:
         return self._warped(image, flow, 0, 0.0)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        self._write(graph, bottoms, tops[0], 0, 0.0)
 
 
 class _Sized(Layer):
@@ -177,6 +201,22 @@ class Resample(_Sized):
         near, far = d * d * (1.5 * d - 2.5) + 1, d * (d * (2.5 - 0.5 * d) - 4) + 2
         return _shares(torch.where(d <= 1, near, torch.where(d < 2, far, 0)))
 
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        height, width = known_sizes(self, graph, bottoms[0])
+        known_sizes(self, graph, tops[0])
+        (x,) = values(graph, bottoms[:1])
+        like = torch.empty(1, 1, height, width)
+        fy, fx = height / self.output[0], width / self.output[1]
+        if self.kind == ResampleParameter.NEAREST:
+            for axis, size, factor, other in ((2, height, fy, fx), (3, width, fx, fy)):
+                place = self._places(like, axis, factor, other).add(0.5).floor().long().clamp(0, size - 1)
+                x = x.take(axis, place.numpy())
+            x.write(tops[0])
+            return
+        wide = self.antialias and (fx > 1 or fy > 1)
+        down, across = self._weights(like, 2, fy, fx, wide), self._weights(like, 3, fx, fy, wide)
+        (x.of(down.numpy()) @ x @ x.of(across.T.numpy())).write(tops[0])
+
 
 @layer("Downsample")
 class Downsample(_Sized):
@@ -221,6 +261,20 @@ class Downsample(_Sized):
         places = torch.arange(output, device=x.device, dtype=x.dtype) * scale
         distance = (places[:, None] - torch.arange(size, device=x.device, dtype=x.dtype)).abs()
         return (1 - distance / scale).clamp(min=0)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        height, width = known_sizes(self, graph, bottoms[0])
+        known_sizes(self, graph, tops[0])
+        (x,) = values(graph, bottoms[:1])
+        if (height, width) == self.output:
+            x.write(tops[0])
+            return
+        like = torch.empty(1, 1, height, width)
+        down, across = x.of(self._weights(like, 2).numpy()), x.of(self._weights(like, 3).T.numpy())
+        missing = x.op("IsNaN", kind=ONNX_BOOL)
+        total, lost = (down @ part.float() @ across for part in (~missing, missing))
+        top = (down @ x.of(0.0).where(missing, x) @ across) / total
+        top.where(lost <= total * 0.5, math.nan).write(tops[0])
 
 
 @layer("ChannelNorm")
@@ -298,6 +352,13 @@ class Mean(Layer):
             mean = self.mean.repeat(1, x.shape[1] // self.mean.shape[1], 1, 1)
             tops.append(self.without_gradient(after * (before * x.detach() + mean), x))
         return as_tops(tops)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        before, after = self.scales
+        for x, top in zip(values(graph, bottoms), tops, strict=True):
+            channels = int(x.dims[1])
+            mean = self.mean.repeat(1, channels // self.mean.shape[1], 1, 1).cpu().numpy()
+            ((x * before + mean) * after).write(top)
 
 
 _DRAWN = (  # fields of augmentation_param that draw something for each picture
@@ -383,3 +444,22 @@ class DataAugmentation(Layer):
             more = seen <= self.batches
             self.blobs[1].copy_(mean.where(more, self.blobs[1]))
             self.blobs[2].copy_(mean.mean((2, 3), keepdim=True).where(more, self.blobs[2]))
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        if self.batches and self.blobs[0].item() < self.batches:
+            self.fail(
+                f"cannot be exported: it has seen {int(self.blobs[0].item())} batches of recompute_mean {self.batches} and "
+                "learns its mean from the next; give weights that were trained with it"
+            )
+        (top,) = values(graph, bottoms)
+        if self.crop:
+            sizes = known_sizes(self, graph, bottoms[0])
+            for axis, before, size in zip((2, 3), sizes, self.crop, strict=True):
+                start, odd = divmod(before - size, 2)
+                middle = top.part(axis, start, start + size)
+                top = (middle + top.part(axis, start + 1, start + 1 + size)) / 2.0 if odd else middle
+        if self.batches:
+            top = top - blob(graph, self, 1 if self.by_position else 2)
+        if self.mean:
+            top = top - np.reshape(self.mean, (1, 3, 1, 1))
+        top.write(tops[0])

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import ONNX_FLOAT, ONNX_INT64, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.legacy import legacy_shape
+from caffe_compat.layers.values import ONNX_DOUBLE, Size, Value, values
 
 
 def round_away(x: Tensor) -> Tensor:
@@ -95,6 +97,53 @@ class Regions(Layer):
         pad = (corners[:, 2:] - corners[:, :2] + 1) * ratio
         return torch.cat((corners[:, :2] - pad, corners[:, 2:] + pad), 1)
 
+    # -- in ONNX ------------------------------------------------------------------------------
+
+    @staticmethod
+    def regions_in_onnx(data: Value, bottom: Value) -> tuple[Value, Value]:
+        """The nodes of `regions`; record numbers outside the batch are those of the nearest record."""
+        rows = bottom.reshape(-1, 5)
+        last = data.whole(data.size(0)).float() - 1.0
+        return rows.pick(1, 0).clamp(0, last).long(), rows.part(1, 1)
+
+    @staticmethod
+    def padded_in_onnx(corners: Value, ratio: float) -> Value:
+        """The nodes of `padded`."""
+        if not ratio:
+            return corners
+        low, high = corners.part(1, 0, 2), corners.part(1, 2)
+        pad = (high - low + 1.0) * ratio
+        return (low - pad).joined([high + pad], 1)
+
+    @staticmethod
+    def between_in_onnx(
+        data: Value, record: Value, y: Value, x: Value, inside_y: Value, inside_x: Value
+    ) -> Value:
+        """The nodes of `between`."""
+        height, width = data.size(2), data.size(3)
+        flat = data.transpose(0, 2, 3, 1).reshape(-1, data.size(1))
+
+        def neighbours(point: Value, size: Size) -> tuple[Value, Value, Value]:
+            last = data.number(size) - 1.0
+            point = point.clamp(0, last)
+            low = point.op("Floor")
+            return low, (low + 1.0).least(last), point - low
+
+        y0, y1, dy = neighbours(y, height)
+        x0, x1, dx = neighbours(x, width)
+        first = (record * data.whole(height)).unsqueeze(1)
+
+        def at(row: Value, column: Value) -> Value:
+            start = (row.long() + first) * data.whole(width)
+            return flat.take(0, start.unsqueeze(2) + column.long().unsqueeze(1))
+
+        dy, dx = dy.unsqueeze(2, 3), dx.unsqueeze(1, 3)
+        upper = at(y0, x0) * (1.0 - dx) + at(y0, x1) * dx
+        lower = at(y1, x0) * (1.0 - dx) + at(y1, x1) * dx
+        found = upper * (1.0 - dy) + lower * dy
+        inside = inside_y.unsqueeze(2) & inside_x.unsqueeze(1)
+        return found.where(inside.unsqueeze(3), 0).transpose(0, 3, 1, 2)
+
 
 @layer("ROIPooling")
 class ROIPooling(Regions):
@@ -124,13 +173,14 @@ class ROIPooling(Regions):
         return data.reshape(-1)[index].masked_fill(empty[:, None], 0)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
-        if self.pad_ratio:
-            self.fail(
-                f"cannot be exported: roi_pooling_param.pad_ratio is {self.pad_ratio:g}, and ONNX knows only 0"
-            )
         data, regions = bottoms
         if len(graph.shape(regions)) != 2:
             regions = graph.reshape(regions, [graph.shape(regions)[0], 5])
+        if self.pad_ratio:
+            rows = Value(graph, regions)
+            regions = (
+                rows.part(1, 0, 1).joined([self.padded_in_onnx(rows.part(1, 1), self.pad_ratio)], 1).name
+            )
         graph.node(
             "MaxRoiPool", [data, regions], tops, pooled_shape=list(self.pooled), spatial_scale=self.scale
         )
@@ -270,6 +320,45 @@ class PSROIPooling(Regions):
         first, last = first.clamp(0, size).long(), last.clamp(0, size).long()
         return first, torch.maximum(first, last)
 
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        data, regions = values(graph, bottoms)
+        record, corners = self.regions_in_onnx(data, regions)
+        corners = corners.round_away()
+        low, high = corners.part(1, 0, 2) * self.scale, (corners.part(1, 2) + 1.0) * self.scale
+        height, width, group = data.size(2), data.size(3), self.group
+        y0, y1 = self._bins_in_onnx(low.part(1, 1, 2), high.part(1, 1, 2), height)
+        x0, x1 = self._bins_in_onnx(low.part(1, 0, 1), high.part(1, 0, 1), width)
+        area = (y1 - y0).unsqueeze(2) * (x1 - x0).unsqueeze(1)
+
+        # As in forward: sums[..., y, x] is the sum of everything above y and left of x.
+        sums = data.cast(ONNX_DOUBLE)
+        for axis in (2, 3):
+            sums = sums.op("CumSum", sums.of(axis, ONNX_INT64))
+        sums = sums.padded((0, 0), (0, 0), (1, 0), (1, 0)).reshape(-1)
+        wide = data.whole(width) + 1
+        plane = (data.whole(height) + 1) * wide
+        # (R, dim, group, group): the map of each value
+        maps = np.arange(self.dim * group * group).reshape(1, self.dim, group, group)
+        start = record.unsqueeze(1, 2, 3) * maps.size + maps
+
+        def corner(y: Value, x: Value) -> Value:
+            place = (y * wide).unsqueeze(2) + x.unsqueeze(1)
+            return sums.take(0, start * plane + place.unsqueeze(1))
+
+        total = corner(y1, x1) - corner(y0, x1) - corner(y1, x0) + corner(y0, x0)
+        mean = total / area.most(1).cast(ONNX_DOUBLE).unsqueeze(1)
+        mean.float().where(area.unsqueeze(1) > 0, 0).write(tops[0])
+
+    def _bins_in_onnx(self, start: Value, end: Value, size: Size) -> tuple[Value, Value]:
+        """The nodes of `_bins`."""
+        step = (end - start).most(0.1) / float(self.group)
+        edges = (np.arange(self.group, dtype=np.float32) + i for i in (0, 1))
+        first, last = (
+            (step * edge + start).op(rounds).clamp(0, start.number(size)).long()
+            for edge, rounds in zip(edges, ("Floor", "Ceil"), strict=True)
+        )
+        return first, last.most(first)
+
 
 @layer("ROIAlign")
 class ROIAlign(Regions):
@@ -343,7 +432,8 @@ class ROIAlign(Regions):
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if not self.averaged:
-            self.fail("cannot be exported: ONNX has no RoiAlign that samples the corners of the bins")
+            self._grid_in_onnx(*values(graph, bottoms)).write(tops[0])
+            return
         data, regions = bottoms
         if len(graph.shape(regions)) != 2:
             regions = graph.reshape(regions, [graph.shape(regions)[0], 5])
@@ -361,6 +451,21 @@ class ROIAlign(Regions):
             mode="avg",
             **more,
         )
+
+    def _grid_in_onnx(self, data: Value, regions: Value) -> Value:
+        """The nodes of `_grid`."""
+        record, corners = self.regions_in_onnx(data, regions)
+        corners = self.padded_in_onnx(corners, self.pad_ratio) * self.scale - 0.5
+        low, size = corners.part(1, 0, 2), corners.part(1, 2) - corners.part(1, 0, 2)
+        proper = (size > 0).all(1).unsqueeze(1)
+        points, inside = [], []
+        for axis, count in ((1, self.bins[0]), (0, self.bins[1])):
+            step = size.part(1, axis, axis + 1) / float(count)
+            point = step.range(count + 1, ONNX_FLOAT) * step + low.part(1, axis, axis + 1)
+            length = data.number(data.size(3 - axis))
+            points.append(point)
+            inside.append((point >= -0.5) & (point <= length - 0.5) & proper)
+        return self.between_in_onnx(data, record, *points, *inside)
 
 
 @layer("ROIWarping")
@@ -396,3 +501,16 @@ class ROIWarping(Regions):
             (p >= -0.5) & (p <= size - 0.5) for p, size in zip(points, (self.height, self.width), strict=True)
         ]
         return self.between(data, record, *points, *inside)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        data, regions = values(graph, bottoms)
+        record, corners = self.regions_in_onnx(data, regions)
+        corners = (corners * self.scale).round_away()
+        low, size = corners.part(1, 0, 2), (corners.part(1, 2) - corners.part(1, 0, 2)).most(0)
+        points, inside = [], []
+        for axis, count in ((1, self.pooled[0]), (0, self.pooled[1])):
+            step = size.part(1, axis, axis + 1) / float(count)
+            point = low.part(1, axis, axis + 1) + step.range(count, ONNX_FLOAT) * step
+            points.append(point)
+            inside.append((point >= -0.5) & (point <= data.number(data.size(3 - axis)) - 0.5))
+        self.between_in_onnx(data, record, *points, *inside).write(tops[0])

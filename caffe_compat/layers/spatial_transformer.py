@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import DataError
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.between import between
+from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.between import between, between_in_onnx
 from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.values import Value, values
 
 
 @layer("SpatialTransformer")
@@ -71,6 +72,26 @@ class SpatialTransformer(Layer):
 
         y, x = place(full[:3], height), place(full[3:], width)
         return between(pictures, y.flatten(1), x.flatten(1), outside=True).unflatten(2, self.size)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        pictures, theta = values(graph, bottoms)
+        theta = theta.reshape(theta.size(0), -1)
+        column = iter(range(self.fixed.count(None)))
+        full = [
+            theta.part(1, i := next(column), i + 1).unsqueeze(2) if value is None else theta.of([[[value]]])
+            for value in self.fixed
+        ]
+        sizes = [given or pictures.size(axis) for given, axis in zip(self.given, (2, 3), strict=True)]
+        down, right = (theta.range(size, ONNX_FLOAT) / theta.number(size) * 2.0 - 1.0 for size in sizes)
+
+        def place(row: list[Value], axis: int) -> Value:
+            a, b, c = row
+            at = (a * down.unsqueeze(1) + b * right + c + 1.0) / 2.0 * theta.number(pictures.size(axis))
+            return at.expand(theta.size(0), 1, 1).reshape(0, -1)
+
+        y, x = place(full[:3], 2), place(full[3:], 3)
+        top = between_in_onnx(pictures, y, x, outside=True)
+        top.reshape(0, 0, *sizes).write(tops[0])
 
 
 @layer("PowerFile")

@@ -59,6 +59,10 @@ class Value:
         """Make this value the top."""
         self.graph.node("Identity", [self.name], [top])
 
+    def number(self, size: Size) -> Value:
+        """A size as a floating point number."""
+        return self.of(float(size), ONNX_FLOAT) if isinstance(size, int) else size.float()
+
     def range(self, count: Size, kind: int = ONNX_INT64) -> Value:
         """0, 1, ... (count,)"""
         if isinstance(count, int):
@@ -225,6 +229,17 @@ class Value:
 def values(graph: OnnxGraph, names: Sequence[str]) -> list[Value]:
     """Bottoms as values."""
     return [Value(graph, name, dims=graph.shape(name)) for name in names]
+
+
+def known_sizes(layer: Layer, graph: OnnxGraph, name: str) -> list[int]:
+    """Height and width of a bottom or top, where what the layer does depends on them; fails if they are open."""
+    sizes = graph.shape(name)[-2:]
+    if not all(isinstance(size, int) for size in sizes):
+        layer.fail(
+            f"cannot be exported for pictures of any size: '{name}' is {sizes[0]} x {sizes[1]}, and its weights depend on "
+            "the size; leave dynamic size out"
+        )
+    return list(sizes)
 
 
 def blob(graph: OnnxGraph, layer: Layer, index: int, *shape: int) -> Value:

@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import torch
 
+from caffe_compat.export.onnx import export_onnx
 from caffe_compat.layers.base import TEST, Context
 from caffe_compat.net import Net
 from caffe_compat.proto import NetParameter
@@ -55,3 +56,34 @@ def run(path, **feeds) -> list[np.ndarray]:
 
 def operators(model: onnx.ModelProto) -> list[str]:
     return [node.op_type for node in model.graph.node]
+
+
+# The exporter's oldest and default ones, and one of the newest that the runtime takes.
+OPSETS = [13, 18, 25]
+
+
+def exported(folder, text, shapes, opset=18, tops=("y",), blobs=None, **options):
+    """A net of one layer of `text` on inputs x0, x1, ..., and the session of its file; `blobs` are filled with numbers."""
+    inputs = "".join(data(*shape, name=f"x{i}") for i, shape in enumerate(shapes))
+    names = " ".join(f'bottom: "x{i}"' for i in range(len(shapes)))
+    names += "".join(f' top: "{top}"' for top in tops)
+    net = make_net(f'{inputs} layer {{ name: "l" {names} {text} }}')
+    for index, value in (blobs or {}).items():
+        net.layers[-1].blobs[index].data.fill_(value)
+    path = f"{folder}/net.onnx"
+    export_onnx(net, path, outputs=list(tops), opset=opset, check=False, **options)
+    return net.layers[-1], onnxruntime.InferenceSession(path)
+
+
+def assert_same(layer, session, arrays):
+    """Both give the same rows; returns how many."""
+    arrays = [np.asarray(array, np.float32) for array in arrays]
+    layer.reshape(*(array.shape for array in arrays))
+    with torch.no_grad():
+        ours = layer(*map(torch.from_numpy, arrays))
+    ours = (ours,) if isinstance(ours, torch.Tensor) else ours
+    theirs = session.run(None, {value.name: arrays[int(value.name[1:])] for value in session.get_inputs()})
+    for mine, other in zip(ours, theirs, strict=True):
+        assert other.shape == tuple(mine.shape)
+        np.testing.assert_allclose(other, mine.numpy(), rtol=1e-5, atol=1e-5)
+    return ours[0].shape

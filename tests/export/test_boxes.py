@@ -3,43 +3,10 @@
 import itertools
 
 import numpy as np
-import onnxruntime
 import pytest
-import torch
 
 from caffe_compat.errors import LayerError
-from caffe_compat.export.onnx import export_onnx
-from tests.export.nets import data, make_net
-
-OPSETS = [
-    13,
-    18,
-    25,
-]  # what the exporter begins with, its default, and nearly the newest that the runtime takes
-
-
-def exported(folder, text, shapes, opset=18, tops=("y",), **options):
-    """A net of one layer of `text` on inputs x0, x1, ..., and the session of its file."""
-    inputs = "".join(data(*shape, name=f"x{i}") for i, shape in enumerate(shapes))
-    names = " ".join(f'bottom: "x{i}"' for i in range(len(shapes)))
-    names += "".join(f' top: "{top}"' for top in tops)
-    net = make_net(f'{inputs} layer {{ name: "l" {names} {text} }}')
-    path = f"{folder}/net.onnx"
-    export_onnx(net, path, outputs=list(tops), opset=opset, check=False, **options)
-    return net.layers[-1], onnxruntime.InferenceSession(path)
-
-
-def assert_same(layer, session, arrays):
-    """Both give the same rows; returns how many."""
-    arrays = [np.asarray(array, np.float32) for array in arrays]
-    layer.reshape(*(array.shape for array in arrays))
-    ours = layer(*map(torch.from_numpy, arrays))
-    ours = (ours,) if isinstance(ours, torch.Tensor) else ours
-    theirs = session.run(None, {value.name: arrays[int(value.name[1:])] for value in session.get_inputs()})
-    for mine, other in zip(ours, theirs, strict=True):
-        assert other.shape == tuple(mine.shape)
-        np.testing.assert_allclose(other, mine.numpy(), rtol=1e-5, atol=1e-5)
-    return ours[0].shape
+from tests.export.nets import OPSETS, assert_same, exported
 
 
 def ssd_inputs(random, records, places, classes, locations, how):

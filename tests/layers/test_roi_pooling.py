@@ -138,7 +138,6 @@ CASES = [
         [DATA, ROIS],
         roi_pooling(2, 3, 0.5, 0.25),
         gradient=(),
-        onnx="pad_ratio is 0.25, and ONNX knows only 0",
     ),
     Case(
         "pooling-regions-of-four-axes",
@@ -161,7 +160,6 @@ CASES = [
         [DATA, ROIS],
         corners(2, 3, 0.5),
         gradient=(0,),
-        onnx="samples the corners of the bins",
     ),
     Case(
         "align-padded",
@@ -169,7 +167,6 @@ CASES = [
         [DATA, ROIS],
         corners(2, 3, 0.5, 0.25),
         gradient=(),
-        onnx="samples the corners of the bins",
     ),
     Case("align-points", MEAN + " sampling_ratio: 2 }", [DATA, ROIS], averages(2, 3, 0.5, 2), gradient=(0,)),
 ]
