@@ -28,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "before them are not built",
     )
     parser.add_argument(
-        "--opset", type=int, metavar="N", help="version of ONNX's operators, from 13 (default: 18)"
+        "--opset",
+        type=int,
+        metavar="N",
+        help="version of ONNX's operators, 13 to the newest that ONNX Runtime takes (default: 18)",
     )
     batch = parser.add_mutually_exclusive_group()
     batch.add_argument(

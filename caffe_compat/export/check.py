@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -44,17 +44,15 @@ def compare(
 ) -> tuple[list[Comparison], str]:
     """Run `file` on random, zero and extreme inputs, at two batch sizes and several sizes of pictures where it takes any.
 
-    Returns the comparisons, and the runtime's name and version; or none, and why: "" if it is not installed.
+    Returns the comparisons, and the runtime's name and version; or none and "" if it is not installed.
 
-    Raises ExportError, calling the file `name`, if an output is off by more than LIMIT, or if the shapes that the file
-    declares are not the net's.
+    Raises Refused if the runtime does not take the file, and ExportError, calling the file `name`, if an output is off
+    by more than LIMIT, or if the shapes that the file declares are not the net's.
     """
     try:
         session = Session(file)
     except MissingExtra:
         return [], ""
-    except ExportError as error:
-        return [], str(error)
     random = np.random.default_rng(0)
     worst = {output: (0.0, 0.0) for output in plan.outputs}
     tried: list[str] = []
@@ -123,13 +121,43 @@ def agreement(
     return same, total
 
 
-class Session:
-    """An ONNX file in ONNX Runtime on the CPU.
+class Refused(ExportError):
+    """ONNX Runtime does not take a file."""
 
-    Raises MissingExtra if that is not installed, ExportError if it does not take the file.
+
+def newest_opset() -> tuple[int, str]:
+    """The newest opset that both onnx and ONNX Runtime know, and which of them, with its version, knows no newer one."""
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    for opset in range(newest, 0, -1):
+        try:
+            session = Session(_smallest(onnx, opset))
+        except MissingExtra:
+            break
+        except Refused:
+            continue
+        return opset, f"onnx {onnx.__version__}" if opset == newest else session.runtime
+    return newest, f"onnx {onnx.__version__}"
+
+
+def _smallest(onnx: Any, opset: int) -> bytes:
+    """A file that does nothing."""
+    helper = onnx.helper
+    values = [helper.make_tensor_value_info(name, 1, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", values[:1], values[1:])
+    imports = [helper.make_opsetid("", opset)]
+    version = helper.find_min_ir_version_for(imports)
+    return bytes(helper.make_model(graph, opset_imports=imports, ir_version=version).SerializeToString())
+
+
+class Session:
+    """An ONNX file, or what one holds, in ONNX Runtime on the CPU.
+
+    Raises MissingExtra if that is not installed, Refused if it does not take the file.
     """
 
-    def __init__(self, file: str):
+    def __init__(self, file: str | bytes):
         try:
             import onnxruntime
             from onnxruntime.capi import onnxruntime_pybind11_state as state
@@ -144,7 +172,7 @@ class Session:
         try:
             self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         except self._refusals as error:
-            raise ExportError(f"{self.runtime} does not take the file: {error}") from error
+            raise Refused(f"{self.runtime} does not take the file: {error}") from error
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.shapes = {
             value.name: tuple(value.shape)

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from caffe_compat import __version__
 from caffe_compat.errors import ExportError, MissingExtra
-from caffe_compat.export.check import Comparison, compare
+from caffe_compat.export.check import Comparison, Refused, Session, compare, newest_opset
 from caffe_compat.export.graph import Body, Graph, Node, first_difference
 from caffe_compat.export.plan import Plan, Value, judges, make_plan
 from caffe_compat.export.preprocess import Preprocess
@@ -100,7 +100,7 @@ def export_onnx(
             default what the data layers make.
         constants: inputs that are none in the file, and their numbers along axis 0, of which the last one goes on to the
             end: {"cont": [0, 1]} where every run begins a sequence.
-        opset: the version of ONNX's operators, 13 or later.
+        opset: the version of ONNX's operators, 13 to the newest that onnx and ONNX Runtime, if installed, know.
         dynamic_batch: whether the batch size stays open. None: where every layer allows it; True: or else fail.
         dynamic_size: leave the height and width of pictures open (the last two of four axes or more), or else fail.
         held: inputs whose batch size stays as it is, unless it can change on its own or `dynamic_batch` is True.
@@ -118,9 +118,12 @@ def export_onnx(
     Source: none in Caffe.
     """
     onnx = _onnx()
-    newest = onnx.defs.onnx_opset_version()
-    if not OLDEST_OPSET <= opset <= newest:
-        raise ExportError(f"opset {opset} is not known; use {OLDEST_OPSET} to {newest}")
+    if not OLDEST_OPSET <= opset <= USUAL_OPSET:
+        newest, by = newest_opset()
+        if not OLDEST_OPSET <= opset <= newest:
+            raise ExportError(
+                f"opset {opset} is not known; use {OLDEST_OPSET} to {newest}, the newest of {by}"
+            )
     plan = make_plan(getattr(net, "core", net), outputs, inputs, constants)
     plan.find_known()
     sizes = open_shapes(plan, dynamic_batch, dynamic_size, held)
@@ -137,9 +140,7 @@ def export_onnx(
         )
     with _beside(name, total) as temporary:
         data = f"{os.path.basename(name)}.data" if outside else ""
-        read = {value for node in graph.nodes for value in node.reads()} | {*plan.outputs}
-        taken = {n: sizes.shapes[value] for value, n in plan.inputs.items() if n in read}
-        shapes = {n: sizes.shapes[value] for n, value in plan.outputs.items()}
+        taken, shapes = _ends(graph, plan, sizes)
         model = _model(onnx, graph, plan, taken, shapes, preprocess)
         inside = graph.constants
         if data:
@@ -154,10 +155,39 @@ def export_onnx(
             raise ExportError(f"{name}: not written, for onnx refuses it: {error}") from error
         report = Report(name, len(graph.nodes), total, opset, taken, shapes, sizes.why, _notes(plan, sizes))
         if check:
-            report.comparisons, report.runtime = compare(plan, sizes, file, name, preprocess)
+            try:
+                report.comparisons, report.runtime = compare(plan, sizes, file, name, preprocess)
+            except Refused as refusal:
+                report.runtime = str(refusal)
+                if older := _taken(onnx, plan, sizes, opset, preprocess):
+                    raise ExportError(
+                        f"{name}: not written, for {refusal}; use an opset of {OLDEST_OPSET} to {older}, or give "
+                        "--no-check"
+                    ) from refusal
         else:
             report.runtime = "no check was asked for"
     return report
+
+
+def _ends(
+    graph: Graph, plan: Plan, sizes: Open
+) -> tuple[dict[str, tuple[Dim, ...]], dict[str, tuple[Dim, ...]]]:
+    """The shapes of the inputs that are read, and of the outputs, by name."""
+    read = {value for node in graph.nodes for value in node.reads()} | {*plan.outputs}
+    inputs = {name: sizes.shapes[value] for value, name in plan.inputs.items() if name in read}
+    return inputs, {name: sizes.shapes[value] for name, value in plan.outputs.items()}
+
+
+def _taken(onnx: Any, plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | None) -> int:
+    """The newest older opset in which ONNX Runtime takes the net, or 0."""
+    for older in range(opset - 1, OLDEST_OPSET - 1, -1):
+        graph = write_graph(plan, sizes, older, preprocess)
+        simplify(graph, list(plan.outputs))
+        model = _model(onnx, graph, plan, *_ends(graph, plan, sizes), preprocess)
+        with suppress(Refused):
+            Session(b"".join(map(bytes, _chunks(onnx, model, graph.constants))))
+            return older
+    return 0
 
 
 def _onnx() -> Any:

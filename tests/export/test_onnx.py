@@ -229,26 +229,66 @@ def test_without_onnx_runtime_the_file_is_written_all_the_same(tmp_path, monkeyp
     assert report.comparisons == [] and "pip install onnxruntime" in str(report)
 
 
-@pytest.mark.parametrize("opset", [13, 17, 18, 21, onnx.defs.onnx_opset_version()])
+NEWEST, _ = check.newest_opset()
+
+
+@pytest.mark.parametrize("opset", range(13, NEWEST + 1))
 def test_every_opset(opset, tmp_path):
     text = (
         SCALED
         + layer("Reduction", "conv", "sum", "reduction_param { axis: 2 }")
         + layer("MVN", "conv", "mvn")
         + layer("ArgMax", "ip", "best", "argmax_param { top_k: 3 out_max_val: true }")
+        + layer("Pooling", "conv", "means", "pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 }")
+        + layer("Interp", "data", "large", "interp_param { zoom_factor: 2 }")
     )
     text += 'layer { name: "slice" type: "Slice" bottom: "data" top: "a" top: "b" slice_param { axis: 0 } }\n'
     report = export_onnx(make_net(text), tmp_path / "net.onnx", opset=opset, dynamic_batch=False)
     assert load(tmp_path / "net.onnx").opset_import[0].version == opset
-    assert report.comparisons or "does not take the file" in report.runtime
-    assert report.comparisons or opset > 21
+    assert all(comparison.relative < 1e-5 for comparison in report.comparisons) and report.comparisons
+    text = data(4, 2, 3) + layer("LSTM", "data cont", "y", "recurrent_param { num_output: 5 }")
+    text = data(4, 2, name="cont") + text
+    for constants in (None, {"cont": [0, 1]}):
+        report = export_onnx(make_net(text), tmp_path / "net.onnx", opset=opset, constants=constants)
+        assert report.comparisons[0].relative < 1e-5
 
 
-def test_other_opsets_are_refused(tmp_path):
-    newest = onnx.defs.onnx_opset_version()
-    for opset in (12, newest + 1):
-        with pytest.raises(ExportError, match=f"opset {opset} is not known; use 13 to {newest}"):
+def test_opsets_end_where_onnx_and_the_runtime_end(tmp_path, monkeypatch):
+    runtime = f"ONNX Runtime {onnxruntime.__version__}"
+    by = f"onnx {onnx.__version__}" if onnx.defs.onnx_opset_version() == NEWEST else runtime
+    for opset in (12, NEWEST + 1, 99):
+        with pytest.raises(
+            ExportError, match=f"opset {opset} is not known; use 13 to {NEWEST}, the newest of {by}"
+        ):
             export_onnx(make_net(SCALED), tmp_path / "net.onnx", opset=opset)
+
+    def missing(file):
+        raise MissingExtra("onnxruntime", "running an ONNX file")
+
+    monkeypatch.setattr(check, "Session", missing)
+    assert check.newest_opset()[0] == onnx.defs.onnx_opset_version()
+
+
+def test_an_operator_that_the_runtime_has_not_in_an_opset(tmp_path, monkeypatch):
+    """It is an error that names the opsets in which it has it."""
+
+    class Session(check.Session):
+        def __init__(self, file):
+            super().__init__(file)
+            model = onnx.load_model_from_string(file) if isinstance(file, bytes) else onnx.load(file)
+            if model.opset_import[0].version > 16 and model.graph.node[0].op_type == "Relu":
+                raise check.Refused("the runtime does not take the file: no Relu")
+
+    for module in (check, sys.modules["caffe_compat.export.onnx"]):
+        monkeypatch.setattr(module, "Session", Session)
+    net = make_net(data(2, 3) + layer("ReLU", "data", "y"))
+    with pytest.raises(
+        ExportError,
+        match="not written, for the runtime does not take the file: no Relu; use an opset of 13 to 16",
+    ):
+        export_onnx(net, tmp_path / "net.onnx")
+    assert os.listdir(tmp_path) == []
+    assert export_onnx(net, tmp_path / "net.onnx", opset=15).comparisons
 
 
 def test_constants_in_a_file_of_their_own(tmp_path):
