@@ -309,6 +309,22 @@ class Layer(nn.Module):
         """Values to try an exported file with, where bottom `index` may not hold just any."""
         return None
 
+    # -- what a torch.nn.Module of the net asks (net/module.py) -------------------------------
+
+    modes: Any = None  # what the layer of a module is in either phase; a net's layers have one phase
+
+    def train(self, mode: bool = True) -> Layer:
+        if self.modes is not None:
+            self.modes.enter(self, TRAIN if mode else TEST)
+        super().train(mode)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Layer:
+        super()._apply(fn, recurse)
+        if self.modes is not None:
+            self.modes.apply(fn)
+        return self
+
     # -- what a layer type may use ------------------------------------------------------------
 
     def fail(self, what: str) -> NoReturn:
@@ -391,8 +407,7 @@ class Layer(nn.Module):
 
     def owned_blobs(self) -> list[nn.Parameter]:
         """The tensors behind `blobs`, in order: a shared blob's owner, in the owner's shape."""
-        # Every pass asks for them, and named_parameters() takes ten times as long.
-        return [blob for blob in self.blobs._parameters.values() if blob is not None]
+        return self.blobs.owned()
 
     def share_blob(self, index: int, owner: nn.Parameter) -> None:
         """Make blob `index` the same tensor as `owner`, seen in this layer's own shape."""
@@ -407,9 +422,9 @@ class Layer(nn.Module):
 
     def _view(self, shapes: dict[int, torch.Size], still: frozenset[int]) -> None:
         old = self.blobs
-        if isinstance(old, _ViewedBlobs):
+        if isinstance(old, ViewedBlobs):
             shapes, still = {**old.shapes, **shapes}, old.still | still
-        self.blobs = _ViewedBlobs(self.owned_blobs(), shapes, still)
+        self.blobs = ViewedBlobs(self.owned_blobs(), shapes, still)
 
 
 def one_a_value(layer: Layer, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
@@ -454,8 +469,13 @@ class _Blobs(nn.ParameterList):
             return [self[i] for i in range(len(self))[index]]
         return self._parameters[str(range(len(self))[index])]
 
+    def owned(self) -> list[Any]:
+        """The tensors themselves, in order."""
+        # Every pass asks for them, and named_parameters() takes ten times as long.
+        return [blob for blob in self._parameters.values() if blob is not None]
 
-class _ViewedBlobs(_Blobs):
+
+class ViewedBlobs(_Blobs):
     """Blobs of which some are another layer's, in another shape (share_mode PERMISSIVE) or without a gradient from here."""
 
     def __init__(self, blobs: Iterable[nn.Parameter], shapes: dict[int, torch.Size], still: frozenset[int]):
@@ -467,7 +487,10 @@ class _ViewedBlobs(_Blobs):
         blob = super().__getitem__(index)
         if isinstance(index, slice):
             return blob
-        number = range(len(self))[index]
+        return self.seen(range(len(self))[index], blob)
+
+    def seen(self, number: int, blob: Tensor) -> Tensor:
+        """Blob `number` as this layer sees it."""
         shape = self.shapes.get(number)
         blob = blob.detach() if number in self.still else blob
         return blob if shape is None else blob.view(shape)

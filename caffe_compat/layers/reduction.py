@@ -9,12 +9,29 @@ from torch import Tensor
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 from caffe_compat.proto import ReductionParameter
 
-# What folds the last axis, and ONNX's name for it.
+
+def _sum(x: Tensor) -> Tensor:
+    return x.sum(-1)
+
+
+def _sum_of_sizes(x: Tensor) -> Tensor:
+    return x.abs().sum(-1)
+
+
+def _sum_of_squares(x: Tensor) -> Tensor:
+    return x.square().sum(-1)
+
+
+def _mean(x: Tensor) -> Tensor:
+    return x.mean(-1)
+
+
+# What folds the last axis, and ONNX's name for it. Functions of names, because a layer must pickle.
 _FOLD = {
-    ReductionParameter.SUM: (lambda x: x.sum(-1), "ReduceSum"),
-    ReductionParameter.ASUM: (lambda x: x.abs().sum(-1), "ReduceL1"),
-    ReductionParameter.SUMSQ: (lambda x: x.square().sum(-1), "ReduceSumSquare"),
-    ReductionParameter.MEAN: (lambda x: x.mean(-1), "ReduceMean"),
+    ReductionParameter.SUM: (_sum, "ReduceSum"),
+    ReductionParameter.ASUM: (_sum_of_sizes, "ReduceL1"),
+    ReductionParameter.SUMSQ: (_sum_of_squares, "ReduceSumSquare"),
+    ReductionParameter.MEAN: (_mean, "ReduceMean"),
 }
 
 

@@ -20,7 +20,7 @@ from caffe_compat.layers.eltwise import Eltwise
 from caffe_compat.layers.inner_product import InnerProduct
 from caffe_compat.layers.relu import ReLU
 from caffe_compat.layers.scale import Scale
-from caffe_compat.net.lower import Lowered
+from caffe_compat.net.lower import Lowered, unique
 
 _M = TypeVar("_M", bound=nn.Module)
 
@@ -183,7 +183,7 @@ def _replace(
     """Put a call of a module or a function in the place of `node`."""
     with module.graph.inserting_after(node):
         if isinstance(call, nn.Module):
-            target = f"{node.target}_fused"
+            target = unique(f"{node.target}_fused", lambda name: hasattr(module, name))
             module.add_submodule(target, call)
             new = module.graph.call_module(target, args)
         else:

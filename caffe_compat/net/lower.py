@@ -29,6 +29,10 @@ class Lowered(fx.GraphModule):
     """A net's graph: call it with the data layers' tops, get (loss, {output name: tensor})."""
 
 
+# Names that no layer's module may have, for other modules of its graph too.
+_TAKEN = frozenset(dir(Lowered)) | {"parameter_groups"}
+
+
 class Reshaping(fx.Interpreter):
     """Runs a net's graph and tells each layer its bottoms' shapes first, for nets where they change as they go."""
 
@@ -39,20 +43,23 @@ class Reshaping(fx.Interpreter):
         return super().call_module(target, args, kwargs)
 
 
-def lower(net: Net, outputs: Iterable[str] | None = None) -> Lowered:
+def lower(
+    net: Net, outputs: Iterable[str] | None = None, cut: Callable[[Net, int], bool] | None = None
+) -> Lowered:
     """Emit one node a layer, in file order, and the sum of the weighted losses.
 
-    `outputs` are the blobs that the graph returns, the net's own unless given.
+    `outputs` are the blobs that the graph returns, the net's own unless given; `cut` says at which layers (by index)
+    gradients may stop: `needs_cut` unless given.
     With virtual replicas the graph returns (mean loss of the replicas, outputs, loss of replica 0).
     """
-    return _Lowering(net, net.outputs if outputs is None else outputs).run()
+    return _Lowering(net, net.outputs if outputs is None else outputs, cut or needs_cut).run()
 
 
 class _Lowering:
-    def __init__(self, net: Net, outputs: Iterable[str]):
+    def __init__(self, net: Net, outputs: Iterable[str], cut: Callable[[Net, int], bool]):
         self.net = net
         self.outputs = outputs
-        self._cuts = [needs_cut(net, i) for i in range(len(net.layers))]
+        self._cuts = [cut(net, i) for i in range(len(net.layers))]
         self._weights = loss_weights(net)
         self.replicas = net.context.virtual_replicas
         self.root = nn.Module()
@@ -71,7 +78,7 @@ class _Lowering:
             elif layer.type == "Split":
                 results = [values[net.bottom_names[i][0]]] * len(tops)
             else:
-                target = _unique(_identifier(layer.name), lambda name: hasattr(self.root, name))
+                target = unique(_identifier(layer.name), lambda name: hasattr(self.root, name))
                 self.root.add_module(target, layer)
                 if self.replicas > 1 and not layer.per_record():
                     self._each_replica(i, target)
@@ -87,7 +94,7 @@ class _Lowering:
 
     def _argument(self, top: str) -> str:
         taken = {node.target for node in self.graph.nodes}
-        return _unique(_identifier(top), taken.__contains__)
+        return unique(_identifier(top), taken.__contains__)
 
     def _bottoms(self, i: int) -> list[fx.Node]:
         names, needs = self.net.bottom_names[i], self.net.bottom_need_backward[i]
@@ -186,6 +193,15 @@ def needs_cut(net: Net, index: int) -> bool:
     return has_loss and (bool(net.layers[index].param.propagate_down) or not net.layer_need_backward[index])
 
 
+def cut_by_file(net: Net, index: int) -> bool:
+    """Whether gradients stop at layer `index` whatever is to be learned: propagate_down says so, or it has none.
+
+    Where Caffe stops them because nothing below is learned, torch finds that out from what requires a gradient.
+    """
+    layer = net.layers[index]
+    return needs_cut(net, index) and (bool(layer.param.propagate_down) or layer.is_metric or layer.on_host)
+
+
 def loss_weights(net: Net) -> dict[str, float]:
     """The loss_weight of every blob that has one; a layer in place that has none leaves the one before."""
     return {
@@ -213,16 +229,12 @@ def _item(values: tuple[Tensor, ...], index: int) -> Tensor:
 def _identifier(name: str) -> str:
     """`name` as one that Python takes in the code that fx writes, and that is no attribute of its module."""
     clean = re.sub(r"\W", "_", name, flags=re.ASCII)
-    good = (
-        clean[:1].isalpha()
-        and clean != "self"
-        and not keyword.iskeyword(clean)
-        and not hasattr(Lowered, clean)
-    )
+    good = clean[:1].isalpha() and clean != "self" and not keyword.iskeyword(clean) and clean not in _TAKEN
     return clean if good else f"x_{clean}"
 
 
-def _unique(name: str, is_taken: Callable[[str], bool]) -> str:
+def unique(name: str, is_taken: Callable[[str], bool]) -> str:
+    """`name`, or with a number behind it the first that is not taken."""
     candidate, count = name, 1
     while is_taken(candidate):
         candidate, count = f"{name}_{count}", count + 1

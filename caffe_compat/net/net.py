@@ -62,6 +62,7 @@ class Net:
         LayerError: a layer's parameters or bottoms are wrong.
 
     Attributes:
+        given: `param` as it came, with the layers of every phase.
         param: the resolved NetParameter, as a caffemodel holds it, without blobs.
         layers, layer_names, bottom_names, top_names: per layer, in order.
         blob_names, blob_shapes: every blob in the order it appears, and its shape.
@@ -85,6 +86,7 @@ class Net:
         self.log = log
         self.device = torch.device(device)
         self.phase: int = param.state.phase
+        self.given = param
         filtered = filter_net(param, param.state, log, self.context.ignore_unknown)
         if log.level <= INFO:
             log.initializing_net(to_text(filtered))

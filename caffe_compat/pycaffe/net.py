@@ -26,6 +26,7 @@ from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.legacy import reshape_learned
 from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
+from caffe_compat.net.module import Module, module
 from caffe_compat.net.net import Net as CoreNet
 from caffe_compat.proto import text
 from caffe_compat.pycaffe import state
@@ -510,9 +511,10 @@ class Net:
             raise LayerError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
         first.reset(data, labels)
 
-    def module(self) -> torch.nn.Module:
-        """The net as an nn.Module: called with the data blobs in order, it returns (loss, {output: tensor}).
+    def module(self) -> Module:
+        """The net as a torch.nn.Module: called with the data blobs in order, it returns (loss, {output: tensor}).
 
-        Parameters are named `<layer>.blobs.<index>`; it trains in any loop and goes through torch.compile.
+        It has the net's own blobs as parameters and buffers `<layer>.blobs.<index>`, follows train() and eval(), pickles,
+        and takes batches of any size; see net.module.Module.
         """
-        return self.core.graph
+        return module(self.core)

@@ -10,11 +10,13 @@
 """
 
 import copy
+import itertools
 import json
+import pickle
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +34,8 @@ from caffe_compat.export.plan import judges, writes
 from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
 from caffe_compat.net import Net, weights
 from caffe_compat.net.capture import Captured
+from caffe_compat.net.lower import Reshaping
+from caffe_compat.net.module import module
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
 from tests import pretended
@@ -82,7 +86,7 @@ class Error:
 
 
 def cases(table: Sequence[Case]) -> Callable[[Case], None]:
-    """The test function that checks every case of `table`, and compiles and captures the first one of each layer type."""
+    """The test function that checks every case of `table`, and compiles, captures and makes a module of the first one of each layer type."""
     first = {_kind(case.layer): case for case in reversed(table)}
 
     @pytest.mark.parametrize("case", table, ids=[case.name for case in table])
@@ -92,6 +96,7 @@ def cases(table: Sequence[Case]) -> Callable[[Case], None]:
         if case is first[_kind(case.layer)]:
             check_compiles(case)
             check_captures(case)
+            check_module(case)
 
     return test_case
 
@@ -280,6 +285,41 @@ def check_captures(case: Case) -> None:
                 found += [value.cpu() for value in call([bottom.to("cuda") for bottom in batch])]
             results.append(found + [blob.detach().cpu() for blob in layer.parameters()])
     torch.testing.assert_close(*results, equal_nan=True)
+
+
+def check_module(case: Case) -> None:
+    """In a module the layer gives in either mode what it gives in a net of that phase; a pickled copy does, too."""
+    arrays = _bottoms(case)
+    nets: dict[int, Net] = {}
+    for phase in (TRAIN, TEST):
+        with suppress(LayerError):  # some layers are for one phase only
+            nets[phase] = _net_of(case, arrays, phase)
+    for born, phase in itertools.product(nets, repeat=2):
+        made = module(nets[born]).train(phase == TRAIN)
+        made = pickle.loads(pickle.dumps(made))  # has blobs of its own
+        net = _net_of(case, arrays, phase)
+        results = []
+        for function in (made, Reshaping(net.graph).run):
+            torch.manual_seed(3)
+            results.append(function(*map(torch.from_numpy, arrays)))
+        torch.testing.assert_close(*results, equal_nan=True)
+        torch.testing.assert_close(made.state_dict(), module(net).state_dict(), equal_nan=True)
+
+
+def _net_of(case: Case, arrays: Arrays, phase: int) -> Net:
+    """The layer behind Input layers, with the same blobs in every phase."""
+    net_param = NetParameter()
+    net_param.state.phase = phase
+    param = layer_param(case.layer, len(arrays))
+    for name, array in zip(param.bottom, arrays, strict=True):
+        source = net_param.layer.add(name=f"in_{name}", type="Input", top=[name])
+        source.input_param.shape.add(dim=array.shape)
+    net_param.layer.add().CopyFrom(param)
+    net = Net(net_param, context=Context(torch.Generator().manual_seed(1), dtype=torch.float64))
+    for i, blob in enumerate(net.layers[-1].owned_blobs()):
+        value = draws(blob.shape, i) if case.blobs is None else case.blobs[i]
+        blob.data.copy_(torch.as_tensor(value))
+    return net
 
 
 def _bottoms(case: Case) -> list[np.ndarray]:

@@ -1,0 +1,487 @@
+"""A net as a torch.nn.Module, for loops, optimizers and tools that know nothing of Caffe.
+
+Inside a Net a layer's phase is fixed at birth. A module's layers follow train() and eval(): each has the attributes
+of two layers, one made in TRAIN and one in TEST, and shows those of the mode it is in. The learned blobs are the
+net's own tensors, so `net.save` writes what a loop has trained.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import importlib
+import linecache
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from caffe_compat.errors import NetError
+from caffe_compat.layers.base import Context, Layer, Shape, ViewedBlobs
+from caffe_compat.layers.python import Python
+from caffe_compat.net.fuse import fuse
+from caffe_compat.net.lower import cut_by_file, lower
+from caffe_compat.net.net import Net
+from caffe_compat.net.resolve import filter_net, insert_splits
+from caffe_compat.proto import TEST, TRAIN
+
+_NAMES = {TRAIN: "TRAIN", TEST: "TEST"}
+_FULL = (torch.float32, torch.float64)  # the types of Caffe's blobs
+
+
+class Module(nn.Module):
+    """A net as a function of its data layers' tops, in the file's order or by name: (loss, {output name: tensor}).
+
+    The loss is 0-dim: the sum of the loss tops by their weights. Inputs of any number type become that of the blobs, as
+    numbers put into a Caffe blob do. Batches may have any size, and pictures too where the layers allow it.
+
+    train() and eval() give the net's behaviour in TRAIN and in TEST, whichever it was built for; it begins as it was
+    built. A layer can be told apart from the rest (`module.bn1.eval()`). Parameters and buffers are named
+    `<layer>.blobs.<index>`; blobs that no gradient reaches, such as BatchNorm's statistics, are buffers. All are shared
+    with the net. A copy (deepcopy, pickle) has its own: `net.module().load_state_dict(copy.state_dict())`
+    brings them back, and `net.save("x.caffemodel")` writes them.
+
+    Raises:
+        NetError: the mode asked for has other layers in the file; an input on another device.
+        LayerError: inputs whose shapes do not fit; a label that is no class (seen at once on the CPU only).
+        TypeError: inputs that are missing, unknown or no tensors.
+    """
+
+    def __init__(self, net: Net, arguments: tuple[str, ...]):
+        super().__init__()
+        self.training = net.phase == TRAIN
+        self._phase: int = net.phase
+        self._difference = _difference(net)
+        self._dtype = net.context.dtype
+        self._arguments = arguments
+        view = copy.copy(net)  # the same connections, of layers of the module's own
+        view.context = replace(net.context, replicas=1, rank=0, ranks=None, grouped=True)
+        view.layers = _layers(net, view.context)
+        plain = lower(view, cut=cut_by_file)
+        for name, layer in plain.named_children():
+            self.add_module(name, layer)
+        self._plain = _Program(plain.graph)
+        self._dynamic = False
+        self._fused: _Program | None = None
+        self._hooks: list[Any] | None = None
+        if any(layer.dynamic for layer in view.layers):
+            self._reshape_as_it_goes()
+        else:
+            fused = fuse(lower(view, cut=cut_by_file))
+            self._fused = _Program(fused.graph)
+            # What it calls beside the layers only looks at them, and is no part of the module to torch.
+            self.__dict__.update((n, m) for n, m in fused.named_children() if n not in self._modules)
+        names = {id(layer): name for name, layer in self._modules.items()}
+        self._wiring = [
+            (names.get(id(layer), ""), list(bottoms), list(tops), layer.is_data)
+            for layer, bottoms, tops in zip(view.layers, net.bottom_names, net.top_names, strict=True)
+        ]
+        self._inputs = [top for _, _, tops, is_data in self._wiring if is_data for top in tops]
+        self._labels = [_is_label(view, name) for name in self._inputs]
+        self._shapes: list[Shape] | None = None
+        self._holder = next((names[id(layer)] for layer in view.layers if layer.blobs), "")
+        self._multipliers = {
+            f"{names[id(view.layers[blob.layer])]}.blobs.{blob.index}": (blob.lr_mult, blob.decay_mult)
+            for blob in net.learned
+        }
+
+    def extra_repr(self) -> str:
+        return f"inputs: {', '.join(self._inputs)}"
+
+    # -- modes --------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Module:
+        """Behave as in TRAIN, or as in TEST.
+
+        Raises NetError where the file gives that phase other layers, and LayerError where a layer cannot be in it;
+        then nothing has changed.
+        """
+        phase = TRAIN if mode else TEST
+        if phase != self._phase and self._difference:
+            raise NetError(self._difference)
+        for layer in self._layers():
+            layer.modes.prepare(layer, phase)
+        super().train(mode)
+        return self
+
+    def _layers(self) -> list[Layer]:
+        return [child for child in self._modules.values() if isinstance(child, Layer)]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("_modules", ()) and value is not self._modules[name]:
+            self._fused = None  # it would go on with the old layer
+            if not isinstance(value, Layer):
+                self._reshape_as_it_goes()  # no other module says shapes in advance
+        super().__setattr__(name, value)
+
+    def _reshape_as_it_goes(self) -> None:
+        """From now on let each layer know its bottoms' shapes when they come."""
+        if not self._dynamic:
+            self._dynamic = True
+            for layer in self._layers():
+                if not isinstance(layer, Python):  # reshapes in every pass itself
+                    layer.register_forward_pre_hook(_reshape_first)
+
+    # -- running ------------------------------------------------------------------------------
+
+    def _run(self, *batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs = self._taken(batch)
+        if not self._dynamic:
+            shapes = [tuple(value.shape) for value in inputs]
+            # A size that torch.export leaves open must not be compared.
+            is_open = any(type(size) is not int for shape in shapes for size in shape)
+            if is_open or shapes != self._shapes:
+                self._reshape(shapes)
+                self._shapes = None if is_open else shapes
+        if self._fused is None or torch.compiler.is_compiling() or self._is_observed():
+            return self._plain(self, *inputs)  # type: ignore[no-any-return]
+        return self._fused(self, *inputs)  # type: ignore[no-any-return]
+
+    def _is_observed(self) -> bool:
+        """Whether hooks want to see layers, which the fused graph does not call one by one."""
+        if self._hooks is None:
+            kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+            self._hooks = [getattr(layer, kind) for layer in self._modules.values() for kind in kinds]
+        return any(self._hooks)
+
+    def _taken(self, batch: tuple[Any, ...]) -> list[Tensor]:
+        """The inputs in the type of the blobs; labels stay exact in half precision, too."""
+        holder = self._modules[self._holder] if self._holder else None
+        blob = holder.blobs[0] if isinstance(holder, Layer) and len(holder.blobs) else None
+        taken = []
+        for name, is_label, value in zip(self._inputs, self._labels, batch, strict=True):
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"input '{name}' is of type {type(value).__name__}; give a torch.Tensor (torch.as_tensor makes one)"
+                )
+            if blob is None:  # a net that has nothing to agree with
+                dtype = value.dtype if value.is_floating_point() else self._dtype
+            else:
+                if blob.device != value.device:
+                    raise NetError(
+                        f"input '{name}' is on {value.device} and the net on {blob.device}; move one of them"
+                    )
+                dtype = torch.float32 if is_label and blob.dtype not in _FULL else blob.dtype
+            taken.append(value if value.dtype == dtype else value.to(dtype))
+        return taken
+
+    def _reshape(self, inputs: list[Shape]) -> None:
+        """Tell every layer the shapes of its bottoms (Net::Reshape)."""
+        self._shapes = None
+        given = iter(inputs)
+        shapes: dict[str, Shape] = {}
+        for name, bottoms, tops, is_data in self._wiring:
+            if is_data:
+                shapes.update((top, next(given)) for top in tops)
+            elif not name:  # a Split
+                shapes.update((top, shapes[bottoms[0]]) for top in tops)
+            else:
+                layer: Any = self._modules[name]
+                layer.modes.shapes = bottom = tuple(shapes[b] for b in bottoms)
+                shapes.update(zip(tops, layer.reshape(*bottom), strict=True))
+
+    # -- training -----------------------------------------------------------------------------
+
+    def parameter_groups(self, base_lr: float, weight_decay: float = 0.0) -> list[dict[str, Any]]:
+        """The parameters for a torch optimizer, with `lr` = base_lr lr_mult and `weight_decay` = weight_decay decay_mult.
+
+        Each parameter is in one group, those of lr_mult 0 too; parameters that are not Caffe's count with 1 and 1.
+        A group's `lr_mult` and `decay_mult` are at hand for schedules: `group["lr"] = rate * group["lr_mult"]`.
+
+        torch.optim.SGD then makes the steps of Caffe's SGD as long as the rate stays. Caffe's momentum holds the rate:
+        V = momentum V + lr gradient, w = w - V, so after a change of the rate old gradients still count with the old
+        one; torch's V = momentum V + gradient, w = w - lr V counts all of them with the new one.
+        """
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            groups.setdefault(self._multipliers.get(name, (1.0, 1.0)), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "lr": base_lr * lr_mult,
+                "weight_decay": weight_decay * decay_mult,
+                "lr_mult": lr_mult,
+                "decay_mult": decay_mult,
+            }
+            for (lr_mult, decay_mult), parameters in groups.items()
+        ]
+
+    # -- copies -------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bare, (self._arguments,), {**self.__getstate__(), "_hooks": None}
+
+    def _replicate_for_data_parallel(self) -> Module:
+        replica = super()._replicate_for_data_parallel()
+        replica.__dict__["_fused"] = None  # it would go on with the layers of this one
+        return replica
+
+
+def module(net: Net) -> Module:
+    """`net` as a module, whose forward names the inputs as its arguments."""
+    nodes = lower(net).graph.nodes
+    arguments = tuple(str(node.target) for node in nodes if node.op == "placeholder")
+    return _class(arguments)(net, arguments)
+
+
+@functools.cache
+def _class(arguments: tuple[str, ...]) -> type[Module]:
+    """The class of modules with these inputs: torch's tools read their names from the signature of forward."""
+    names = ", ".join(arguments)
+    space: dict[str, Any] = {}
+    exec(f"def forward(self, {names}):\n    return self._run({names})", space)  # noqa: S102 - identifiers only
+    space["forward"].__qualname__ = "Module.forward"
+    return type("Module", (Module,), {"forward": space["forward"], "__module__": __name__})
+
+
+def _bare(arguments: tuple[str, ...]) -> Module:
+    cls = _class(arguments)
+    return cls.__new__(cls)
+
+
+class _Program:
+    """A graph's code, which runs on any module that has what it calls; unlike fx's own it pickles."""
+
+    def __init__(self, graph: fx.Graph):
+        code = graph.python_code("self")
+        self._source, self._space = code.src, code.globals
+        used = self._function.__code__.co_names
+        self._space = {name: value for name, value in code.globals.items() if name in used}
+
+    def __call__(self, module: Module, *batch: Tensor) -> Any:
+        return self._function(module, *batch)
+
+    @functools.cached_property
+    def _function(self) -> Any:
+        name, space = f"<net {id(self)}>", dict(self._space)
+        linecache.cache[name] = len(self._source), None, self._source.splitlines(True), name  # for tracebacks
+        exec(compile(self._source, name, "exec"), space)  # noqa: S102 - fx has written it
+        return space["forward"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        modules = {n: v.__name__ for n, v in self._space.items() if isinstance(v, ModuleType)}
+        others = {n: v for n, v in self._space.items() if n not in modules}
+        return _program, (self._source, modules, others)
+
+
+def _program(source: str, modules: dict[str, str], others: dict[str, Any]) -> _Program:
+    program = _Program.__new__(_Program)
+    program._source = source
+    program._space = {**others, **{name: importlib.import_module(path) for name, path in modules.items()}}
+    return program
+
+
+class Blobs(ViewedBlobs):
+    """The blobs of a module's layer: those of the net's, of which the ones that are never learned are buffers."""
+
+    def __init__(self, layer: Layer):
+        given = layer.blobs
+        shapes, still = (given.shapes, given.still) if isinstance(given, ViewedBlobs) else ({}, frozenset())
+        super().__init__((), shapes, still)
+        self._net_blobs = layer.owned_blobs()
+        self._size = len(self._net_blobs)
+        for index, blob in enumerate(self._net_blobs):
+            if index in layer.fixed_blobs:
+                self.register_buffer(str(index), blob.detach())
+            else:
+                self.register_parameter(str(index), blob)
+
+    def owned(self) -> list[Any]:
+        return [self._tensor(str(index)) for index in range(self._size)]
+
+    def __getitem__(self, index: Any) -> Any:
+        plain = not (self.shapes or self.still)
+        if (
+            plain and (blob := self._parameters.get(str(index))) is not None
+        ):  # the most of all, and the quickest
+            return blob
+        if isinstance(index, slice):
+            return [self[i] for i in range(self._size)[index]]
+        number = range(self._size)[index]
+        return self.seen(number, self._tensor(str(number)))
+
+    def _tensor(self, name: str) -> Any:
+        for held in (self._parameters, self._buffers):
+            if name in held:
+                return held[name]
+        return getattr(self, name)  # in replicas and parametrizations it is an attribute
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Blobs:
+        super()._apply(fn, recurse)
+        self._let_net_follow()
+        return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._let_net_follow()  # with assign=True these are other tensors now
+
+    def _let_net_follow(self) -> None:
+        for blob, mine in zip(self._net_blobs, self.owned(), strict=False):
+            if mine is not blob:
+                blob.data = mine.detach()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_net_blobs": []}  # a copy belongs to no net
+
+
+class _Modes:
+    """What a layer of a module is in TRAIN and in TEST; it holds the attributes of the one that the layer is not."""
+
+    def __init__(self, layer: Layer, param: Any, shapes: tuple[Shape, ...]):
+        self.shapes = shapes  # the bottoms' as the layer was told them last
+        self._first_shapes = shapes
+        self._param = param  # as the file says it: setup may have changed the layer's
+        self._phase = layer.phase
+        self._names = set(_attributes(layer))
+        self._away: dict[str, Any] | None = None
+
+    def prepare(self, layer: Layer, phase: int) -> None:
+        """Make what the layer is in that phase, if that is yet to be done; raises LayerError if it cannot be."""
+        if self._param.HasField("phase") or phase == self._phase or self._away is not None:
+            return
+        other = _born(type(layer), self._param, phase, self._first_shapes, layer.context)
+        other.blobs = layer.blobs
+        place = next((tensor for kind in (layer.parameters(), layer.buffers()) for tensor in kind), None)
+        if place is not None:
+            other.to(place.device)
+        self._away = _attributes(other)
+        self._names |= set(self._away)
+
+    def enter(self, layer: Layer, phase: int) -> None:
+        """Let the layer be in that phase."""
+        self.prepare(layer, phase)
+        if self._away is None or phase == self._phase:
+            return
+        coming, own = self._away, vars(layer)
+        self._away = {name: own.pop(name) for name in self._names & set(own)}
+        coming["_modules"]["blobs"] = self._away["_modules"]["blobs"]
+        own.update(coming)
+        self._phase = phase
+        layer.reshape(*self.shapes)
+
+    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
+        """What torch does to the buffers that are in sight, done to the others."""
+        if self._away is None:
+            return
+        buffers = self._away["_buffers"]
+        buffers.update({n: fn(buffer) for n, buffer in buffers.items() if buffer is not None})
+        for name, child in self._away["_modules"].items():
+            if name != "blobs":
+                child._apply(fn)
+
+
+# What nn.Module keeps in every instance, but for what a layer's phase may make another.
+_TORCHS = set(vars(nn.Module())) - {"_buffers", "_non_persistent_buffers_set", "_modules"}
+
+
+def _attributes(layer: Layer) -> dict[str, Any]:
+    return {name: value for name, value in vars(layer).items() if name not in _TORCHS and name != "modes"}
+
+
+def _layers(net: Net, context: Context) -> list[Layer]:
+    """The net's layers once more, over its own blobs and with what they carry on; the data layers as they are."""
+    layers = []
+    shapes: dict[str, Shape] = {}
+    params = insert_splits(_filtered(net, net.phase)).layer
+    for layer, param, bottoms, tops in zip(net.layers, params, net.bottom_names, net.top_names, strict=True):
+        if layer.is_data:
+            layers.append(layer)
+            shapes.update((top, net.blob_shapes[top]) for top in tops)
+            continue
+        bottom = tuple(shapes[name] for name in bottoms)
+        param.top[:] = tops  # a loss without a top has made itself one
+        new = _born(type(layer), param, net.phase, bottom, context)
+        shapes.update(zip(tops, new.reshape(*bottom), strict=True))
+        new.blobs = Blobs(layer)
+        new.to(net.device)
+        for mine, theirs in zip(_carried(new), _carried(layer), strict=True):
+            if mine.shape == theirs.shape:
+                mine.copy_(theirs)
+        new.modes = _Modes(new, param, bottom)
+        for part in new.modules():
+            part.training = net.phase == TRAIN
+        layers.append(new)
+    return layers
+
+
+def _born(cls: type[Layer], param: Any, phase: int, shapes: tuple[Shape, ...], context: Context) -> Layer:
+    """A layer of these parameters, in that phase unless they say another, whose blobs have no values yet."""
+    said = param
+    param = type(said)()
+    param.CopyFrom(said)
+    if not param.HasField("phase"):
+        param.phase = phase
+    # The user's own code in a Python layer may look at its blobs.
+    place = context if issubclass(cls, Python) else replace(context, device="meta")
+    new = cls(param, param.phase, place)
+    new.setup(*shapes)
+    new.reshape(*shapes)
+    for part in new.modules():
+        if isinstance(part, Layer):
+            part.context = context
+    return new
+
+
+def _carried(layer: Layer) -> list[Tensor]:
+    """The buffers that are no blobs."""
+    return [buffer for name, buffer in layer.named_buffers() if not name.startswith("blobs.")]
+
+
+def _filtered(net: Net, phase: int) -> Any:
+    """The net with the layers that its file has in that phase."""
+    state = type(net.param.state)()
+    state.CopyFrom(net.param.state)
+    state.phase = phase
+    return filter_net(net.given, state, ignore_unknown=True)
+
+
+def _difference(net: Net) -> str:
+    """Why the net cannot be in its other phase: a message that says which layers differ, or "" if none does."""
+    here = net.phase
+    there = TEST if here == TRAIN else TRAIN
+    found = []
+    for phase, other in ((here, there), (there, here)):
+        others = [_said(layer) for layer in _filtered(net, other).layer]
+        alone = [layer for layer in _filtered(net, phase).layer if _said(layer) not in others]
+        if alone:
+            names = ", ".join(f"'{layer.name}' ({layer.type})" for layer in alone)
+            found.append(f"{_NAMES[phase]} alone has {names}")
+    if not found:
+        return ""
+    return (
+        f"{net.given.origin or 'the net'}: this module is the net in {_NAMES[here]}, and it has other layers in "
+        f"{_NAMES[there]} ({'; '.join(found)}); build that net, other = caffe.Net(file, caffe.{_NAMES[there]}), let it "
+        "have this one's blobs, other.share_with(net), and call other.module()"
+    )
+
+
+def _said(layer: Any) -> bytes:
+    """A layer's parameters but for the rules that say in which phase it is, and where it stands in its file."""
+    param = type(layer)()
+    param.CopyFrom(layer)
+    for name in ("include", "exclude", "origin"):
+        param.ClearField(name)
+    said: bytes = param.SerializeToString(deterministic=True)
+    return said
+
+
+def _is_label(net: Net, name: str) -> bool:
+    """Whether an input is only read where Caffe wants no gradient, as the labels of a loss are."""
+    names, read = {name}, False
+    for layer, bottoms, tops in zip(net.layers, net.bottom_names, net.top_names, strict=True):
+        for index in (i for i, bottom in enumerate(bottoms) if bottom in names):
+            if layer.type == "Split":
+                names.update(tops)
+            elif layer.allow_force_backward(index):
+                return False
+            else:
+                read = True
+    return read
+
+
+def _reshape_first(layer: Layer, bottoms: tuple[Tensor, ...]) -> None:
+    layer.modes.shapes = shapes = tuple(tuple(bottom.shape) for bottom in bottoms)
+    layer.reshape(*shapes)

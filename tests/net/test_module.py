@@ -1,0 +1,461 @@
+"""A net as a torch.nn.Module: modes, copies, batches, and what torch's own tools do with it."""
+
+import copy
+import io
+import multiprocessing
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from caffe_compat.errors import LayerError, NetError
+from caffe_compat.layers.base import TEST, TRAIN, Context, Layer
+from caffe_compat.net import weights
+from caffe_compat.net.module import Module, module
+from caffe_compat.net.net import Net
+from caffe_compat.proto import NetParameter, SolverParameter, text
+from caffe_compat.proto.text import parse
+from caffe_compat.solver import update_rules
+from caffe_compat.solver.lr_policy import Rates
+from tests.layers.harness import compiling
+
+SMALL = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 6 dim: 1 dim: 9 dim: 8 } } }
+layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 6 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" param { lr_mult: 1 } param { lr_mult: 2 decay_mult: 0 }
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "conv" }
+layer { name: "scale" type: "Scale" bottom: "conv" top: "conv" scale_param { bias_term: true } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+  inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }
+layer { name: "acc" type: "Accuracy" bottom: "fc" bottom: "label" top: "acc" }
+"""
+PARAMETERS = [f"{layer}.blobs.{i}" for layer in ("conv", "scale", "fc") for i in (0, 1)]
+STATISTICS = [f"bn.blobs.{i}" for i in range(3)]
+
+
+def net(prototxt=SMALL, phase=TRAIN, dtype=torch.float32):
+    param = text.parse(prototxt, NetParameter, "net.prototxt")
+    param.state.phase = phase
+    return Net(param, context=Context(torch.Generator().manual_seed(1), dtype=dtype))
+
+
+@pytest.fixture
+def batch():
+    random = torch.Generator().manual_seed(2)
+    return torch.rand(6, 1, 9, 8, generator=random), torch.randint(5, (6,), generator=random)
+
+
+def trained(batch, prototxt=SMALL, phase=TRAIN):
+    """A module whose BatchNorm has seen two batches, in eval()."""
+    made = module(net(prototxt, phase)).train()
+    for _ in range(2):
+        made(*batch)
+    return made.eval()
+
+
+def state(made):
+    return {name: value.clone() for name, value in made.state_dict().items()}
+
+
+def same(one, other):
+    assert list(one) == list(other)
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+def test_modes_give_what_the_net_gives_in_either_phase(batch, phase):
+    made = trained(batch, phase=phase)
+    before = state(made)
+    nets = {p: net(phase=p) for p in (TRAIN, TEST)}
+    for each in nets.values():
+        module(each).load_state_dict(before)
+    inputs = batch[0], batch[1].float()
+    torch.testing.assert_close(made(*batch), nets[TEST].graph(*inputs), rtol=0, atol=1e-6)
+    assert same(before, made.state_dict()) and not made.training
+    results = []
+    for function in (made.train(), nets[TRAIN].graph):
+        torch.manual_seed(4)
+        results.append(function(*inputs))
+    torch.testing.assert_close(*results, rtol=0, atol=1e-6)
+    assert same(module(nets[TRAIN]).state_dict(), made.state_dict()) and not same(before, made.state_dict())
+
+
+def test_a_module_begins_in_the_phase_of_its_net():
+    assert module(net()).training
+    assert not any(part.training for part in module(net(phase=TEST)).modules())
+
+
+def test_statistics_are_buffers_and_names_are_the_layers(batch):
+    made = module(net())
+    assert [name for name, _ in made.named_parameters()] == PARAMETERS
+    assert [n for n, _ in made.named_buffers() if n.startswith("bn.")] == STATISTICS
+    assert sorted(made.state_dict()) == sorted(PARAMETERS + STATISTICS)
+    assert not any(isinstance(buffer, nn.Parameter) for buffer in made.buffers())
+    other = module(net(phase=TEST))
+    other.load_state_dict(trained(batch).state_dict(), strict=True)
+
+
+def test_one_layer_may_be_in_another_mode_and_modes_come_from_a_parent(batch):
+    made = trained(batch).train()
+    before = state(made)
+    made.get_submodule("bn").eval()
+    made(*batch)
+    assert same(before, made.state_dict())
+    parent = nn.ModuleDict({"backbone": made, "head": nn.Linear(1, 1)}).train()
+    made(*batch)
+    assert not same(before, made.state_dict())
+    before = state(made)
+    parent.eval()
+    assert torch.equal(made(*batch)[0], made(*batch)[0]) and same(before, made.state_dict())
+
+
+def test_what_the_file_says_of_a_layers_phase_holds_in_both_modes(batch):
+    stored = trained(
+        batch, SMALL.replace('"BatchNorm"', '"BatchNorm" batch_norm_param { use_global_stats: true }')
+    )
+    assert not state(stored.train())["bn.blobs.2"].any()
+    own = trained(
+        batch, SMALL.replace('"BatchNorm"', '"BatchNorm" batch_norm_param { use_global_stats: false }')
+    )
+    own(*batch)
+    assert own.get_buffer("bn.blobs.2") > 2
+    always = trained(batch, SMALL.replace('"Dropout"', '"Dropout" phase: TRAIN'))
+    assert not torch.equal(always(*batch)[0], always(*batch)[0])
+
+
+def test_phases_of_other_layers_are_refused_and_the_mode_stays(batch):
+    made = module(net(SMALL.replace('"Accuracy"', '"Accuracy" include { phase: TEST }')))
+    with pytest.raises(
+        NetError, match=r"net.prototxt: .* in TEST \(TEST alone has 'acc' \(Accuracy\)\); .*caffe.TEST"
+    ):
+        made.eval()
+    assert all(part.training for part in made.modules())
+    made.train()(*batch)
+    made.get_submodule("bn").eval()  # a single layer's mode is no other net
+    ratio = 'name: "drop" type: "Dropout"'
+    twice = SMALL.replace(ratio, f"{ratio} include {{ phase: TRAIN }} include {{ phase: TEST }}")
+    module(net(twice)).eval()
+
+
+def copies(made):
+    """The module by deepcopy, by pickle and by torch.save."""
+    file = io.BytesIO()
+    torch.save(made, file)
+    file.seek(0)
+    return copy.deepcopy(made), pickle.loads(pickle.dumps(made)), torch.load(file, weights_only=False)
+
+
+def test_copies_are_the_same_and_apart(batch):
+    made = trained(batch)
+    wanted, before = made(*batch), state(made)
+    for other in copies(made):
+        torch.testing.assert_close(other(*batch), wanted, rtol=0, atol=0)
+        other.train()(*batch)
+        with torch.no_grad():
+            other.get_parameter("fc.blobs.0").zero_()
+        assert same(before, made.state_dict()) and not same(before, other.state_dict())
+
+
+def test_shared_blobs_are_one_parameter_in_copies_too():
+    one = 'bottom: "%s" top: "%s" param { name: "w" } param { name: "b" } inner_product_param { num_output: 3 } }\n'
+    tied = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
+    tied += "".join(
+        f'layer {{ name: "{n}" type: "InnerProduct" {one % ends}'
+        for n, ends in (("a", ("x", "a")), ("b", ("a", "b")))
+    )
+    made = module(net(tied))
+    for other in (made, *copies(made), copy.deepcopy(made).double()):
+        assert [name for name, _ in other.named_parameters()] == ["a.blobs.0", "a.blobs.1"]
+        assert other.a.blobs[0] is other.b.blobs[0]
+        assert len(other.state_dict()) == 4
+
+
+def loss_of(pickled, queue):
+    made, batch = pickle.loads(pickled)
+    queue.put(made(*batch)[0].item())
+
+
+@pytest.mark.slow
+def test_a_spawned_process_runs_it(batch):
+    context = multiprocessing.get_context("spawn")
+    made, queue = trained(batch), context.Queue()
+    process = context.Process(target=loss_of, args=(pickle.dumps((made, batch)), queue))
+    process.start()
+    assert queue.get(timeout=120) == pytest.approx(made(*batch)[0].item())
+    process.join()
+
+
+def test_any_batch_size_and_what_comes_after_a_refused_one(batch):
+    made = trained(batch)
+    scores = nn.Module.get_submodule(made, "fc")
+    seen = []
+    wanted = made(*batch)
+    scores.register_forward_hook(lambda layer, bottoms, top: seen.append(top))
+    for count in (6, 1, 4):
+        made(*(value[:count] for value in batch))
+    torch.testing.assert_close(seen[1], seen[0][:1])
+    torch.testing.assert_close(seen[2], seen[0][:4])
+    with pytest.raises(
+        LayerError, match=r"layer 'fc' \(InnerProduct\): bottom shape \(6, 4, 6, 6\) gives K = 144"
+    ):
+        made(torch.rand(6, 1, 8, 8), batch[1])
+    with pytest.raises(LayerError, match=r"layer 'conv' \(Convolution\): .* has 3 channels, .* made for 1"):
+        made(torch.rand(6, 3, 9, 8), batch[1])
+    with pytest.raises(LayerError, match=r"layer 'loss' .*\(6, 5\) and bottom 1 of shape \(3,\)"):
+        made(batch[0], batch[1][:3])
+    with pytest.raises(LayerError, match="label 7 is outside 0 to 4"):
+        made(batch[0], batch[1] * 0 + 7)
+    torch.testing.assert_close(made(*batch), wanted)
+    made.train()(batch[0][:1], batch[1][:1])[0].backward()
+
+
+def test_inputs_by_name_and_of_any_number_type(batch):
+    pictures, label = (batch[0] * 255).to(torch.uint8), batch[1]
+    made = trained(batch)
+    wanted = made(pictures.float(), label.float())
+    for data, labels in (
+        (pictures, label),
+        (pictures.double(), label.int()),
+        (pictures.half(), label.to(torch.uint8)),
+    ):
+        torch.testing.assert_close(made(label=labels, data=data), wanted)
+    made.bfloat16()
+    torch.testing.assert_close(made(pictures, label)[0].float(), wanted[0], rtol=0.05, atol=0.05)
+
+
+def test_inputs_that_cannot_be_are_named(batch):
+    made = module(net())
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'label'"):
+        made(batch[0])
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lable'"):
+        made(batch[0], lable=batch[1])
+    with pytest.raises(TypeError, match="input 'data' is of type ndarray; give a torch.Tensor"):
+        made(batch[0].numpy(), batch[1])
+    with pytest.raises(NetError, match="input 'data' is on meta and the net on cpu; move one of them"):
+        made(batch[0].to("meta"), batch[1])
+
+
+def test_the_net_follows_where_its_module_goes(batch):
+    whole = net()
+    made = module(whole)
+    made.train()(*batch)
+    made.double()
+    assert all(blob.dtype == torch.float64 for layer in whole.layers for blob in layer.blobs)
+    assert torch.equal(whole.layer("bn").blobs[0], made.get_buffer("bn.blobs.0"))
+    other = trained(batch).double()
+    made.load_state_dict(other.state_dict(), assign=True)
+    for name in ("conv", "bn"):
+        assert torch.equal(whole.layer(name).blobs[0], other.get_submodule(name).blobs[0])
+    assert made(batch[0].double(), batch[1])[0].dtype == torch.float64
+
+
+def test_a_step_of_torchs_sgd_is_caffes(batch):
+    """Of every lr_mult and decay_mult, with the momentum as long as the rate stays."""
+    scores = "inner_product_param { num_output: 5 weight"
+    mixed = SMALL.replace(scores, f"param {{ lr_mult: 0.5 decay_mult: 3 }} param {{ lr_mult: 0 }} {scores}")
+    caffes, torchs = net(mixed, dtype=torch.float64), module(net(mixed, dtype=torch.float64))
+    module(caffes).load_state_dict(torchs.state_dict())
+    solver = parse("momentum: 0.9 weight_decay: 0.01", SolverParameter)
+    learned = caffes.learned
+    rule = update_rules.create(
+        solver, [b.tensor for b in learned], [b.lr_mult for b in learned], [b.decay_mult for b in learned]
+    )
+    groups = torchs.parameter_groups(0.1, 0.01)
+    assert [(g["lr_mult"], g["decay_mult"], len(g["params"])) for g in groups] == [
+        (1, 1, 3), (2, 0, 1), (0.5, 3, 1), (0, 1, 1)
+    ]  # fmt: skip
+    optimizer = torch.optim.SGD(groups, momentum=0.9)
+    for count in range(3):
+        for part, function in ((caffes, caffes.graph), (torchs, torchs)):
+            torch.manual_seed(3)
+            if part is torchs:
+                optimizer.zero_grad()
+            else:
+                caffes.clear_param_diffs()
+            function(batch[0].double(), batch[1].double())[0].backward()
+        optimizer.step()
+        rule.apply(Rates(0.1, 0.9, 0.01), count)
+    for name, value in module(caffes).state_dict().items():
+        torch.testing.assert_close(torchs.state_dict()[name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_what_a_loop_trains_is_what_the_net_saves(batch, tmp_path):
+    whole = net()
+    made = module(whole)
+    optimizer = torch.optim.SGD(made.parameter_groups(0.1))
+    made(*batch)[0].backward()
+    optimizer.step()
+    weights.save(whole, str(tmp_path / "x.caffemodel"))
+    other = net(phase=TEST)
+    weights.copy_trained_layers_from(other, str(tmp_path / "x.caffemodel"))
+    assert same(module(other).state_dict(), made.state_dict())
+    apart = copy.deepcopy(made)
+    apart(*batch)
+    assert not same(apart.state_dict(), made.state_dict())
+    module(whole).load_state_dict(apart.state_dict())
+    assert same(apart.state_dict(), made.state_dict())
+
+
+def test_gradients_reach_what_the_user_wants_and_stop_where_the_file_says(batch):
+    frozen = module(
+        net(
+            SMALL.replace(
+                "param { lr_mult: 1 } param { lr_mult: 2 decay_mult: 0 }",
+                "param { lr_mult: 0 } param { lr_mult: 0 }",
+            )
+        )
+    )
+    data = batch[0].clone().requires_grad_()
+    frozen(data, batch[1])[0].backward()
+    assert data.grad.any() and frozen.get_parameter("conv.blobs.0").grad is None
+    frozen.requires_grad_(True)(*batch)[0].backward()
+    assert frozen.get_parameter("conv.blobs.0").grad.any()
+    cut = module(
+        net(SMALL.replace('bottom: "conv" top: "fc"', 'bottom: "conv" top: "fc" propagate_down: false'))
+    )
+    cut(*batch)[0].backward()
+    assert cut.get_parameter("conv.blobs.0").grad is None and cut.get_parameter("fc.blobs.0").grad.any()
+
+
+def test_hooks_see_every_layer_as_it_is(batch):
+    made = trained(batch)
+    wanted, seen = made(*batch), {}
+    handles = [
+        layer.register_forward_hook(
+            lambda layer, bottoms, top: seen.setdefault(layer.name, top.detach().clone())
+        )
+        for layer in made.children()
+    ]
+    torch.testing.assert_close(made(*batch), wanted)
+    assert list(seen) == ["conv", "bn", "scale", "relu", "drop", "fc", "loss", "acc"]
+    torch.testing.assert_close(seen["relu"], seen["scale"].relu())
+    assert (seen["conv"] < 0).any() and (seen["scale"] < 0).any()
+    for handle in handles:
+        handle.remove()
+    gradients = []
+    made.get_submodule("scale").register_full_backward_hook(
+        lambda layer, bottoms, tops: gradients.append(tops)
+    )
+    made(*batch)[0].backward()
+    assert len(gradients) == 1
+
+
+def test_a_layer_may_be_replaced(batch):
+    made = trained(batch)
+    made.fc = nn.Sequential(nn.Flatten(), nn.Linear(4 * 7 * 6, 5))
+    for count in (6, 2):
+        made(*(value[:count] for value in batch))[0].backward()
+    assert made.fc[1].weight.grad.any()
+    made.train()(*batch)
+    groups = made.parameter_groups(0.1)
+    assert [(group["lr"], len(group["params"])) for group in groups] == [(0.1, 5), (0.2, 1)]
+
+
+def test_averages_replicas_checkpoints_and_parallel_wrappers_take_it(batch):
+    made = trained(batch)
+    wanted = made(*batch)
+    average = torch.optim.swa_utils.AveragedModel(made, use_buffers=True)
+    average.update_parameters(made)
+    torch.testing.assert_close(average.eval()(*batch), wanted)
+    doubled = {name: 2 * value for name, value in made.named_parameters()}
+    by_call = torch.func.functional_call(made, doubled, batch)
+    assert not torch.equal(by_call[1]["loss"], wanted[1]["loss"])
+    torch.testing.assert_close(_replica(made, doubled)(*batch), by_call)  # as DataParallel makes them
+    torch.testing.assert_close(made(*batch), wanted)
+    torch.utils.checkpoint.checkpoint(made.train(), *batch, use_reentrant=False)[0].backward()
+    nn.utils.clip_grad_norm_(made.parameters(), 1.0)
+    made.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        made(*batch)[0].backward()
+    assert made.get_buffer("bn.blobs.0").dtype == torch.float32
+
+
+def _replica(made, parameters):
+    replicas = {part: part._replicate_for_data_parallel() for part in made.modules()}
+    for prefix, part in made.named_modules():
+        for name, child in part._modules.items():
+            setattr(replicas[part], name, replicas[child])
+        for name in part._parameters:
+            setattr(replicas[part], name, parameters[f"{prefix}.{name}"])
+    return replicas[made]
+
+
+@compiling
+def test_it_compiles_as_one_graph_for_any_batch(batch):
+    torch.compiler.reset()
+    made = trained(batch)
+    compiled = torch.compile(made, backend="eager", fullgraph=True)
+    for count in (6, 3, 5):
+        some = [value[:count] for value in batch]
+        torch.testing.assert_close(compiled(*some), made(*some))
+    made.train()
+    before = state(made)
+    compiled(*batch)[0].backward()
+    assert not same(before, made.state_dict())
+
+
+def test_it_exports_with_an_open_batch(batch):
+    made = trained(batch)
+    size = torch.export.Dim("batch", min=2, max=64)
+    program = torch.export.export(made, batch, dynamic_shapes={"data": {0: size}, "label": {0: size}})
+    some = [value[:3] for value in batch]
+    torch.testing.assert_close(program.module()(*some), made(*some))
+
+
+def test_a_layers_name_may_be_any(batch):
+    made = trained(batch)
+    for name in ("scale_fused", "parameter_groups", "training", "eval", "_run", "forward"):
+        other = trained(batch, SMALL.replace('"fc"', f'"{name}"'))
+        wanted = other(*batch)
+        assert len(list(other.parameters())) == 6
+        handle = other.get_submodule("conv").register_forward_hook(
+            lambda *call: None
+        )  # the graph that is not fused
+        torch.testing.assert_close(other(*batch), wanted)
+        handle.remove()
+        torch.testing.assert_close(wanted[0], made(*batch)[0])
+
+
+def test_what_a_phase_makes_of_a_layer_is_the_layers_own_affair(batch):
+    """Everything that a layer of another phase has comes with the mode, whatever attribute it is."""
+
+    class Odd(Layer):
+        num_bottom = num_top = 1
+
+        def setup(self, bottom):
+            self.add_blob((1,))
+            if self.phase == TEST:
+                self.factor = 3.0
+                self.register_buffer("shift", torch.ones(1), persistent=False)
+
+        def reshape(self, bottom):
+            self.rows = bottom[0]
+            return [bottom]
+
+        def forward(self, bottom):
+            factor, shift = getattr(self, "factor", 2.0), getattr(self, "shift", 0)
+            return bottom * factor + self.blobs[0] + shift + self.rows
+
+    def create(param, phase, context, log):
+        from caffe_compat.layers.base import create_layer
+
+        return Odd(param, phase, context) if param.type == "Odd" else create_layer(param, phase, context, log)
+
+    param = parse(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+        'layer { name: "odd" type: "Odd" bottom: "x" top: "y" }',
+        NetParameter,
+    )
+    param.state.phase = TRAIN
+    made = module(Net(param, create=create))
+    x = torch.ones(2, 3)
+    assert made(x)[1]["y"].unique() == 4 and made.eval()(x)[1]["y"].unique() == 6
+    assert made(x[:1])[1]["y"].unique() == 5 and made.train()(x[:1])[1]["y"].unique() == 3
+    made.eval().double()
+    assert made.train()(x)[1]["y"].dtype == torch.float64 and made.eval()(x)[1]["y"].unique() == 6
+    assert isinstance(made, Module)
