@@ -401,7 +401,12 @@ class Net:
             raise ValueError(
                 f"{what} is not batch sized: '{name}' has {value.shape[0]} items and the blob {target.shape[0]}"
             )
-        target[...] = value
+        try:
+            target[...] = value
+        except ValueError:
+            raise ValueError(
+                f"{what} of shape {value.shape} does not fit '{name}', which has the shape {target.shape}"
+            ) from None
 
     def _index(self, name: str) -> int:
         if name not in self.core.layer_names:
