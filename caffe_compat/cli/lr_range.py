@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from caffe_compat.errors import CaffeError, UsageError
 
 HELP = "learning-rate range test of any net: plots it and suggests max_lr and base_lr"
 
+_DRAWN = 10  # times the first loss: what is beyond would flatten the rest
 _SHOWN = re.compile(r"\] Iteration \d+ (?:\(.*\))?, loss = (\S+)|\] Iteration \d+, loss = (\S+)")
 
 
@@ -62,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     read = read_log(log)
     suggestion = lr_range.analyse(read)
     print(lr_range.report(suggestion))
-    _write_json(f"{args.out}.json", asdict(suggestion), needed=args.log is None)
+    if not args.log:
+        _write_json(f"{args.out}.json", asdict(suggestion))
     plot = args.plot or (None if args.log else f"{args.out}.png")
     if plot:
         _plot(plot, read, suggestion)
@@ -70,9 +73,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write_json(path: str, content: dict[str, Any], needed: bool) -> None:
-    if not needed:
-        return
+def _write_json(path: str, content: dict[str, Any]) -> None:
     from caffe_compat.proto.binary import write_atomic
 
     write_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
@@ -86,16 +87,27 @@ def _plot(path: str, read: Any, suggestion: Any) -> None:
     panels = {}
     for name in ("test accuracy", "train loss", "test loss"):
         x, y = curve(read, name, "learning rate")
-        if len(x):
-            keep = y < 20 if name.endswith("loss") else y >= 0
+        keep = y <= _DRAWN * abs(y[0]) if len(y) and name.endswith("loss") else y >= 0
+        if keep.any():
             x, y = x[keep], y[keep]
             panels[name] = [
                 Line("as measured", x.tolist(), y.tolist(), 0, True),
                 Line("smoothed", x.tolist(), smooth(y, WINDOW).tolist(), 0),
             ]
-    marks = {"peak": suggestion.peak, "last stable rate": suggestion.stable}
+    if not panels:
+        panels["train loss"] = []  # every loss was NaN: an empty picture says so
+    known = {
+        "peak": suggestion.peak if suggestion.max_lr else None,
+        "last stable rate": suggestion.stable if suggestion.max_lr else None,
+        "the net is dead": suggestion.dead_at if suggestion.max_lr else None,
+        "diverged": suggestion.diverged_at,
+    }
+    marks = {what: rate for what, rate in known.items() if rate is not None}
     title = f"range test: super-convergence {suggestion.verdict}"
-    plot_lines(path, panels, "learning rate", title, marks, log_x=read.lr_policy == "exp")
+    log_x = read.lr_policy == "exp" and any(
+        x > 0 for lines in panels.values() for line in lines for x in line.x
+    )
+    plot_lines(path, panels, "learning rate", title, marks, log_x=log_x)
 
 
 def _train(args: argparse.Namespace) -> str:
@@ -130,7 +142,7 @@ def _train(args: argparse.Namespace) -> str:
     try:
         with open(path, "w", encoding="utf-8") as log:
             process = runner.command(words, stderr=subprocess.PIPE)
-            code = _follow(process, log)
+            code = _follow(process, log, path)
     except OSError as error:
         raise CaffeError(f"{path}: cannot be written: {error.strerror}; choose another --out") from None
     if code:
@@ -142,11 +154,13 @@ def _train(args: argparse.Namespace) -> str:
     return path
 
 
-def _follow(process: subprocess.Popen[bytes], log: IO[str]) -> int:
-    """Copy what the run prints to the log and the screen; stop it once its loss has diverged."""
-    from caffe_compat.experiments.lr_range import divergence
+def _follow(process: subprocess.Popen[bytes], log: IO[str], path: str) -> int:
+    """Copy what the run prints to the log at `path` and the screen; stop it once its loss has diverged and stays so."""
+    from caffe_compat.experiments import chance, lr_range
+    from caffe_compat.log.read import read_log
 
-    first = None
+    first, known = math.nan, None
+    in_a_row = 0
     stopped = False
     assert process.stderr
     try:
@@ -158,9 +172,16 @@ def _follow(process: subprocess.Popen[bytes], log: IO[str]) -> int:
             if not shown or stopped:
                 continue
             loss = float(shown[1] or shown[2])
-            if first is None:
+            if not math.isfinite(first) and math.isfinite(loss):
                 first = loss
-            elif divergence(first, loss):
+                log.flush()
+                run = read_log(path)
+                known = lr_range.loss_before(run, chance.of(run).train, first)
+            elif lr_range.divergence(first, loss, known):
+                in_a_row += 1
+            else:
+                in_a_row = 0
+            if in_a_row == 2:
                 stopped = True
                 print("lr-range: the loss has diverged; stopping here", file=sys.stderr)
                 os.kill(process.pid, signal.SIGINT)

@@ -32,7 +32,7 @@ from caffe_compat.proto.binary import write_atomic
 FILE = "result.json"
 LOG = "train.log"
 ESTIMATE = "estimate.csv"
-NAN_LOSS = 87.0  # the softmax loss of scores that are NaN is 87.34
+LOST = 87.33654  # the softmax loss of scores that are NaN
 
 
 @dataclass
@@ -104,11 +104,17 @@ def accuracy(run: RunLog, row: TestRow) -> float | None:
     """The accuracy among a test's outputs, that of the best guess if there are several; None where scores were NaN,
     which Caffe counts as right.
     """
-    lost = loss(run, row)
-    if lost is not None and not lost < NAN_LOSS:
+    losses = [value for name, value in row.outputs.items() if name in run.losses]
+    if any(not math.isfinite(value) or abs(value - LOST) < 0.01 for value in losses):
         return None
+    name = accuracy_name(row)
+    return row.outputs[name] if name else None
+
+
+def accuracy_name(row: TestRow) -> str:
+    """The output of a test that `accuracy` reads, or ""."""
     named = [name for name in row.outputs if re.search(r"acc|top.?\d", name.lower())]
-    return row.outputs[min(named, key=_guesses)] if named else None
+    return min(named, key=_guesses) if named else ""
 
 
 def _guesses(name: str) -> int:

@@ -87,6 +87,19 @@ def test_an_exponential_ramp_stops_when_it_diverges(folder, capsys):
     assert "the training loss diverged at rate" in out
 
 
+@pytest.mark.slow
+def test_a_ramp_that_diverges_at_once_leaves_its_curves(folder, capsys):
+    pytest.importorskip("matplotlib")
+    words = ["--max-lr", "1e30", "--iterations", "40", "--tests", "8", "--set", "test_iter=1"]
+    assert main(["lr-range", "--solver", "solver.prototxt", *words]) == 0
+    out, err = capsys.readouterr()
+    assert "the training loss diverged at rate" in out and "max_lr" not in out
+    assert "lr-range: the loss has diverged; stopping here" in err
+    kept = json.loads((folder / "lr_range.json").read_text())
+    assert kept["max_lr"] is None and kept["diverged_at"] > 0
+    assert (folder / "lr_range.png").exists() and (folder / "lr_range.log").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

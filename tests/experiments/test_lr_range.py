@@ -12,6 +12,7 @@ from caffe_compat.log.read import read_log
 from caffe_compat.proto import SolverParameter
 from caffe_compat.solver.lr_policy import Schedule
 from tests.experiments.logs import range_test, write_log
+from tests.experiments.range_logs import classifier, ramp
 
 
 def plateau(start, stop, high=0.8, noise=0.02):
@@ -120,11 +121,20 @@ def test_logs_that_are_no_range_test(tmp_path):
         DataError, match=r"a\.log: the learning rate does not grow all along, so it is no range test"
     ):
         analyse(read_log(log))
-    log = range_test(tmp_path / "b.log", plateau(1, 2), points=5)
-    with pytest.raises(
-        DataError, match=r"b\.log: 5 points of test accuracy, and a range test needs 8; lower test_int"
-    ):
-        analyse(read_log(log))
+
+
+def test_few_points_give_what_they_can(tmp_path):
+    found = read(tmp_path / "a.log", plateau(1, 2), points=5)
+    assert (found.score, found.points, found.verdict, found.max_lr) == (
+        "test accuracy",
+        5,
+        "not seen",
+        found.peak,
+    )
+    assert "5 points are few, and a range test needs 8: repeat it with more iterations" in report(found)
+    found = read(tmp_path / "b.log", plateau(1, 2), points=2)
+    assert (found.points, found.max_lr) == (2, None)
+    assert "2 points of test accuracy are too few to judge: make a longer one" in report(found)
 
 
 @pytest.mark.parametrize(
@@ -186,3 +196,127 @@ def test_smoothing():
     np.testing.assert_allclose(smooth(values, 0.1), [1.5, 1, 2, 1, 2, 1, 2, 1.5])
     np.testing.assert_allclose(smooth(np.arange(40.0), 0.1)[[3, 20, 36]], [3, 20, 36])
     np.testing.assert_allclose(smooth(np.arange(40.0), 0.1)[0], 1.5)
+
+
+# -- nets that have died --------------------------------------------------------------------------
+
+RATES = [0.01 * i for i in range(60)]
+TEN, TWO = (
+    math.log(10),
+    0.325083,
+)  # losses of a constant guess: of ten equal classes, of two of which one has 90 %
+
+
+def falling(rate, low, high):
+    return low + (high - low) * math.exp(-20 * rate)
+
+
+def wave(rate, height):
+    return height * math.sin(7000 * rate)
+
+
+def made_up(tmp_path, curve, head=None, rates=RATES, **options):
+    """The suggestion for a log of a classifier; `curve` gives train loss, test loss and accuracy at a rate."""
+    head = classifier() if head is None else head
+    return analyse(
+        read_log(ramp(tmp_path / "a.log", head, [(rate, *curve(rate)) for rate in rates], **options))
+    )
+
+
+def dies_at(end, dead, low=0.2, accuracy=0.9):
+    """A net that learns, up to a rate from which on it scores what a constant guess does: loss and accuracy."""
+
+    def curve(rate):
+        if rate >= end:
+            return dead[0] + wave(rate, 0.02), dead[0] + wave(rate, 0.004), dead[1] + wave(rate, 0.004)
+        loss = falling(rate, low, dead[0])
+        return (
+            loss + wave(rate, 0.01),
+            loss + wave(rate, 0.01),
+            accuracy - (accuracy - dead[1]) * math.exp(-20 * rate),
+        )
+
+    return curve
+
+
+@pytest.mark.parametrize(
+    ("head", "dead", "options"),
+    [
+        (classifier(), (TEN, 0.1), {}),
+        (classifier(2), (TWO, 0.9), {"low": 0.05, "accuracy": 0.98}),  # of two classes, one has 90 %
+        (classifier(10), (0.5, 0.9), {"low": 0.05, "accuracy": 0.98}),  # of ten
+        ("", (TEN, 0.1), {}),  # a log that does not show the net
+        (classifier(1000, top_k=5), (math.log(1000), 0.005), {"low": 3, "accuracy": 0.4}),
+    ],
+)
+def test_no_rate_at_which_the_net_is_dead(head, dead, options, tmp_path):
+    found = made_up(tmp_path, dies_at(0.3, dead, **options), head)
+    assert found.learnt and 0.15 < found.max_lr < 0.3 and found.stable < 0.3
+    assert found.dead_at == pytest.approx(0.3, abs=0.041)
+    assert f"from rate {found.dead_at:.3g} on the net is dead" in report(found)
+
+
+@pytest.mark.parametrize(
+    ("head", "loss", "accuracy"),
+    [
+        (classifier(), TEN, lambda rate: 0.1 + wave(rate, 0.01)),
+        (classifier(2), TWO, lambda rate: 0.9),
+        (classifier(2), TWO, lambda rate: 0.9 + wave(rate, 0.01)),
+        (classifier(10), 0.5, lambda rate: 0.9),
+        (classifier(1000, top_k=5), math.log(1000), lambda rate: 0.005 + wave(rate, 0.001)),
+        (classifier(), TEN, lambda rate: None),
+        (classifier(5, labels=40, type="SigmoidCrossEntropyLoss"), 5 * math.log(2), lambda rate: None),
+        ("", 50.0, lambda rate: None),  # a regression: the loss before training
+    ],
+)
+def test_a_net_that_is_dead_at_all_rates_gets_none(head, loss, accuracy, tmp_path):
+    def curve(rate):
+        start = 2 * loss if head and rate < 0.02 else loss  # the first steps are those that kill it
+        return start + wave(rate, 0.01 * loss), start + wave(rate, 0.005 * loss), accuracy(rate)
+
+    found = made_up(tmp_path, curve, head)
+    assert (found.learnt, found.max_lr, found.verdict) == (False, None, "not seen")
+    assert "the net hardly learnt at any of these rates" in report(found) and "1cycle" not in report(found)
+
+
+@pytest.mark.parametrize("weight", [1.0, 100.0])
+def test_a_weighted_loss_is_compared_with_its_weight(weight, tmp_path):
+    def curve(rate):
+        loss = falling(rate, 0.5, TEN)
+        return weight * loss, loss, 0.9 - 0.8 * math.exp(-20 * rate)
+
+    found = made_up(tmp_path, curve, classifier(weight=weight), weight=weight)
+    assert found.score == "test accuracy" and found.learnt and found.diverged_at is None
+    assert found.loss_chance == (pytest.approx(weight * TEN), pytest.approx(TEN))
+
+
+@pytest.mark.parametrize("head", ["", classifier()], ids=["unknown net", "known net"])
+def test_a_net_that_was_trained_before_is_alive_from_the_start(head, tmp_path):
+    def curve(rate):
+        return (0.3, 0.35, 0.9 + wave(rate, 0.01)) if rate < 0.3 else (TEN, TEN, 0.1)
+
+    found = made_up(tmp_path, curve, head, weights="a.caffemodel")
+    assert found.learnt and found.stable < 0.3 and found.start <= 0.02
+
+
+def test_regression_losses_may_be_large(tmp_path):
+    found = made_up(tmp_path, lambda rate: (falling(rate, 80, 500), falling(rate, 90, 500), None), "")
+    assert (found.score, found.learnt, found.diverged_at) == ("test loss", True, None)
+
+
+def test_a_spike_is_no_divergence(tmp_path):
+    def curve(rate):
+        loss = falling(rate, 0.5, TEN)
+        return loss + 20 * (0.295 < rate < 0.305), loss, 0.9 - 0.8 * math.exp(-20 * rate)
+
+    assert made_up(tmp_path, curve).diverged_at is None
+    found = made_up(tmp_path, lambda rate: curve(rate) if rate < 0.4 else (math.nan, 87.3365, 0.1))
+    assert found.diverged_at == pytest.approx(0.4) and found.max_lr < 0.4
+
+
+@pytest.mark.parametrize("losses", [[2.3, math.nan, math.nan], [math.nan] * 3, [2.3]])
+def test_a_run_that_diverges_at_once_gives_no_rate(losses, tmp_path):
+    rates = RATES[: len(losses)]
+    found = made_up(tmp_path, lambda rate: (losses[round(100 * rate)], None, None), rates=rates, done=False)
+    assert (found.max_lr, found.verdict) == (None, "not seen")
+    assert "are too few to judge" in report(found)
