@@ -4,12 +4,17 @@ import argparse
 import importlib
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 
 from caffe_compat import cli
+from caffe_compat.export.graph import Graph
 from caffe_compat.layers.base import registry
+from caffe_compat.proto import NetParameter
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "prototxt/README.md", "tests/README.md"]
@@ -50,8 +55,30 @@ def test_the_example_of_a_layer_works():
         layer = registry()["Double"]
         assert layer.reshape(None, (2, 3)) == [(2, 3)]
         assert layer.forward(None, 21) == 42
+        graph = Graph(18)
+        layer.to_onnx(None, graph, ["x"], ["y"])
+        assert [(node.op_type, node.outputs) for node in graph.nodes] == [("Mul", ["y"])]
     finally:
         registry().pop("Double", None)
+
+
+def test_the_example_of_a_layer_of_ones_own_works(tmp_path, monkeypatch):
+    """As a file that a command imports: its field is read, it runs, and it is exported."""
+    text = (ROOT / "README.md").read_text()
+    (example,) = re.findall(r"^    # times.py\n((?: {4}.*\n|\n)+)", text, re.MULTILINE)
+    (line,) = re.findall(r"`(layer \{ name: \"y\" .*?\} \})`", text)
+    monkeypatch.chdir(tmp_path)
+    Path("times.py").write_text(textwrap.dedent(example))
+    data = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+    Path("net.prototxt").write_text(data + line)
+    Path("none.caffemodel").write_bytes(NetParameter(name="none").SerializeToString())
+    try:
+        words = "export --model net.prototxt --weights none.caffemodel --onnx y.onnx --import times.py"
+        assert cli.main(words.split()) == 0
+        (y,) = onnxruntime.InferenceSession("y.onnx").run(None, {"x": np.ones((1, 3), np.float32)})
+        assert y.tolist() == [[3, 3, 3]]
+    finally:
+        registry().pop("Times", None)
 
 
 def test_the_readme_lists_the_folders_of_the_package():

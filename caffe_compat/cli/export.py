@@ -212,9 +212,9 @@ def _check_complete(plan: Any, files: list[str]) -> None:
     """Raise WeightsError if layers that go into the file have got no values."""
     from caffe_compat.net.weights import shapes_in
 
-    found = {name for file in files for name in shapes_in(file)}
-    layers = [plan.net.layers[i] for i in plan.layers]
-    missing = [layer for layer in layers if len(layer.blobs) and layer.name not in found]
+    layers = [plan.net.layers[i] for i in plan.layers if len(plan.net.layers[i].blobs)]
+    found = {name for file in files for name in shapes_in(file)} if layers else set()
+    missing = [layer for layer in layers if layer.name not in found]
     if missing:
         words = [
             f"'{layer.name}' {', '.join(str(tuple(blob.shape)) for blob in layer.blobs)}" for layer in missing
