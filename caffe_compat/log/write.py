@@ -511,6 +511,13 @@ class Log:
     def test_loss(self, loss: float) -> None:
         self._line(INFO, "solver.cpp:401", f"Test loss: {cpp_float(loss)}")
 
+    def class_precision(self, label: int, value: float | None) -> None:
+        """A class's average precision in a test of detections (SSD's Caffe); None: nothing was taken for it."""
+        if value is None:
+            self._line(WARNING, "solver.cpp:526", f"Missing true_pos for label: {label}")
+        else:
+            self._line(INFO, "solver.cpp:542", f"class{label}: {cpp_float(value)}")
+
     def test_outputs(self, outputs: Outputs) -> None:
         """A test net's mean outputs in order: (name, values of all elements, loss weight)."""
         self._outputs(414, "Test", outputs)

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import TRAINING_NETS, fork_fields, hints
-from caffe_compat.solver import lr_policy, update_rules
+from caffe_compat.solver import detections, lr_policy, update_rules
 
 REFUSED, FORK, UNUSED_RATE, UNUSED, HINT = "refused", "fork", "unused rate", "unused", "hint"
 
-_BEYOND_RATES = ("max_nonfinite_test_loss",)  # a fork's, which the solver itself acts on
+# Forks', which the solver itself acts on
+_BEYOND_RATES = ("max_nonfinite_test_loss", "eval_type", "ap_version", "show_per_class_result")
 _ON_BY_DEFAULT = ("warm_up_iters",)  # forks' fields whose default value does not switch them off
 
 
@@ -140,8 +141,15 @@ def _faults(param: Any) -> Iterator[tuple[str, str]]:
             (f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0"),
         )
 
+    for field, known in (("eval_type", detections.EVAL_TYPES), ("ap_version", detections.AP_VERSIONS)):
+        if (value := getattr(param, field)) not in known:
+            yield field, f'{field} is "{value}" and must be one of {", ".join(known)}'
+
 
 def _unused(param: Any) -> Iterator[tuple[str, str]]:
+    for field in ("ap_version", "show_per_class_result"):
+        if param.HasField(field) and param.eval_type != "detection":
+            yield field, f'{field} does nothing without eval_type: "detection"; remove it, or set that'
     if param.max_nonfinite_test_loss > 0 and not param.test_compute_loss:
         yield (
             "max_nonfinite_test_loss",

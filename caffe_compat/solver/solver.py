@@ -36,6 +36,7 @@ from caffe_compat.proto import (
     text,
 )
 from caffe_compat.solver import fields, update_rules
+from caffe_compat.solver.detections import Detections
 from caffe_compat.solver.lr_policy import Schedule
 from caffe_compat.solver.parallel import Group, Reducer
 from caffe_compat.solver.state import (
@@ -513,6 +514,9 @@ class Solver:
         net.share_trained_layers_with(self.net)
         total: Tensor | None = None
         shapes: dict[str, int] = {}
+        detecting = self.param.eval_type == "detection"
+        found = {name: Detections() for name in net.outputs if detecting}
+        averaged = [name for name in net.outputs if not detecting]
         for batch in range(batches):
             while (request := self.action()) != NONE:
                 if request == SNAPSHOT and self.group:
@@ -527,9 +531,16 @@ class Solver:
                 return
             with torch.no_grad():
                 loss, outputs = net.forward()
-            flat = torch.cat([loss.reshape(1)] + [outputs[name].reshape(-1) for name in net.outputs])
+            for name, detections in found.items():
+                detections.add(name, outputs[name])
+            flat = torch.cat([loss.reshape(1)] + [outputs[name].reshape(-1) for name in averaged])
+            if total is not None and len(flat) != len(total):
+                raise SolverError(
+                    f"test net (#{index}): batch {batch} has {len(flat) - 1} output values and the one before "
+                    f'{len(total) - 1}, which have no mean; for DetectionEvaluate set eval_type: "detection"'
+                )
             total = flat if total is None else total + flat
-            shapes = {name: outputs[name].numel() for name in net.outputs}
+            shapes = {name: outputs[name].numel() for name in averaged}
             self.log.progress(self.iter, *self._span, f"testing {batch + 1}/{batches}")
         if total is None:
             return
@@ -538,7 +549,7 @@ class Solver:
         if self.param.test_compute_loss:
             self.log.test_loss(loss)
             self._diverged_tests = 0 if math.isfinite(loss) else self._diverged_tests + 1
-        rows = []
+        rows = self._mean_precisions(found)
         for name, count in shapes.items():
             rows.append((name, means[:count], net.output_weights[name]))
             means = means[count:]
@@ -548,6 +559,21 @@ class Solver:
         if index == self.param.monitor_test_id and self.schedule.watches == "test loss":
             self.schedule.tested(loss if self.param.test_compute_loss else 0.0)
         self.log.test_outputs(rows)
+
+    def _mean_precisions(self, found: dict[str, Detections]) -> list[tuple[str, list[float], float]]:
+        """Of each output where anything was detected: its name, the mean over the classes, and no loss weight."""
+        rows = []
+        for name, detections in found.items():
+            if not detections.any():
+                continue
+            by_class = detections.average_precisions(self.param.ap_version)
+            for label, precision in by_class.items():
+                if precision is None or self.param.show_per_class_result:
+                    self.log.class_precision(label, precision)
+            rows.append(
+                (name, [sum(precision or 0.0 for precision in by_class.values()) / len(by_class)], 0.0)
+            )
+        return rows
 
     # -- snapshots ----------------------------------------------------------------------------
 
