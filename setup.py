@@ -36,7 +36,7 @@ setup(
     classifiers=["Operating System :: POSIX"],
     python_requires=">=3.10",
     packages=find_packages(include=["caffe_compat", "caffe_compat.*"]),
-    package_data={"caffe_compat": ["**/*.proto"]},
+    package_data={"caffe_compat": ["**/*.proto", "py.typed"]},
     install_requires=["lmdb>=1.4", "numpy>=2,<3", "onnx>=1.16", "protobuf>=4.25,<8", "torch>=2.6,<3"],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["caffe-compat = caffe_compat.cli:main"]},

@@ -5,19 +5,103 @@
 
 import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors and type checkers see; at run time __getattr__ gives these names
+    from caffe_compat import layers, log, proto, pycaffe
+    from caffe_compat.export import export_onnx
+    from caffe_compat.pycaffe import (
+        NCCL,
+        AdaDeltaSolver,
+        AdaGradSolver,
+        AdamSolver,
+        Classifier,
+        Detector,
+        Layer,
+        NesterovSolver,
+        Net,
+        NetSpec,
+        RMSPropSolver,
+        SGDSolver,
+        Timer,
+        assign_proto,
+        classifier,
+        coord_map,
+        detector,
+        draw,
+        get_solver,
+        has_nccl,
+        init_log,
+        io,
+        layer_type_list,
+        model_libs,
+        net_spec,
+        params,
+        set_device,
+        set_mode_cpu,
+        set_mode_gpu,
+        set_multiprocess,
+        set_random_seed,
+        set_solver_count,
+        set_solver_rank,
+        solver_count,
+        solver_rank,
+        to_proto,
+    )
+    from caffe_compat.pycaffe import _caffe as _caffe
 
 __version__ = "0.1.0"
 
 TRAIN, TEST = 0, 1
 
-# pycaffe's names that are not sub-packages of this one.
-_PYCAFFE = frozenset(
-    "AdaDeltaSolver AdaGradSolver AdamSolver Classifier Detector Layer NCCL Net NesterovSolver NetSpec RMSPropSolver "
-    "SGDSolver Timer assign_proto classifier coord_map detector draw get_solver has_nccl init_log io layer_type_list "
-    "net_spec params set_device set_mode_cpu set_mode_gpu set_multiprocess set_random_seed set_solver_count "
-    "set_solver_rank solver_count solver_rank to_proto".split()
-)
+__all__ = [
+    "NCCL",
+    "TEST",
+    "TRAIN",
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
+    "Classifier",
+    "Detector",
+    "Layer",
+    "NesterovSolver",
+    "Net",
+    "NetSpec",
+    "RMSPropSolver",
+    "SGDSolver",
+    "Timer",
+    "__version__",
+    "assign_proto",
+    "classifier",
+    "coord_map",
+    "detector",
+    "draw",
+    "export_onnx",
+    "get_solver",
+    "has_nccl",
+    "init_log",
+    "install_as_caffe",
+    "io",
+    "layer_type_list",
+    "layers",
+    "log",
+    "model_libs",
+    "net_spec",
+    "params",
+    "proto",
+    "pycaffe",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_multiprocess",
+    "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
+    "to_proto",
+]
+
 # The modules that `import caffe` gives as attributes, and SSD's model_libs, where they are not this package's own.
 _MODULES = {
     "_caffe": "caffe_compat.pycaffe._caffe",
@@ -47,17 +131,19 @@ def install_as_caffe() -> None:
     sys.modules["caffe.proto.caffe_pb2"] = importlib.import_module("caffe_compat.proto.caffe_pb2")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PYCAFFE:
-        return getattr(importlib.import_module("caffe_compat.pycaffe"), name)
-    if name in _MODULES:
-        return importlib.import_module(_MODULES[name])
-    if name in ("layers", "log", "proto"):
-        return importlib.import_module(f"caffe_compat.{name}")
-    if name == "export_onnx":
-        return importlib.import_module("caffe_compat.export").export_onnx
-    raise AttributeError(f"module 'caffe_compat' has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a type checker a name that is not above is an error
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(_MODULES[name])
+        if name in ("layers", "log", "proto"):
+            return importlib.import_module(f"caffe_compat.{name}")
+        if name == "export_onnx":
+            return importlib.import_module("caffe_compat.export").export_onnx
+        if name in __all__:
+            return getattr(importlib.import_module("caffe_compat.pycaffe"), name)
+        raise AttributeError(f"module 'caffe_compat' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PYCAFFE, *_MODULES, "export_onnx", "layers", "log", "proto"})
+    return sorted({*globals(), *__all__, *_MODULES})
