@@ -60,7 +60,7 @@ def _run(argv: list[str], folder: str, main: Callable[[], object]) -> int:
     caffe_compat.install_as_caffe()
     old_names.install(lambda line: state.log().warning(line))
     sys.argv = argv
-    sys.path.insert(0, folder)
+    sys.path[:0] = [folder, _AS_CAFFE]
     try:
         main()
     except SystemExit as stop:
@@ -98,6 +98,7 @@ def _report(error: BaseException) -> int:
 # -- tracebacks -------------------------------------------------------------------------------
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+_AS_CAFFE = os.path.join(_PACKAGE, "pycaffe", "as_caffe")
 _RUNNERS = (os.path.abspath(__file__), "<frozen runpy>", runpy.__file__)
 
 

@@ -179,6 +179,12 @@ class Log:
         if self._bar:
             self._bar.facts[name] = value
 
+    # -- python/caffe/_caffe.cpp: caffe.log ---------------------------------------------------
+
+    def script(self, text: str) -> None:
+        """A line of a pycaffe script's own."""
+        self._line(INFO, "_caffe.cpp:68", text)
+
     # -- tools/caffe.cpp: the commands --------------------------------------------------------
 
     def device(self, gpus: Sequence[tuple[int, str]] = (), command: str = "train") -> None:

@@ -33,6 +33,11 @@ for _name in ("PIL.Image", "google.protobuf.text_format"):
 
 def __getattr__(name: str) -> Any:
     """Names that pycaffe's module imported for itself, and scripts take from it: caffe.io.resize."""
+    if name == "zoom":
+        try:
+            return importlib.import_module("scipy.ndimage").zoom
+        except ImportError as error:
+            raise MissingExtra("scipy", "caffe.io.zoom") from error
     try:
         if name == "skimage":
             importlib.import_module("skimage.io")

@@ -112,7 +112,7 @@ def log(message: object = None) -> Log:
     # Standard error may be another one at the next call.
     current = Log(progress=False, level=_environment_level()) if _log is None else _log
     if message is not None:
-        current.info(str(message))
+        current.script(str(message))
     return current
 
 

@@ -93,6 +93,25 @@ def test_other_ways_to_give_the_code(tmp_path, monkeypatch, capsys, words, argv)
     assert run_here(tmp_path, monkeypatch, capsys, code, *words) == (0, f"{argv} __main__\n", "")
 
 
+def test_processes_that_begin_anew_find_caffe(tmp_path, monkeypatch, capsys):
+    """As under multiprocessing's spawn: they have the places for modules, and no module of the script's."""
+    code = "import sys; print(sys.path[1])"
+    place = run_here(tmp_path, monkeypatch, capsys, code)[1].strip()
+    monkeypatch.undo()
+    monkeypatch.syspath_prepend(place)
+    ours = [name for name in sys.modules if name.partition(".")[0] == "caffe"]
+    for name in ours:
+        monkeypatch.delitem(sys.modules, name)
+    installed = []
+    monkeypatch.setattr(old_names, "install", installed.append)
+    try:
+        caffe = importlib.import_module("caffe")
+        assert caffe.Net is importlib.import_module("caffe.pycaffe").Net and len(installed) == 1
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "caffe"]:
+            del sys.modules[name]
+
+
 TRACEBACK = """Traceback (most recent call last):
   File "s.py", line 3, in <module>
     f()

@@ -274,3 +274,11 @@ def test_oversample(crop):
             wanted = image[y : y + crop[0], x : x + crop[1]]
             np.testing.assert_array_equal(crops[10 * n + i], wanted)
             np.testing.assert_array_equal(crops[10 * n + 5 + i], wanted[:, ::-1])
+
+
+def test_scipys_zoom_is_there_as_in_pycaffe(monkeypatch):
+    zoom = pytest.importorskip("scipy.ndimage").zoom
+    assert io.zoom is zoom
+    monkeypatch.setitem(sys.modules, "scipy.ndimage", None)
+    with pytest.raises(MissingExtra, match="scipy"):
+        _ = io.zoom

@@ -379,7 +379,7 @@ def test_log_writes_a_line_under_both_names(monkeypatch):
         stream = io.StringIO()
         monkeypatch.setattr("sys.stderr", stream)
         log("hello")
-        assert stream.getvalue().rstrip().endswith("] hello")
+        assert stream.getvalue().rstrip().endswith(" _caffe.cpp:68] hello")
 
 
 def test_views_of_in_place_blobs_do_not_disturb_backward(tmp_path):
@@ -554,3 +554,11 @@ layer { name: "sum" type: "Reduction" bottom: "h" top: "h" }"""
         match=r"layer 'double' \(Power\): top 'h' has shape \(2, 3\), but a layer in place has made the blob \(\)",
     ):
         net.backward()
+
+
+def test_inputs_that_do_not_fit(net):
+    with pytest.raises(
+        ValueError, match=r"Input of shape \(2, 4\) does not fit 'x', which has the shape \(2, 3\)"
+    ):
+        net.forward(x=np.zeros((2, 4)))
+    net.forward(x=np.zeros((2, 1)))  # numpy spreads it, as in pycaffe
