@@ -1,10 +1,12 @@
 """What every test gets: see README.md in this folder."""
 
+import importlib
 import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,11 +18,51 @@ settings.load_profile("caffe_compat")
 # A shell's background job is started with SIGINT ignored, and tests of interrupted runs would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+REFERENCE = Path(__file__).parent / "reference"
+# At least so many files of each kind are there. With fewer, tests would pass because they have nothing to do.
+REFERENCE_FILES = {
+    "layers/*.npz": 255,
+    "layers/*.prototxt": 255,
+    "data/*.npz": 16,
+    "solvers/*/trajectory.npz": 23,
+    "solvers/*/caffe.log": 22,
+    "solvers/*/*.solverstate": 43,
+    "solvers/*/*.solverstate.h5": 4,
+    "solvers/cli/*.log": 3,
+    "upgrade/*": 10,
+}
+
+
+def lacking(folder: Path) -> list[str]:
+    """What `folder` lacks of the golden data, in words."""
+    counts = {pattern: len(list(folder.glob(pattern))) for pattern in REFERENCE_FILES}
+    return [
+        f"{pattern}: {counts[pattern]} of {most} files"
+        for pattern, most in REFERENCE_FILES.items()
+        if counts[pattern] < most
+    ]
+
+
+def pytest_sessionstart() -> None:
+    if found := lacking(REFERENCE):
+        raise pytest.UsageError(f"{REFERENCE} is not whole: {'; '.join(found)}; check it out again")
+
+
+def _import_or_fail(name: str, *_: Any, **__: Any) -> Any:
+    """What pytest.importorskip is here: without a package its tests would be skipped, and the run would pass."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        pytest.fail(f"{error}; the tests need {name}: pip install '.[test]'", pytrace=False)
+
+
+pytest.importorskip = _import_or_fail
+
 
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """The folder of golden data that a real Caffe computed. Read it; never write there."""
-    return Path(__file__).parent / "reference"
+    return REFERENCE
 
 
 @pytest.fixture

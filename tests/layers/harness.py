@@ -462,10 +462,8 @@ def _check_records_apart(case: Case, arrays: Arrays, blobs: Arrays) -> None:
 
 def _check_onnx(case: Case, arrays: Arrays, blobs: Arrays, wanted: Arrays) -> None:
     """ONNX Runtime gets the formula's numbers out of an exported file; or the export is refused, as the case says."""
-    try:
-        import onnxruntime
-    except ImportError:
-        return
+    import onnxruntime  # late: files that only use other parts of this module do not need it
+
     param = _net_param(case.layer, [array.shape for array in arrays])
     param.state.phase = case.phase
     net = Net(param)

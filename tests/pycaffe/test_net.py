@@ -423,6 +423,21 @@ def test_a_blob_passed_on_unchanged_has_memory_of_its_own(tmp_path, force_backwa
 
 
 @pytest.mark.parametrize("force_backward", ["force_backward: true\n", ""])
+def test_a_blob_passed_on_to_a_reader_has_memory_of_its_own(tmp_path, force_backward):
+    """No layer in place here: layer by layer, Dropout itself must not let its top be its bottom's memory."""
+    reader = (
+        'layer { name: "ip" type: "InnerProduct" bottom: "h" top: "y" inner_product_param { num_output: 2 } }'
+    )
+    net = build(tmp_path, force_backward + "\n".join([*PASSED_ON.splitlines()[:2], reader]))
+    net.blobs["x"].data[...] = 1
+    net.forward()
+    net.blobs["h"].data[...] = 7
+    assert (net.blobs["x"].data == 1).all()
+    net.blobs["x"].data[...] = 2
+    assert (net.blobs["h"].data == 7).all()
+
+
+@pytest.mark.parametrize("force_backward", ["force_backward: true\n", ""])
 def test_a_reshaped_blob_is_the_memory_of_its_bottom(tmp_path, force_backward):
     text = """layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
 layer { name: "flat" type: "Flatten" bottom: "x" top: "y" flatten_param { axis: 0 } }

@@ -4,6 +4,7 @@ import io
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.proto import NetParameter, SolverParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.solver.solver import Solver
+from caffe_compat.solver.state import read_state, write_state
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
 REPLICAS, BATCH = 3, 7
@@ -221,6 +223,21 @@ def test_dropout_masks_differ_between_replicas():
     masks = [(row != 0) for row in rows]
     assert all(0.4 < mask.double().mean() < 0.8 for mask in masks)
     assert not torch.equal(masks[0], masks[1]) and not torch.equal(masks[1], masks[2])
+
+
+def test_dropout_masks_differ_between_replicas_that_run_in_turn():
+    net = make("""layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 7 dim: 40 }
+        data_filler { type: "constant" value: 1 } } }
+      layer { name: "mix" type: "Reshape" bottom: "x" top: "m" reshape_param { shape { dim: 14 dim: 20 } } }
+      layer { name: "drop" type: "Dropout" bottom: "m" top: "y" }""")
+    assert net.in_turn
+    masks = []
+    net.layer("drop").register_forward_hook(lambda layer, bottoms, top: masks.append(top != 0))
+    for _ in range(2):
+        net.forward()
+    assert len(masks) == 2 * REPLICAS
+    for i, mask in enumerate(masks):
+        assert not any(torch.equal(mask, other) for other in masks[:i])
 
 
 def test_ignored_labels_normalise_each_replica():
@@ -610,6 +627,23 @@ def test_caffes_solverstate_goes_on_at_the_record_its_iteration_implies(folder):
         resumed = Solver(param, root="solvers", replicas=replicas)
         resumed.restore("sgd_fixed/snap_iter_6.solverstate")
         assert next(resumed.net.data_layers()).position == 6 * batch * replicas
+
+
+@pytest.mark.parametrize("first", ["true", "false"])
+@pytest.mark.parametrize(("done", "interval"), [(4, 2), (5, 2), (3, 3), (2, 7)])
+def test_caffes_solverstate_lets_each_net_go_on_where_it_stood(done, interval, first):
+    """What a run without it would have read: one batch an iteration and sub-batch, and test_iter a test."""
+    extra = f"test_iter: 3 test_interval: {interval} test_initialization: {first} iter_size: 2"
+    run = solver(DATA + HEAD, extra=extra, replicas=1)
+    run.step(done)
+    _, path = run.snapshot()
+    state = read_state(path)
+    write_state(path, replace(state, resume=None))  # as Caffe writes it
+    resumed = solver(DATA + HEAD, extra=extra, replicas=1)
+    resumed.restore(path)
+    for mine, theirs in zip(resumed._nets(), run._nets(), strict=True):
+        assert mine.layer("data").position == theirs.layer("data").position
+    assert run.test_nets[0].layer("data").position % (3 * BATCH) == 0
 
 
 def test_blobs_that_the_caller_fills_cannot_be_shared():
