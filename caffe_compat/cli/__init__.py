@@ -8,6 +8,7 @@ tools (gflags): `-solver x`, `--gpu=all`, `-noshuffle`, `--encoded=false`, the c
 
 import argparse
 import ast
+import contextlib
 import errno
 import importlib
 import io
@@ -16,7 +17,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from caffe_compat.errors import CaffeError, UsageError, nearest
 
@@ -74,8 +75,10 @@ def guarded(run: Callable[[], int]) -> int:
 
 
 def _complain(what: str) -> None:
+    from caffe_compat.log.names import printable
     from caffe_compat.log.progress import is_terminal
 
+    what = printable(what).replace("\n", "\\n")
     clear = "\r\x1b[K" if is_terminal(sys.stderr) else ""  # there may be a progress bar on this line
     print(f"{clear}{PROG}: error: {what}", file=sys.stderr)
 
@@ -102,6 +105,26 @@ def _run(words: list[str]) -> int:
     command = importlib.import_module(f"caffe_compat.cli.{commands[name].stem}")
     parser = _Parser(prog=f"{PROG} {name}", description=command.HELP, allow_abbrev=False)
     command.add_arguments(parser)
+    if name != "python":  # which runs another program
+        with _escaping():
+            return _run_command(command, parser, words)
+    return _run_command(command, parser, words)
+
+
+@contextlib.contextmanager
+def _escaping() -> Iterator[None]:
+    """Within it standard output shows control characters of names instead of acting on them."""
+    from caffe_compat.log.names import Terminal
+
+    stream = sys.stdout
+    sys.stdout = Terminal(stream)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.stdout = stream
+
+
+def _run_command(command: Any, parser: "_Parser", words: list[str]) -> int:
     words = list(_normalise(words, parser))
     try:
         args = parser.parse_args(words)

@@ -158,6 +158,7 @@ def _read_mean(args: argparse.Namespace, channels: int) -> np.ndarray | None:
     """The mean as values (channels,) or a picture (channels, height, width)."""
     import numpy as np
 
+    from caffe_compat.data.npy import read_npy
     from caffe_compat.proto.binary import read_binaryproto
 
     if not args.mean:
@@ -166,7 +167,7 @@ def _read_mean(args: argparse.Namespace, channels: int) -> np.ndarray | None:
     try:
         mean = np.array([float(word) for word in args.mean.split(",")], np.float32)
     except ValueError:
-        mean = _load_npy(path) if path.endswith(".npy") else read_binaryproto(path)
+        mean = read_npy(path) if path.endswith(".npy") else read_binaryproto(path)
     mean = mean[0] if mean.ndim == 4 else mean
     if mean.ndim not in (1, 3) or len(mean) != channels:
         raise DataError(
@@ -174,15 +175,6 @@ def _read_mean(args: argparse.Namespace, channels: int) -> np.ndarray | None:
             "many channels"
         )
     return mean
-
-
-def _load_npy(path: str) -> np.ndarray:
-    import numpy as np
-
-    try:
-        return np.load(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a numpy array: {error}") from error
 
 
 def _read_labels(args: argparse.Namespace, net: Net) -> list[str]:
@@ -240,12 +232,12 @@ def _decoded(name: str, channels: int, height: int, width: int) -> Any:
     """The picture in a file in OpenCV's layout, with so many channels (BGR or gray) and of this size."""
     import numpy as np
 
-    from caffe_compat.data.images import opencv
+    from caffe_compat.data.images import imdecode, opencv
 
     cv2 = opencv()
     with open(name, "rb") as file:
         data = np.frombuffer(file.read(), np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    picture = imdecode(data, cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise DataError(f"{name}: its {data.size} bytes are no picture that OpenCV can decode")
     conversion = {
@@ -263,6 +255,7 @@ def _in_crops(args: argparse.Namespace, net: Net, names: list[str], mean: np.nda
     """Each picture and its scores, as classify.py computes them."""
     import numpy as np
 
+    from caffe_compat.data.npy import read_npy
     from caffe_compat.pycaffe.classifier import Classifier
     from caffe_compat.pycaffe.io import load_image
 
@@ -288,7 +281,7 @@ def _in_crops(args: argparse.Namespace, net: Net, names: list[str], mean: np.nda
     )
     for name in names:
         if name.endswith(".npy"):
-            pictures = {f"{name}[{i}]": picture for i, picture in enumerate(_load_npy(name))}
+            pictures = {f"{name}[{i}]": picture for i, picture in enumerate(np.atleast_1d(read_npy(name)))}
         else:
             pictures = {name: load_image(name, color=channels == 3)}
         for which, picture in pictures.items():

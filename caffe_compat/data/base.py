@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from caffe_compat.errors import DataError, nearest
+from caffe_compat.log import names
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -134,7 +135,7 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
         raise DataError(
             f"unknown backend {backend!r}{nearest(backend, _REGISTRY)} known backends: {', '.join(sorted(_REGISTRY))}"
         )
-    full = os.path.join(root, path)
+    full = os.path.join(root, names.file_name(path))
     if not os.path.isdir(full):
         what = "is a file, not a folder" if os.path.exists(full) else "does not exist"
         raise DataError(f"the {backend} source '{full}' {what}; make it with: {command_that_makes(full)}")

@@ -7,8 +7,10 @@ Caffe's examples/cifar10/convert_cifar_data.cpp.
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import pickle
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from caffe_compat.errors import DataError
 
 _SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
+_LARGEST = 2**30  # bytes of a file in an archive; CIFAR's have less than a sixth of it
 
 
 @dataclass(frozen=True)
@@ -80,22 +83,51 @@ def _files(path: str, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
     if os.path.isdir(path):
         for folder, _, names in os.walk(path):
             for name in sorted(wanted.intersection(names)):
-                with open(os.path.join(folder, name), "rb") as file:
-                    yield name, file.read()
+                yield name, _content(os.path.join(folder, name))
         return
     try:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = os.path.basename(member.name)
-                if name in wanted and (content := archive.extractfile(member)):
-                    yield name, content.read()
+                if name not in wanted or member.isdir():
+                    continue
+                if not member.isreg():
+                    raise DataError(
+                        f"'{path}': {member.name} is a link or a device, no file; give an archive of the files themselves"
+                    )
+                if member.size > _LARGEST:
+                    raise DataError(
+                        f"'{path}': {member.name} has {member.size} bytes, too many; fetch it again"
+                    )
+                content = archive.extractfile(member)
+                assert content is not None
+                yield name, content.read()
     except FileNotFoundError as error:
         raise DataError(
             f"'{path}' does not exist; give --from the folder or archive, or leave it out to download"
         ) from error
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (
+        tarfile.TarError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        OSError,
+        ValueError,
+        OverflowError,
+    ) as error:
         reason = str(error).partition("\n")[0].rstrip(":")  # tarfile has a line for each compression it tried
         raise DataError(f"'{path}' is no complete tar archive: {reason}; fetch it again") from error
+
+
+def _content(path: str) -> bytes:
+    """What a file in a folder holds. Raises DataError where it is none, or cannot be read."""
+    try:
+        if not os.path.isfile(path):
+            raise DataError(f"'{path}' is no file; give the folder of the files themselves")
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}; copy it again") from error
 
 
 def _read_binary(kind: Kind, name: str, content: bytes) -> Part:
@@ -111,12 +143,12 @@ def _read_binary(kind: Kind, name: str, content: bytes) -> Part:
 def _read_python(kind: Kind, name: str, content: bytes) -> Part:
     try:
         batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-        pixels, labels = np.asarray(batch[b"data"], np.uint8), np.asarray(batch[kind.label_key])
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, IndexError) as error:
+        pixels, labels = _numbers(batch[b"data"]), _numbers(batch[kind.label_key])
+    except Exception as error:  # a pickle is a program, and a damaged one may raise anything
         raise DataError(f"{name} is no batch of the python layout: {error}; fetch it again") from error
-    if pixels.shape != (len(labels), _PIXELS):
+    if pixels.dtype != np.uint8 or labels.ndim != 1 or pixels.shape != (len(labels), _PIXELS):
         raise DataError(
-            f"{name} has {len(labels)} labels and data of the shape {pixels.shape}; fetch it again"
+            f"{name} has {labels.size} labels and data of the shape {pixels.shape} ({pixels.dtype}); fetch it again"
         )
     return _checked(kind, name, pixels, labels)
 
@@ -135,14 +167,65 @@ def _join(parts: list[Part]) -> Part:
     return np.concatenate([p for p, _ in parts]), np.concatenate([l for _, l in parts])
 
 
-class _Unpickler(pickle.Unpickler):
-    """Reads arrays, lists and dictionaries and runs nothing else that a pickle may ask for."""
+class _Dtype:
+    """What a pickle says of an array's type."""
 
-    _ALLOWED = frozenset({("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")})
+    def __init__(self, code: Any = None, *others: Any):
+        self.code = code.decode("ascii") if isinstance(code, bytes) else code
+        self.order = "="
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1]
+        self.order = order.decode("ascii") if isinstance(order, bytes) else order
+
+
+class _Array:
+    """What a pickle says of an array, which becomes one in `_numbers`. numpy's own would trust it."""
+
+    shape: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        _, self.shape, self.dtype, self.by_columns, self.data = state
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """The array that a pickle holds as such or as a list of whole numbers. Raises ValueError or UnpicklingError."""
+    if isinstance(value, list) and all(type(item) is int for item in value):
+        return np.array(value, np.int64)
+    if not isinstance(value, _Array) or not isinstance(value.dtype, _Dtype):
+        raise pickle.UnpicklingError("it holds neither an array nor a list of whole numbers")
+    dtype = value.dtype
+    if (
+        not (isinstance(dtype.code, str) and re.fullmatch("[iu][1248]", dtype.code))
+        or dtype.order not in _ORDERS
+    ):
+        raise ValueError(f"it holds an array of type {dtype.code!r}")
+    if not isinstance(value.data, bytes) or not all(type(size) is int for size in value.shape):
+        raise ValueError("it holds an array without bytes")
+    numbers = np.frombuffer(value.data, np.dtype(dtype.order + dtype.code))
+    return numbers.reshape(value.shape, order="F" if value.by_columns else "C")
+
+
+_ORDERS = ("|", "=", "<", ">")
+
+
+def _encode(text: str, encoding: Any) -> bytes:
+    """What Python 3 writes into pickles of an old protocol for bytes."""
+    return text.encode("latin-1")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads lists, dictionaries and what stands for arrays, and makes nothing else that a pickle may ask for."""
+
+    _STAND_INS: dict[tuple[str, str], Any] = {  # noqa: RUF012
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _Dtype,
+        ("_codecs", "encode"): _encode,
+        ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
+        ("numpy._core.multiarray", "_reconstruct"): lambda *_: _Array(),
+    }
 
     def find_class(self, module: str, name: str) -> Any:
-        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return np.empty(0).__reduce__()[0]  # wherever this numpy keeps it
-        if (module, name) not in self._ALLOWED:
+        if (module, name) not in self._STAND_INS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
+        return self._STAND_INS[module, name]

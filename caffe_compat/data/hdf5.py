@@ -5,21 +5,74 @@ Caffe: src/caffe/layers/hdf5_data_layer.cpp, src/caffe/util/hdf5.cpp.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from caffe_compat.errors import DataError, MissingExtra
+from caffe_compat.errors import CaffeError, DataError, MissingExtra
+from caffe_compat.log import names
+
+# What h5py raises of files that are damaged, or hold other things than expected.
+_BROKEN = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
 
 
-def h5py() -> Any:
-    """The h5py module."""
+def h5py(purpose: str = "reading and writing HDF5 files") -> Any:
+    """The h5py module. Raises MissingExtra, which says what for."""
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtra("h5py", "reading and writing HDF5 files") from error
+        raise MissingExtra("h5py", purpose) from error
     return h5py
+
+
+@contextmanager
+def opened(path: str, purpose: str, complain: Callable[[str], CaffeError]) -> Iterator[Any]:
+    """The HDF5 file `path` for reading. What the library finds wrong with it, or in it, is raised as `complain` words it."""
+    library = h5py(purpose)
+    try:
+        with library.File(path, "r") as file:
+            yield file
+    except _BROKEN as problem:
+        what = str(problem).partition("\n")[0]
+        raise complain(what) from problem
+
+
+def native(array: Any) -> np.ndarray:
+    """The numbers of a dataset as torch takes them: integers as float32, floats of at most 64 bits, in this
+    machine's byte order. Raises ValueError for what holds no numbers."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"a dataset holds {array.dtype}, and only numbers can be used")
+    if array.dtype.kind != "f":
+        return array.astype(np.float32)
+    return array.astype(np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("="), copy=False)
+
+
+def key(name: str) -> str | bytes:
+    """A name as the library takes it: its bytes where they are no UTF-8."""
+    data = names.encode(name)
+    return name if data == name.encode(errors="replace") else data
+
+
+def text(key: str | bytes) -> str:
+    """A name that the library gives, which is bytes where they are no UTF-8."""
+    return names.decode(key) if isinstance(key, bytes) else key
+
+
+def members(group: Any) -> list[str]:
+    """The names in a group."""
+    return list(map(text, group))
 
 
 def read_names(path: str) -> list[str]:
@@ -28,15 +81,15 @@ def read_names(path: str) -> list[str]:
     Raises DataError if the list is missing or empty.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            names = file.read().split()
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            found = file.read().split()
     except OSError as error:
         raise DataError(
             f"the list '{path}' cannot be read: {error.strerror}; give a file of HDF5 file names"
         ) from error
-    if not names:
+    if not found:
         raise DataError(f"the list '{path}' names no file; it needs the name of an HDF5 file a line")
-    return names
+    return found
 
 
 def read_rows(path: str, datasets: Sequence[str]) -> list[np.ndarray]:
@@ -45,13 +98,12 @@ def read_rows(path: str, datasets: Sequence[str]) -> list[np.ndarray]:
     Raises:
         DataError: the file is missing or broken, lacks one of them, or they do not fit together.
     """
-    try:
-        with h5py().File(path, "r") as file:
-            arrays = [_read_dataset(file, path, name) for name in datasets]
-    except OSError as error:
-        raise DataError(
-            f"the HDF5 file '{path}' cannot be read: {error}; copy it again or make it again"
-        ) from error
+
+    def complain(what: str) -> CaffeError:
+        return DataError(f"the HDF5 file '{path}' cannot be read: {what}; copy it again or make it again")
+
+    with opened(path, "reading HDF5 files", complain) as file:
+        arrays = [_read_dataset(file, path, name) for name in datasets]
     for name, array in zip(datasets, arrays, strict=True):
         if len(array) != len(arrays[0]):
             raise DataError(
@@ -64,12 +116,16 @@ def read_rows(path: str, datasets: Sequence[str]) -> list[np.ndarray]:
 
 
 def _read_dataset(file: Any, path: str, name: str) -> np.ndarray:
-    if name not in file or not hasattr(file[name], "dtype"):
+    if (
+        name not in members(file)
+        and ("/" not in name or name not in file)
+        or not hasattr(file[key(name)], "dtype")
+    ):
         raise DataError(
-            f"the HDF5 file '{path}' has no dataset '{name}', only {', '.join(map(repr, file)) or 'none'}; "
+            f"the HDF5 file '{path}' has no dataset '{name}', only {', '.join(map(repr, members(file))) or 'none'}; "
             "tops are named like the datasets they hold"
         )
-    dataset = file[name]
+    dataset = file[key(name)]
     if dataset.dtype.kind not in "fiu":
         raise DataError(
             f"dataset '{name}' of '{path}' holds {dataset.dtype}; only integers and floats can be used"

@@ -21,6 +21,15 @@ def opencv() -> Any:
     return cv2
 
 
+def imdecode(data: np.ndarray, flag: int) -> np.ndarray | None:
+    """OpenCV's function of that name; None also where it fails, as for a header that claims a vast picture."""
+    cv2 = opencv()
+    try:
+        return cv2.imdecode(data, flag) if data.size else None
+    except cv2.error:
+        return None
+
+
 def planes(picture: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
     """OpenCV's (H, W) or (H, W, C) array as contiguous (C, H, W): `into`, if that is given and of its shape and type."""
     height, width, *channels = picture.shape
@@ -39,7 +48,7 @@ def decode(data: Any, colour: bool | None = None, into: np.ndarray | None = None
     """
     cv2 = opencv()
     flag = {True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE, None: cv2.IMREAD_UNCHANGED}[colour]
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if len(data) else None
+    picture = imdecode(np.frombuffer(data, np.uint8), flag)
     if picture is None:
         raise ValueError(f"its {len(data)} bytes are no picture that OpenCV can decode")
     if picture.dtype != np.uint8:
@@ -57,7 +66,7 @@ def read(path: str, height: int = 0, width: int = 0, colour: bool = True) -> np.
         data = np.fromfile(path, np.uint8)
     except OSError:
         return None
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE) if data.size else None
+    picture = imdecode(data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
     if picture is not None and height > 0 and width > 0:
         picture = cv2.resize(picture, (width, height))
     return picture

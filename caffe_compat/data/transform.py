@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.feed import sent
+from caffe_compat.log import names
 from caffe_compat.proto import TRAIN
 from caffe_compat.proto.binary import read_binaryproto
 
@@ -56,7 +57,7 @@ class Transformer:
         self._batches = Recycled()
         self.mean: Tensor | None = None  # (C, H, W)
         self.mean_values: Tensor | None = None  # (1,) or (C,)
-        self.mean_file = os.path.join(root, param.mean_file)
+        self.mean_file = os.path.join(root, names.file_name(param.mean_file))
         if param.HasField("mean_file"):
             if param.mean_value:
                 fail(

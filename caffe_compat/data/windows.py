@@ -147,7 +147,7 @@ def rounded(value: float | np.floating[Any]) -> int:
 
 def _open(path: str, message: str) -> _Words:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return _Words(path, file.read())
     except OSError as error:
         raise DataError(

@@ -245,7 +245,14 @@ def command(words: Sequence[str], share: int = 0, **options: Any) -> subprocess.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
     if share > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // share)))
-    return subprocess.Popen([sys.executable, "-m", "caffe_compat", *words], env=environment, **options)
+    return subprocess.Popen([sys.executable, "-c", _START, *words], env=environment, **options)
+
+
+# With -m, and with -c until it says otherwise, modules in the working folder would be taken for those of the same name.
+_START = """import sys
+sys.path[:] = [folder for folder in sys.path if folder]
+from caffe_compat.cli import main
+sys.exit(main())"""
 
 
 def _end(one: _Active) -> Outcome:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+import os
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from caffe_compat import fillers
 from caffe_compat.errors import LayerError, nearest
+from caffe_compat.log import names
 from caffe_compat.log.write import NULL, WARNING, Log
 from caffe_compat.proto import fork_fields
 
@@ -67,6 +69,10 @@ class Context:
     device: str = "cpu"
     ignore_unknown: bool = False
     told: set[str] = field(default_factory=set)
+
+    def path(self, name: str) -> str:
+        """Where the file is that a field of the net names."""
+        return os.path.join(self.root, names.file_name(name))
 
     @property
     def held(self) -> range:

@@ -184,7 +184,7 @@ class PictureLayer(DataLayer):
         channels = 1 if given.get("force_gray") or given.get("is_color") is False else 3
         if len(given.get("mean_value", ())) > 1:
             channels = len(given["mean_value"])
-        mean = os.path.join(self.context.root, given.get("mean_file", ""))
+        mean = self.context.path(given.get("mean_file", ""))
         if os.path.isfile(mean):
             channels, *size = read_binaryproto(mean).shape[-3:]
             sides = [side or whole for side, whole in zip(sides, size, strict=True)]

@@ -67,7 +67,7 @@ class Data(PictureLayer):
 
     def log_creation(self, log: Any) -> None:
         p = self.param.data_param
-        if os.path.exists(os.path.join(self.context.root, p.source)):  # else `setup` says so
+        if os.path.exists(self.context.path(p.source)):  # else `setup` says so
             log.opened(DataParameter.DB.Name(p.backend).lower(), p.source)
 
     def log_setup(self, log: Any) -> None:

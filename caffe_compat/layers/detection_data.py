@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -132,7 +131,7 @@ class Scenes(ListedLayer):
 
     def scene(self, line: int) -> Scene:
         listed = self.lines[line]
-        path = os.path.join(self.context.root, self.p.root_folder + listed.path)
+        path = self.context.path(self.p.root_folder + listed.path)
         picture = self._pictures.read(path)
         if picture is None:
             self.bad_data(

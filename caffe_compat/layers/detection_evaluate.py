@@ -133,6 +133,6 @@ class DetectionEvaluate(Layer):
 
     def _read_sizes(self) -> None:
         try:
-            self.sizes = read_sizes(Path(self.context.root, self.size_file))
+            self.sizes = read_sizes(Path(self.context.path(self.size_file)))
         except (OSError, ValueError) as error:
             self.fail(f"detection_evaluate_param.name_size_file: {error}; correct the path, or remove it")

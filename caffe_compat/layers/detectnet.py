@@ -75,7 +75,7 @@ class DetectNetTransformation(Layer):
             self.fail(f"{len(transform.mean_value)} mean_value for 3 channels; give 1 or 3")
         self.mean: np.ndarray | None = None  # in shares of 255, (3,) or (H, W, 3)
         if transform.HasField("mean_file"):
-            path = os.path.join(self.context.root, transform.mean_file)
+            path = self.context.path(transform.mean_file)
             if not os.path.exists(path):
                 self.fail(
                     f"mean_file '{path}' does not exist; make it from these pictures, or give mean_value"

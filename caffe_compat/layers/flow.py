@@ -6,7 +6,6 @@ Those of FlowNet, DispNet and PWC-Net. Their losses are in l1_loss.py, their cor
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import torch
@@ -320,9 +319,7 @@ class Mean(Layer):
         if not p.HasField("file") and not p.value:
             self.fail("mean_param has neither file nor value; give one of them")
         if p.HasField("file") and self.context.device != "meta":
-            mean = torch.from_numpy(
-                read_binaryproto(os.path.join(self.context.root, p.file)).astype("float64")
-            )
+            mean = torch.from_numpy(read_binaryproto(self.context.path(p.file)).astype("float64"))
             mean = mean.reshape(1, *mean.shape[-3:])
         elif p.HasField("file"):
             mean = torch.zeros((), device="meta").expand(1, *bottom[0][1:])

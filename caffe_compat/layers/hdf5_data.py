@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,10 +41,7 @@ class HDF5Data(DataLayer):
         self.batch_size = p.batch_size
         self.order = self.mine()
         try:
-            self.files = [
-                os.path.join(self.context.root, n)
-                for n in read_names(os.path.join(self.context.root, p.source))
-            ]
+            self.files = [self.context.path(n) for n in read_names(self.context.path(p.source))]
         except DataError as error:
             self.bad_data(str(error))
         self._seed = int(torch.randint(0, 1 << 62, (1,), generator=self.generator))

@@ -29,7 +29,7 @@ class HDF5Output(Layer):
         name = self.param.hdf5_output_param.file_name
         if not name:
             self.fail("hdf5_output_param.file_name must be set")
-        self.path = os.path.join(self.context.root, name)
+        self.path = self.context.path(name)
         folder = os.path.dirname(self.path) or "."
         if not os.access(folder, os.W_OK) or os.path.isdir(self.path):
             self.fail(

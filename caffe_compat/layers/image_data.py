@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -47,7 +46,7 @@ class ListedLayer(SeededPictureLayer):
         self.batch_size = p.batch_size
         self.order = self.mine()
         try:
-            self.lines = self.read_lines(os.path.join(self.context.root, p.source))
+            self.lines = self.read_lines(self.context.path(p.source))
         except DataError as error:
             self.bad_data(str(error))
         self.draw_seed()
@@ -107,7 +106,7 @@ class ListedLayer(SeededPictureLayer):
 
     def read_picture(self, line: int, name: str, colour: bool) -> np.ndarray:
         """The picture `name` of a line as OpenCV has it, resized to new_height x new_width if they are set."""
-        path = os.path.join(self.context.root, self.p.root_folder + name)
+        path = self.context.path(self.p.root_folder + name)
         picture = images.read(path, self.p.new_height, self.p.new_width, colour)
         if picture is None:
             self.bad_data(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import torch
@@ -50,7 +49,7 @@ class InfogainLoss(Labelled, Loss):
             self.fail(
                 "has 2 bottoms and no infogain_loss_param.source; give the matrix as the source or as bottom 2"
             )
-        matrix = np.array(read_binaryproto(os.path.join(self.context.root, p.source)))
+        matrix = np.array(read_binaryproto(self.context.path(p.source)))
         self.register_buffer("matrix", torch.as_tensor(matrix, dtype=self.context.dtype), persistent=False)
 
     def reshape(self, *bottom: Shape) -> list[Shape]:

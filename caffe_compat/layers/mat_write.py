@@ -52,7 +52,7 @@ class MatWrite(Layer):
         if self.passes % self.period == 0:
             name = self._name()
             for i, blob in enumerate(bottom):
-                path = Path(self.context.root, f"{self.prefix}{name}_blob_{i}.mat")
+                path = Path(self.context.path(f"{self.prefix}{name}_blob_{i}.mat"))
                 array = blob.detach().cpu().numpy()
                 array = array.reshape(array.shape + (1,) * (4 - array.ndim))
                 try:
@@ -75,7 +75,11 @@ class MatWrite(Layer):
 
     def _read_names(self) -> list[str]:
         try:
-            lines = Path(self.context.root, self.source).read_text(encoding="utf-8").splitlines()
+            lines = (
+                Path(self.context.path(self.source))
+                .read_text(encoding="utf-8", errors="surrogateescape")
+                .splitlines()
+            )
         except (OSError, ValueError) as error:
             self.fail(f"mat_write_param.source: {error}; correct the path, or remove it")
         names = [line.split()[0] if line.split() else "" for line in lines]

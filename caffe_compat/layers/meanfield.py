@@ -125,7 +125,7 @@ class MultiStageMeanfield(Layer):
         self._spatial: tuple[tuple[int, int], Lattice, Tensor] | None = None
 
     def _weights(self, name: str, value: float) -> Tensor:
-        path = Path(self.context.root, name)
+        path = Path(self.context.path(name))
         if not path.exists():
             return torch.full((self.classes,), value)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from typing import Any
 
@@ -154,7 +153,7 @@ class DenseImageData(_Segmentation):
 
     def read_pair(self, line: int) -> Pair:
         picture = images.planes(self.read_picture(line, self.lines[line][0], self.p.is_color))
-        path = os.path.join(self.context.root, self.p.root_folder + self.second(line))
+        path = self.context.path(self.p.root_folder + self.second(line))
         labels = images.read(path, colour=False)
         if labels is None:
             self.bad_data(
@@ -254,7 +253,7 @@ class ImageSegData(_Segmentation):
 
     def _bits(self, line: int, size: Shape) -> np.ndarray:
         """The bits of a file of one whole number of 32 bits a pixel, as the float32 values that have them."""
-        path = os.path.join(self.context.root, self.p.root_folder + self.second(line))
+        path = self.context.path(self.p.root_folder + self.second(line))
         try:
             values = np.fromfile(path, np.float32)
         except OSError as error:

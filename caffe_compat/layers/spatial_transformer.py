@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import torch
 from torch import Tensor
@@ -110,7 +109,7 @@ class PowerFile(Layer):
         self.count = math.prod(bottom[1:])
         numbers: list[float] = []
         if p.HasField("shift_file") and self.context.device != "meta":
-            path = os.path.join(self.context.root, p.shift_file)
+            path = self.context.path(p.shift_file)
             try:
                 with open(path, encoding="utf-8") as file:
                     numbers = [float(word) for word in file.read().split()[: self.count]]

@@ -97,7 +97,7 @@ class VideoData(ListedLayer):
             if len(values) not in (0, 1, 3):
                 self.fail(f"{len(values)} mean_value for 3 channels; give 1 or 3")
             return torch.tensor(values, dtype=self.context.dtype).view(-1, 1, 1, 1) if values else None
-        path = os.path.join(self.context.root, path)
+        path = self.context.path(path)
         if not os.path.exists(path):
             self.fail(f"mean_file '{path}' does not exist; make it from these clips, or give mean_value")
         mean = read_binaryproto(path)
@@ -201,7 +201,7 @@ class VideoData(ListedLayer):
         """(3, new_length, H, W) uint8; `rate` and `start` are random numbers."""
         name, *begin, _ = self.lines[line]
         step = rate % self.top_rate + 1 if self.top_rate else self.p.sampling_rate
-        path = os.path.join(self.context.root, self.p.root_folder + name)
+        path = self.context.path(self.p.root_folder + name)
         span = self.length * step
         if self.p.use_image:
             first = int(begin[0])

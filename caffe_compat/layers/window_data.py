@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -49,9 +48,7 @@ class WindowData(SeededPictureLayer):
             self.fail(f"crop_mode {p.crop_mode!r} is not known; use 'warp' or 'square'")
         self.objects = int(np.float32(self.batch_size) * np.float32(p.fg_fraction))
         try:
-            self.windows = read_windows(
-                os.path.join(self.context.root, p.source), p.fg_threshold, p.bg_threshold
-            )
+            self.windows = read_windows(self.context.path(p.source), p.fg_threshold, p.bg_threshold)
         except DataError as error:
             self.bad_data(str(error))
         self._check_mean()
@@ -143,7 +140,7 @@ class WindowData(SeededPictureLayer):
     def _picture(self, index: int) -> np.ndarray:
         """The picture of this index, (H, W, 3)."""
         p = self.param.window_data_param
-        path = os.path.join(self.context.root, p.root_folder + self.windows.images[index])
+        path = self.context.path(p.root_folder + self.windows.images[index])
         picture = self._pictures.read(path)
         if picture is None:
             self.bad_data(

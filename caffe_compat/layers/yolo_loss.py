@@ -224,7 +224,7 @@ class RegionLoss(YoloLoss):
 
     def _class_map(self, path: str) -> Tensor:
         try:
-            words = Path(self.context.root, path).read_text(encoding="utf-8").split()
+            words = Path(self.context.path(path)).read_text(encoding="utf-8").split()
             numbers = torch.tensor([int(word) for word in words])
         except (OSError, ValueError) as error:
             self.fail(f"region_loss_param.class_map: {error}; correct the file, one class number a line")

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from math import prod
 from typing import SupportsFloat, TextIO
 
+from caffe_compat.log.names import printable
 from caffe_compat.log.progress import ProgressBar, is_terminal
 
 DEBUG, INFO, WARNING, ERROR, OFF = -1, 0, 1, 2, 3  # glog's severities; DEBUG lines print with an I
@@ -113,6 +114,7 @@ class Log:
     def _line(self, severity: int, where: str, text: str) -> None:
         if severity < self.level or self.reader_gone:
             return
+        text = printable(text)
         now = time.time()
         prefix = (
             f"{_LETTERS[severity]}{time.strftime('%m%d %H:%M:%S', time.localtime(now))}"

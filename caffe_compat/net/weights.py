@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from caffe_compat.errors import MissingExtra, WeightsError
+from caffe_compat.data import hdf5
+from caffe_compat.errors import WeightsError
 from caffe_compat.layers.base import Layer, where
 from caffe_compat.log.write import NULL
 from caffe_compat.net.net import Net
@@ -81,14 +82,10 @@ def shapes_in(path: str, log: Any = NULL) -> dict[str, list[tuple[int, ...]]]:
         for name, _, arrays in read_caffemodel(path, log)[1]:
             found.setdefault(name, [array.shape for array in arrays])
         return found
-    h5py = _h5py(f"reading {path}")
-    try:
-        with h5py.File(path, "r") as file:
-            for name in _layer_groups(h5py, file["data"]):
-                group = file["data"][name]
-                found[name] = [group[key].shape for key in sorted(group, key=int)]
-    except (OSError, KeyError) as error:
-        raise WeightsError(f"{path}: cannot be read as an HDF5 caffemodel: {error}") from error
+    with _opened(path) as file:
+        for name in _layer_groups(file["data"]):
+            group = file["data"][hdf5.key(name)]
+            found[name] = [group[key].shape for key in sorted(group, key=int)]
     return found
 
 
@@ -107,17 +104,16 @@ def save_hdf5(net: Net, path: str, diff: bool = False) -> None:
 
     Layer names with a slash make nested groups, where Caffe fails.
     """
-    h5py = _h5py("an HDF5 caffemodel")
     owners = {(blob.layer, blob.index) for blob in net.learned}
 
     # In memory first: on a full disk the HDF5 library ends the program with a crash, not with an error.
     image = io.BytesIO()
-    with h5py.File(image, "w") as file:
+    with hdf5.h5py("an HDF5 caffemodel").File(image, "w") as file:
         data = file.create_group("data")
         diffs = file.create_group("diff") if diff else None
         for number, layer in enumerate(net.layers):
-            group = data.require_group(layer.name)
-            diff_group = diffs.require_group(layer.name) if diffs is not None else None
+            group = _group(data, layer.name)
+            diff_group = _group(diffs, layer.name) if diffs is not None else None
             for index, blob in enumerate(layer.owned_blobs()):
                 if (number, index) in owners:
                     group.create_dataset(str(index), data=_array(blob))
@@ -154,64 +150,74 @@ def _match_binary(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
 
 
 def _match_hdf5(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
-    h5py = _h5py(f"reading {path}")
     owners = {(blob.layer, blob.index) for blob in net.learned}
     pairs = []
-    try:
-        with h5py.File(path, "r") as file:
-            if "data" not in file:
-                raise WeightsError(
-                    f"{path}: no group 'data', so this is not a caffemodel; is it a solverstate?"
+    with _opened(path) as file:
+        if "data" not in file:
+            raise WeightsError(f"{path}: no group 'data', so this is not a caffemodel; is it a solverstate?")
+        for name in _layer_groups(file["data"]):
+            layer = net.layer(name)
+            if layer is None:
+                net.log.ignoring_source_layer(name, "hdf5")
+                continue
+            net.log.copying_source_layer(name, "hdf5")
+            group, blobs = file["data"][hdf5.key(name)], layer.owned_blobs()
+            datasets = [key for key in group if hasattr(group[key], "dtype")]
+            if len(datasets) > len(blobs):
+                _misfit(
+                    path,
+                    layer,
+                    f"incompatible number of blobs: {len(datasets)} in the file, {len(blobs)} here",
                 )
-            for name in _layer_groups(h5py, file["data"]):
-                layer = net.layer(name)
-                if layer is None:
-                    net.log.ignoring_source_layer(name, "hdf5")
-                    continue
-                net.log.copying_source_layer(name, "hdf5")
-                group, blobs = file["data"][name], layer.owned_blobs()
-                datasets = [key for key in group if isinstance(group[key], h5py.Dataset)]
-                if len(datasets) > len(blobs):
+            number = net.layer_names.index(name)
+            for index, blob in enumerate(layer.blobs):
+                if str(index) not in group:
+                    if (number, index) not in owners:
+                        continue  # a shared blob: its owner's layer has it
                     _misfit(
                         path,
                         layer,
-                        f"incompatible number of blobs: {len(datasets)} in the file, {len(blobs)} here",
+                        f"incompatible number of blobs: no blob {index} of {len(blobs)} in the file",
                     )
-                number = net.layer_names.index(name)
-                for index, blob in enumerate(layer.blobs):
-                    if str(index) not in group:
-                        if (number, index) not in owners:
-                            continue  # a shared blob: its owner's layer has it
-                        _misfit(
-                            path,
-                            layer,
-                            f"incompatible number of blobs: no blob {index} of {len(blobs)} in the file",
-                        )
-                    array = group[str(index)][()]
-                    if array.shape != tuple(blob.shape):
-                        _misfit(
-                            path, layer,
-                            f"cannot copy param {index}: shape mismatch, source {array.shape}, "
-                            f"target {tuple(blob.shape)}",
-                        )  # fmt: skip
-                    pairs.append((blobs[index], array))
-    except OSError as error:
-        raise WeightsError(
-            f"{path}: cannot be read as HDF5: {error}; the file is cut short or damaged"
-        ) from error
+                if group[str(index)].shape != tuple(blob.shape):
+                    _misfit(
+                        path, layer,
+                        f"cannot copy param {index}: shape mismatch, source {group[str(index)].shape}, "
+                        f"target {tuple(blob.shape)}",
+                    )  # fmt: skip
+                pairs.append((blobs[index], hdf5.native(group[str(index)][()])))
     return pairs
 
 
-def _layer_groups(h5py: Any, data: Any) -> list[str]:
+def _opened(path: str) -> Any:
+    def complain(what: str) -> WeightsError:
+        return WeightsError(
+            f"{path}: cannot be read as an HDF5 caffemodel: {what}; the file is cut short or damaged: copy it again"
+        )
+
+    return hdf5.opened(path, f"reading {path}", complain)
+
+
+def _layer_groups(data: Any) -> list[str]:
     """Layer names, in file order: groups that hold datasets or nothing (a slash in a name nests them)."""
     names: list[str] = []
 
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and not any(isinstance(item[key], h5py.Group) for key in item):
-            names.append(name)
+    def visit(name: str | bytes, item: Any) -> None:
+        if _is_group(item) and not any(_is_group(item[key]) for key in item):
+            names.append(hdf5.text(name))
 
     data.visititems(visit)
     return names
+
+
+def _is_group(item: Any) -> bool:
+    return hasattr(item, "visititems")
+
+
+def _group(parent: Any, name: str) -> Any:
+    """The group of this name, made if need be."""
+    key = hdf5.key(name)
+    return parent.require_group(key) if isinstance(key, str) else parent.create_group(key)
 
 
 def _misfit(path: str, layer: Layer, what: str) -> None:
@@ -249,11 +255,3 @@ def _is_hdf5(path: str) -> bool:
         raise WeightsError(
             f"{path}: cannot be read: {os.strerror(error.errno or 0)}; check the path"
         ) from error
-
-
-def _h5py(purpose: str) -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtra("h5py", purpose) from error
-    return h5py

@@ -20,11 +20,13 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from caffe_compat.data.npy import read_array, read_header
 from caffe_compat.errors import DataError
 from caffe_compat.log.write import OFF, Log
 from caffe_compat.proto import TEST, TRAIN, NetParameter, SolverParameter, text, upgrade
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # the head of a zip member
+_KINDS = "fiubUS"  # of arrays: numbers and texts
 _ARRAYS = ("bundle.npz", "trajectory.npz")
 _WEIGHTS = ("weights.caffemodel", "init.caffemodel")
 
@@ -66,20 +68,25 @@ class Arrays(Mapping[str, np.ndarray]):
                     self._checked.add(key)
                 file.seek(member.at)
                 if member.packing == zipfile.ZIP_STORED:  # straight into the array
-                    return np.lib.format.read_array(file, allow_pickle=False)
+                    return read_array(file, member.size, _KINDS)
                 data = zlib.decompress(file.read(member.size), -15)
-                return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+                return read_array(io.BytesIO(data), len(data), _KINDS)
         except (OSError, ValueError, zlib.error) as error:
-            raise DataError(f"{self._path}: the array '{key}' is broken: {error}; dump it again") from None
+            raise self._broken(key, error) from None
+
+    def _broken(self, key: str, error: Exception) -> DataError:
+        return DataError(f"{self._path}: the array '{key}' is broken: {error}; dump it again")
 
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape of an array, without reading its numbers where that can be."""
         member = self._members[key]
         if member.packing == zipfile.ZIP_STORED:
-            with open(self._path, "rb") as file:
-                file.seek(member.at)
-                if np.lib.format.read_magic(file) == (1, 0):
-                    return np.lib.format.read_array_header_1_0(file)[0]
+            try:
+                with open(self._path, "rb") as file:
+                    file.seek(member.at)
+                    return read_header(file, _KINDS)[0]
+            except (OSError, ValueError) as error:
+                raise self._broken(key, error) from None
         return self[key].shape
 
     def __iter__(self) -> Iterator[str]:

@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 
+from caffe_compat.log.names import PLAIN, RED
 from caffe_compat.parity.compare import AGREES, DIFFERS, Report, Row
 
 _COLOURS = ("#1b1b6f", "#b3123a")
@@ -92,7 +93,7 @@ def _figures(row: Row) -> tuple[str, str, str, str]:
 
 
 def _paint(text: str, wanted: bool) -> str:
-    return f"\x1b[31m{text}\x1b[0m" if wanted else text
+    return f"{RED}{text}{PLAIN}" if wanted else text
 
 
 # -- a web page -----------------------------------------------------------------------------------

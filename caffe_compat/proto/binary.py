@@ -19,6 +19,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
 from caffe_compat.errors import ParseError, SnapshotError
+from caffe_compat.log import names
 from caffe_compat.proto import BlobProto, LayerParameter, NetParameter, is_repeated, upgrade
 from caffe_compat.proto.owners import takes
 from caffe_compat.proto.text import clear_origin
@@ -194,7 +195,7 @@ def read(path: Path, cls: Any) -> Any:
         raise ParseError(f"{name}: {len(data)} bytes are more than the {_LIMIT} that protobuf reads")
     try:
         _check_top(data, cls)
-        return cls.FromString(data)
+        return cls.FromString(_recoded(data, cls.DESCRIPTOR, 0, len(data), _text))
     except (_Broken, DecodeError, UnicodeDecodeError) as error:
         raise _complaint(name, data, cls, error) from error
 
@@ -215,8 +216,9 @@ def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 try:
                     _check_top(data, NetParameter)
+                    body = _take_blobs(data, NetParameter.DESCRIPTOR, 0, len(data), arrays)
                     param = NetParameter.FromString(
-                        _take_blobs(data, NetParameter.DESCRIPTOR, 0, len(data), arrays)
+                        _recoded(body, NetParameter.DESCRIPTOR, 0, len(body), _text)
                     )
                 except (_Broken, DecodeError, UnicodeDecodeError) as error:
                     raise _complaint(name, data, NetParameter, error) from error
@@ -229,6 +231,41 @@ def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
     for layer in param.layer:
         layer.ClearField("blobs")
     return param, layers
+
+
+def _text(name: bytes) -> bytes:
+    """The bytes of a string as protobuf takes them."""
+    return names.decode(name).encode()
+
+
+def _recoded(data: Any, descriptor: Any, start: int, end: int, change: Callable[[bytes], bytes]) -> bytes:
+    """The message in data[start:end] with `change` made to every string in it."""
+    fields, out, kept = descriptor.fields_by_number, [], start
+    try:
+        for wire in _wire(data, start, end):
+            field = fields.get(wire.number) if wire.type == _BYTES else None
+            if field is None:
+                continue
+            if field.message_type is not None:
+                new = _recoded(data, field.message_type, wire.start, wire.end, change)
+            elif field.type == FieldDescriptor.TYPE_STRING:
+                new = change(bytes(data[wire.start : wire.end]))
+            else:
+                continue
+            if new != data[wire.start : wire.end]:
+                out += [data[kept : wire.tag], head(wire.number, len(new)), new]
+                kept = wire.end
+    except _Broken:
+        pass  # who reads the message says so
+    return b"".join([*out, data[kept:end]])
+
+
+def serialize(message: Any) -> bytes:
+    """The bytes of a message, with the names in it as Caffe has them."""
+    data = message.SerializeToString()
+    if names.KEPT_BEGINS not in data:
+        return data
+    return _recoded(data, message.DESCRIPTOR, 0, len(data), lambda name: names.encode(name.decode()))
 
 
 _HOLDERS = ("LayerParameter", "V1LayerParameter", "V0LayerParameter")  # messages that blobs are in
@@ -462,7 +499,7 @@ def write_caffemodel(
     `blobs[i]` (and `diffs[i]`) belong to net_param.layer[i]. Raises SnapshotError, also where the file
     would be larger than the 2 GB that Caffe reads.
     """
-    name = net_param.name.encode()
+    name = names.encode(net_param.name)
     chunks: list[Any] = [head(1, len(name)), name]
     blobs_number = LayerParameter.DESCRIPTOR.fields_by_name["blobs"].number
     for i, (layer, arrays) in enumerate(zip(net_param.layer, blobs, strict=True)):
@@ -470,7 +507,7 @@ def write_caffemodel(
         copy.CopyFrom(layer)
         copy.ClearField("blobs")
         clear_origin(copy)
-        data = copy.SerializeToString()
+        data = serialize(copy)
         middle = next(
             (wire.tag for wire in _wire(data, 0, len(data)) if wire.number > blobs_number), len(data)
         )
@@ -502,7 +539,7 @@ def write_message(path: Path, message: Any) -> None:
     copy = type(message)()
     copy.CopyFrom(message)
     clear_origin(copy)
-    write_atomic(path, copy.SerializeToString())
+    write_atomic(path, serialize(copy))
 
 
 def write_atomic(path: Path, chunks: bytes | Iterable[Any]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_compat.errors import ParseError, nearest
+from caffe_compat.log import names
 from caffe_compat.log.write import WARNING, Log
 from caffe_compat.proto import EXTENSIONS, NetParameter, SolverParameter, is_repeated, own, upgrade
 
@@ -84,6 +85,8 @@ def top_fields(text: str) -> Iterator[tuple[str, int]]:
             return
         if token.kind == "mark":
             depth += (token.text in _CLOSING) - (token.text in _CLOSING.values())
+        elif token.kind == "bad":
+            return  # what follows is not looked at, because each open quote would read on to the end of its line
         elif token.kind == "name" and depth == 0 and before not in (":", "-"):
             line, counted = line + text.count("\n", counted, token.at), token.at
             yield token.text, line
@@ -102,7 +105,6 @@ def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = Fa
         raise ParseError(
             f"{name}: this is a binary file, not prototxt; give the text file of the {cls.__name__}"
         )
-    # Bytes that are no UTF-8 do no harm in comments; in a string the parser complains of them.
     return parse(data.decode(errors="surrogateescape"), cls, name, ignore_unknown, log)
 
 
@@ -198,6 +200,7 @@ _PLACEHOLDER = re.compile(
     | <%.*?%> | <[A-Za-z_][\w ]*> | @\w+@ | \bX{2,}\b | \b__\w+__\b | \bTODO\b""",
     re.VERBOSE,
 )
+_FAR = 200  # characters
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _NAMED_ESCAPES = dict(zip(b"abfnrtv\\?'\"", b"\a\b\f\n\r\t\v\\?'\"", strict=True))
 _PRINTED = {
@@ -267,7 +270,8 @@ class _Parser:
 
     def fail(self, at: int, what: str) -> NoReturn:
         start = self.text.rfind("\n", 0, at) + 1
-        for match in _PLACEHOLDER.finditer(self.text, start):
+        # No farther than a place to fill in may be, because brackets without end would be looked through again and again.
+        for match in _PLACEHOLDER.finditer(self.text, max(start, at - _FAR), at + _FAR):
             if match.start() > at:
                 break
             if at < match.end():
@@ -465,13 +469,7 @@ class _Parser:
             data += piece
         if field.type == FieldDescriptor.TYPE_BYTES:
             return data
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            self.fail(
-                at,
-                f"{field.owner}.{field.name} is not valid UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8",
-            )
+        return names.decode(data)
 
     def unknown(self, descriptor: Any, token: _Token) -> None:
         """Complain about a field that the message does not have, or skip it."""
@@ -585,7 +583,7 @@ def _scalar_text(field: _Field, value: Any) -> str:
     if field.type == FieldDescriptor.TYPE_BOOL:
         return "true" if value else "false"
     if field.type in _STRINGS:
-        data = value if isinstance(value, bytes) else value.encode()
+        data = value if isinstance(value, bytes) else names.encode(value)
         return f'"{"".join(_PRINTED[byte] for byte in data)}"'
     return str(value)
 

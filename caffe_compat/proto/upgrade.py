@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from caffe_compat.errors import ParseError, nearest
+from caffe_compat.log import names
 from caffe_compat.log.write import WARNING, Log
 from caffe_compat.proto import LayerParameter, NetParameter, SolverParameter, V1LayerParameter, is_repeated
 
@@ -217,11 +218,11 @@ def fill_snapshot_prefix(param: Any, source: str, log: Any = None, root: str = "
     That name also completes a prefix that is a folder, looked up below `root`.
     """
     log = log or Log(progress=False, level=WARNING)
-    stem = os.path.splitext(source)[0]
+    stem = names.decode(os.fsencode(os.path.splitext(source)[0]))
     if not param.HasField("snapshot_prefix"):
         param.snapshot_prefix = stem
         log.snapshot_prefix(stem, False)
-    elif os.path.isdir(os.path.join(root, param.snapshot_prefix)):
+    elif os.path.isdir(os.path.join(root, names.file_name(param.snapshot_prefix))):
         param.snapshot_prefix = os.path.join(param.snapshot_prefix, os.path.basename(stem))
         log.snapshot_prefix(param.snapshot_prefix, True)
 

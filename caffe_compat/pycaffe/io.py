@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.data.images import opencv
+from caffe_compat.data.images import imdecode, opencv
 from caffe_compat.errors import DataError, MissingExtra
 from caffe_compat.proto import (  # noqa: F401 - scripts take caffe_pb2 from here
     BlobProto,
@@ -254,7 +254,7 @@ def load_image(filename: str, color: bool = True) -> np.ndarray:
     cv2 = opencv()
     with open(filename, "rb") as file:
         data = np.frombuffer(file.read(), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    image = imdecode(data, cv2.IMREAD_UNCHANGED)
     if image is None:
         raise NotAPicture(f"{filename}: its {data.size} bytes are no picture that OpenCV can decode")
     if np.issubdtype(image.dtype, np.integer):

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from caffe_compat.errors import SolverError
 from caffe_compat.layers.base import Context
+from caffe_compat.log import names
 from caffe_compat.log.write import INFO, NULL
 from caffe_compat.net import weights
 from caffe_compat.net.execution import Execution
@@ -202,7 +203,7 @@ class Solver:
 
     def path(self, path: str) -> str:
         """A path of the solver file, seen from `root`."""
-        return os.path.join(self.root, path)
+        return os.path.join(self.root, names.file_name(path))
 
     def _say_replicas(self) -> None:
         sizes = {shape[0] for layer in self.net.data_layers() for shape in layer.reshape()[:1] if shape}

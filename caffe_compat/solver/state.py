@@ -18,11 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.errors import MissingExtra, ParseError, SnapshotError
+from caffe_compat.data import hdf5
+from caffe_compat.errors import ParseError, SnapshotError
+from caffe_compat.log import names
 from caffe_compat.proto import NetParameter, SolverState
-from caffe_compat.proto.binary import array_to_blob, blob_to_array, read, write_atomic
+from caffe_compat.proto.binary import array_to_blob, blob_to_array, read, serialize, write_atomic
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_PURPOSE = "an HDF5 solverstate"
 _RESUME = "caffe_compat_resume"  # the HDF5 dataset for what Caffe does not keep
 
 
@@ -115,10 +118,10 @@ def find_learned_net(state: SolverStateFile, path: str, root: str = "") -> tuple
     Raises:
         SnapshotError: they are in neither place.
     """
-    stored = os.path.join(root, state.learned_net)
+    stored = os.path.join(root, names.file_name(state.learned_net))
     if os.path.exists(stored):
         return stored, ""
-    beside = os.path.join(os.path.dirname(path), os.path.basename(state.learned_net))
+    beside = os.path.join(os.path.dirname(path), os.path.basename(names.file_name(state.learned_net)))
     if os.path.exists(beside):
         return beside, f"The weights of {path} are not at {stored}; taking {beside}"
     places = " nor in ".join(dict.fromkeys((stored, beside)))
@@ -133,7 +136,8 @@ def find_learned_net(state: SolverStateFile, path: str, root: str = "") -> tuple
 
 def _binary_chunks(state: SolverStateFile) -> Iterator[bytes]:
     """The message in pieces, one a history blob, as C++ serialises it: in the order of field numbers."""
-    yield SolverState(iter=state.iter, learned_net=state.learned_net).SerializeToString()
+    learned_net = names.decode(names.encode(state.learned_net))
+    yield serialize(SolverState(iter=state.iter, learned_net=learned_net))
     for array in state.history:
         yield SolverState(history=[array_to_blob(array)]).SerializeToString()
     tail = SolverState(current_step=state.current_step)
@@ -184,22 +188,14 @@ def _refuse_caffemodel(path: str, is_caffemodel: bool) -> None:
 # -- HDF5 -----------------------------------------------------------------------------------------
 
 
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtra("h5py", "an HDF5 solverstate") from error
-    return h5py
-
-
 def _write_hdf5(path: str, state: SolverStateFile) -> None:
-    h5py = _h5py()
+    h5py = hdf5.h5py(_PURPOSE)
     # In memory first: on a full disk the HDF5 library ends the program with a crash, not with an error.
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
         file["iter"] = np.array([state.iter], np.int32)
         # A C string, terminated where numpy's would be padded.
-        text = state.learned_net.encode()
+        text = names.encode(state.learned_net)
         kind = h5py.h5t.C_S1.copy()
         kind.set_size(len(text) + 1)
         file.create_dataset("learned_net", (), h5py.Datatype(kind), np.array(text, f"S{len(text) + 1}"))
@@ -213,23 +209,22 @@ def _write_hdf5(path: str, state: SolverStateFile) -> None:
 
 
 def _read_hdf5(path: str) -> SolverStateFile:
-    h5py = _h5py()
-    try:
-        with h5py.File(path, "r") as file:
-            _refuse_caffemodel(path, "data" in file and "iter" not in file)
-            history = file["history"]
-            return SolverStateFile(
-                int(file["iter"][0]),
-                file["learned_net"][()].decode() if "learned_net" in file else "",
-                int(file["current_step"][0]),
-                [history[str(index)][()] for index in range(len(history))],
-                json.loads(file[_RESUME][()].tobytes()) if _RESUME in file else None,
-            )
-    except (OSError, KeyError) as error:
-        raise SnapshotError(
-            f"{path}: the file is cut short, damaged or no solverstate ({error}); copy it again, or resume "
-            "from an earlier snapshot"
-        ) from error
+    def complain(what: str) -> SnapshotError:
+        return SnapshotError(
+            f"{path}: the file is cut short, damaged or no solverstate ({what}); copy it again, or resume from an earlier "
+            "snapshot"
+        )
+
+    with hdf5.opened(path, _PURPOSE, complain) as file:
+        _refuse_caffemodel(path, "data" in file and "iter" not in file)
+        history = file["history"]
+        return SolverStateFile(
+            int(file["iter"][0]),
+            file["learned_net"][()].decode(errors="surrogateescape") if "learned_net" in file else "",
+            int(file["current_step"][0]),
+            [hdf5.native(history[str(index)][()]) for index in range(len(history))],
+            json.loads(file[_RESUME][()].tobytes()) if _RESUME in file else None,
+        )
 
 
 def _without_leading_ones(shape: Sequence[int]) -> tuple[int, ...]:

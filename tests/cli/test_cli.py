@@ -3,17 +3,22 @@
 import argparse
 import io
 import os
+import re
 import subprocess
 import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import caffe_compat
 from caffe_compat import cli
-from caffe_compat.cli import common
+from caffe_compat.cli import common, main
 from caffe_compat.errors import CaffeError, UsageError
+from caffe_compat.experiments.runner import command
+from caffe_compat.proto import binary
+from caffe_compat.proto.text import read_net
 
 CLI_LOGS = Path(__file__).parents[1] / "reference" / "solvers" / "cli"
 
@@ -361,3 +366,54 @@ def test_plot_wants_something_to_do(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert cli.main(["plot", str(CLI_LOGS / "train.log"), "--csv-dir", str(tmp_path / "file")]) == 1
     assert "cannot write the table: File exists" in capsys.readouterr().err
+
+
+ODD = r"""name: "\033]0;TITLE\007\033[31mred"
+layer { name: "a\033[2J\302\205b" type: "Input" top: "da\033[1mta\351" input_param { shape { dim: 1 dim: 2 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "da\033[1mta\351" top: "y" inner_product_param { num_output: 2 } }"""
+
+
+@pytest.mark.parametrize(
+    "line", ["show", "lint", "time --iterations 1 --model", "test --iterations 1 --model", "upgrade net"]
+)
+def test_control_characters_of_names_do_not_reach_a_terminal(tmp_path, capsys, line):
+    net = tmp_path / "n.prototxt"
+    net.write_text(ODD)
+    words = [*line.split(), str(net)]
+    words += ["--weights", str(weights_of(net))] if words[0] == "test" else []
+    words += [str(tmp_path / "out")] if words[0] == "upgrade" else []
+    assert main(words) in (0, 1)
+    out, err = capsys.readouterr()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", out + err)
+    if words[0] not in ("upgrade", "lint"):
+        assert r"\x1b[1mta\xe9" in out + err
+
+
+def weights_of(net):
+    param = read_net(net)
+    binary.write_caffemodel(f"{net}.caffemodel", param, [[], [np.ones((2, 2), "f"), np.ones(2, "f")]])
+    data = Path(f"{net}.caffemodel").read_bytes()
+    assert b"da\x1b[1mta\xe9" in data and b"a\x1b[2J\xc2\x85b" in data
+    return f"{net}.caffemodel"
+
+
+def test_an_error_is_one_line(tmp_path, capsys):
+    (tmp_path / "n").write_text('layer { name: "a\\nb\\033[2J" type: "Nothing" }')
+    assert main(["show", str(tmp_path / "n")]) == 1
+    assert r"layer 'a\nb\x1b[2J'" in capsys.readouterr().err
+
+
+def test_no_module_comes_from_the_working_folder(tmp_path):
+    for name in ("torch", "numpy", "google", "random", "lmdb", "argparse"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('from the working folder')")
+    process = command(["--version"], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert process.communicate()[0].startswith(b"caffe-compat") and process.returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "caffe_compat", "lint", "gone"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(caffe_compat.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and "gone: cannot be read" in done.stderr

@@ -174,3 +174,36 @@ def test_a_pickle_whose_parts_do_not_fit(tmp_path, name, copy):
         DataError, match=rf"{file} has {len(labels)} labels and data of the shape \(2, 3072\)"
     ):
         load(KINDS[name], archive(tmp_path / "x.tgz", members))
+
+
+def _pickle_of(dtype: bytes) -> bytes:
+    """A batch whose array's state, which a pickle gives freely, is of another type than numpy would write."""
+    array = np.zeros((4, 3072), np.uint8)
+    data = pickle.dumps({b"data": array, b"labels": [1, 2, 3, 4]}, protocol=2)
+    return data.replace(b"X\x02\x00\x00\x00u1", b"X\x02\x00\x00\x00" + dtype)
+
+
+@pytest.mark.parametrize("dtype", [b"O8", b"V1", b"f4", b"i8", b"M8"])
+def test_a_pickle_of_other_values_is_refused(tmp_path, dtype):
+    for name in (*KINDS["cifar10"].train, *KINDS["cifar10"].test):
+        (tmp_path / name).write_bytes(_pickle_of(dtype))
+    with pytest.raises(
+        DataError, match="data_batch_1 (is no batch of the python layout|has 4 labels and data)"
+    ):
+        load(KINDS["cifar10"], str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_what_is_no_file_in_an_archive_is_refused(tmp_path, kind):
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        member = tarfile.TarInfo("data_batch_1.bin")
+        member.type, member.linkname = kind, "data_batch_1.bin"
+        archive.addfile(member)
+    with pytest.raises(DataError, match="data_batch_1.bin is a link or a device"):
+        load(KINDS["cifar10"], str(tmp_path / "x.tar"))
+
+
+def test_what_is_no_file_in_a_folder_is_refused(tmp_path):
+    os.symlink(tmp_path / "gone", tmp_path / "data_batch_1.bin")
+    with pytest.raises(DataError, match="data_batch_1.bin' is no file"):
+        load(KINDS["cifar10"], str(tmp_path))

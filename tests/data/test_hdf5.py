@@ -7,9 +7,12 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from caffe_compat.data import hdf5
+from caffe_compat.data.hdf5 import native, read_names, read_rows
 from caffe_compat.errors import DataError, MissingExtra
+from caffe_compat.log import names
 
 
 @pytest.fixture
@@ -84,3 +87,40 @@ def test_without_h5py(monkeypatch):
         MissingExtra, match="HDF5 files needs the package h5py; install it with: pip install h5py"
     ):
         hdf5.read_rows("x", ["data"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damage_anywhere_is_one_error(tmp_path, seed):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["data"] = np.arange(12.0).reshape(4, 3)
+        file.create_dataset("label", data=np.arange(4.0), chunks=(2,), compression="gzip")
+    good, random = (tmp_path / "a.h5").read_bytes(), np.random.default_rng(seed)
+    failed = 0
+    for _ in range(60):
+        data = bytearray(good)
+        for at in random.integers(0, len(data), 20):
+            data[at] = random.integers(256)
+        (tmp_path / "b.h5").write_bytes(data)
+        try:
+            read_rows(str(tmp_path / "b.h5"), ["data", "label"])
+        except DataError:
+            failed += 1
+    assert failed
+
+
+def test_names_that_are_no_utf8(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset(b"caf\xe9", data=np.ones((2, 3)))
+    (tmp_path / "list").write_bytes(b"caf\xe9.h5\n")
+    os.rename(tmp_path / "a.h5", os.fsencode(tmp_path) + b"/caf\xe9.h5")
+    (name,) = read_names(str(tmp_path / "list"))
+    (rows,) = read_rows(str(tmp_path / name), [names.decode(b"caf\xe9")])
+    assert rows.shape == (2, 3)
+
+
+def test_native():
+    for dtype in (">f4", "<f2", ">f8", np.longdouble, ">i8", "u4"):
+        found = native(np.array([1, 2], dtype))
+        assert torch.from_numpy(found).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="holds object"):
+        native(np.array(["a"], object))

@@ -80,3 +80,13 @@ def test_without_opencv(monkeypatch):
         MissingExtra, match="encoded pictures needs the package opencv-python-headless; install it with"
     ):
         images.decode(b"x")
+
+
+def test_a_header_of_a_vast_picture(tmp_path):
+    data = bytearray(images.encode(np.zeros((4, 5, 3), np.uint8), "jpg"))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = b"\xff\xff\xff\xff"
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert images.read(str(tmp_path / "a.jpg")) is None
+    with pytest.raises(ValueError, match="no picture that OpenCV can decode"):
+        images.decode(bytes(data))

@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,9 @@ from caffe_compat.errors import ParseError, SnapshotError, WeightsError
 from caffe_compat.log.write import NULL, WARNING, Log
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
+from caffe_compat.net.weights import copy_trained_layers_from, save, save_hdf5, shapes_in
 from caffe_compat.proto import TRAIN, NetParameter, text
+from caffe_compat.proto.text import parse
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
 
@@ -183,3 +186,38 @@ def test_unwritable_target_leaves_no_file(tmp_path):
     with pytest.raises(SnapshotError, match="no/such/folder"):
         weights.save(net(), str(tmp_path / "no/such/folder/w.caffemodel"))
     assert not list(tmp_path.iterdir())
+
+
+LATIN = r"""layer { name: "in" type: "Input" top: "d" input_param { shape { dim: 1 dim: 2 } } }
+layer { name: "NAME" type: "InnerProduct" bottom: "d" top: "y" inner_product_param { num_output: 2
+  weight_filler { type: "constant" value: 3 } } }"""
+
+
+@pytest.mark.parametrize("write", [save, save_hdf5])
+def test_layers_whose_names_are_no_utf8(tmp_path, write):
+    net = Net(parse(LATIN.replace("NAME", r"caf\351"), NetParameter))
+    path = str(tmp_path / "m")
+    write(net, path)
+    assert b"caf\xe9" in (tmp_path / "m").read_bytes()
+    assert net.layer_names[1] in shapes_in(path)
+    again = Net(parse(LATIN.replace("NAME", r"caf\351").replace("value: 3", "value: 1"), NetParameter))
+    copy_trained_layers_from(again, path)
+    assert again.layers[1].blobs[0].tolist() == [[3, 3], [3, 3]]
+    log = io.StringIO()
+    other = Net(parse(LATIN.replace("NAME", "caf\u00e9"), NetParameter), log=Log(log))
+    copy_trained_layers_from(other, path)
+    assert r"Ignoring source layer caf\xe9" in log.getvalue() and r"of its layers (caf\xe9)" in log.getvalue()
+
+
+def test_hdf5_weights_of_other_types(tmp_path):
+    net = Net(parse(LATIN, NetParameter))
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["data/NAME/0"] = np.array([[1, 2], [3, 4]], ">f2")
+        file["data/NAME/1"] = np.array([5, 6], ">i4")
+    copy_trained_layers_from(net, str(tmp_path / "m.h5"))
+    assert [blob.tolist() for blob in net.layers[1].blobs] == [[[1, 2], [3, 4]], [5, 6]]
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        del file["data/NAME/1"]
+        file["data/NAME/1"] = np.array([b"a", b"b"])
+    with pytest.raises(WeightsError, match="m.h5: cannot be read as an HDF5 caffemodel: a dataset holds"):
+        copy_trained_layers_from(net, str(tmp_path / "m.h5"))

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 
 import pytest
 from google.protobuf import text_format
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caffe_compat.errors import ParseError
+from caffe_compat.log import names
 from caffe_compat.log.write import Log
-from caffe_compat.proto import LayerParameter, NetParameter, SolverParameter, is_repeated
+from caffe_compat.proto import LayerParameter, NetParameter, SolverParameter, binary, is_repeated
 from caffe_compat.proto.text import (
     messages_equal,
     parse,
@@ -288,7 +290,6 @@ BAD = [
     ("name: 'x\n'", "n.prototxt:1:7: this string has no closing ' on its line"),
     ("name: 'x' @", "n.prototxt:1:11: unexpected character '@'"),
     ("name: 'C:\\data'", "NetParameter.name: unknown escape '\\\\d'; write a backslash as '\\\\', or '/' in a path"),
-    ("name: '\\351'", "n.prototxt:1:7: NetParameter.name is not valid UTF-8 (byte 0xe9); save the file as UTF-8"),
     ("layer { clip_param { min: 3 } }", "n.prototxt:1:20: ClipParameter lacks max, which must be given"),
 ]  # fmt: skip
 
@@ -392,10 +393,22 @@ def test_bytes_that_are_no_utf8(tmp_path):
     path.write_bytes(b'# caf\xe9\nname: "a"  # \xff\n')
     assert read_net(path).name == "a"
     path.write_bytes(b'name: "caf\xe9"')
-    with pytest.raises(
-        ParseError, match=r"n.prototxt:1:7: NetParameter.name is not valid UTF-8 \(byte 0xe9\)"
-    ):
-        read_net(path)
+    param = read_net(path)
+    assert names.printable(param.name) == r"caf\xe9"
+    assert to_text(param) == 'name: "caf\\351"\n'
+    assert parse(to_text(param), NetParameter).name == param.name
+    binary.write_message(tmp_path / "m", param)
+    assert (tmp_path / "m").read_bytes() == b"\x0a\x04caf\xe9"
+    assert binary.read(tmp_path / "m", NetParameter).name == param.name
+
+
+def test_brackets_without_end_take_no_time():
+    for text in ("name: x " + "{" * 100000, "name: x " + "${" * 100000, "name: " + r'"\"' * 50000):
+        started = time.perf_counter()
+        with pytest.raises(ParseError, match="in quotes, found 'x'|unexpected character"):
+            parse(text, NetParameter)
+        assert list(top_fields(text)) == [("name", 1)]
+        assert time.perf_counter() - started < 2
 
 
 def test_files_that_are_none(tmp_path, reference):

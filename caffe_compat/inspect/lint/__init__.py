@@ -18,6 +18,7 @@ from typing import Any
 from caffe_compat.errors import CaffeError, DataError, UsageError, nearest
 from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
 from caffe_compat.layers.base import Layer, Shape, registry
+from caffe_compat.log import names
 from caffe_compat.log.write import NULL
 from caffe_compat.net.resolve import filter_net
 from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, Phase, text
@@ -258,7 +259,7 @@ def read_subject(
     for phase, index, source in planned:
         net = source
         if isinstance(source, str):
-            file_name = source if subject.solver is None else os.path.join(root, source)
+            file_name = source if subject.solver is None else os.path.join(root, names.file_name(source))
             net = text.parse_file(file_name, NetParameter, ignore_unknown, log)
             upgrade_net(net, file_name, log, skip=("batch_norm",))
         merged = state_of(subject.solver, net, phase, index) if subject.solver else NetState(phase=phase)

@@ -11,6 +11,7 @@ from caffe_compat.data.base import open_source
 from caffe_compat.data.image_list import read_list
 from caffe_compat.errors import DataError, MissingExtra
 from caffe_compat.inspect.lint import DATA_MESSAGES, NOTE, Found, Subject, messages_of, rule
+from caffe_compat.log import names
 from caffe_compat.proto import DataParameter, Datum, is_repeated
 from caffe_compat.proto.binary import read_binaryproto
 from caffe_compat.proto.owners import takes
@@ -219,7 +220,7 @@ def _count(layer: Any, root: str) -> int:
             p = layer.data_param
             return len(open_source(DataParameter.DB.Name(p.backend), p.source, root))
         if layer.type == "ImageData":
-            return len(read_list(os.path.join(root, layer.image_data_param.source)))
+            return len(read_list(os.path.join(root, names.file_name(layer.image_data_param.source))))
     except (DataError, MissingExtra):
         pass  # to look at a net, its data need not be here
     return 0
@@ -227,7 +228,7 @@ def _count(layer: Any, root: str) -> int:
 
 def _picture_size(layer: Any, root: str) -> tuple[int, int] | None:
     """Height and width of a layer's pictures, as far as its mean file or its first record tells."""
-    mean = os.path.join(root, layer.transform_param.mean_file)
+    mean = os.path.join(root, names.file_name(layer.transform_param.mean_file))
     if layer.transform_param.mean_file and os.path.isfile(mean):
         height, width = read_binaryproto(mean).shape[-2:]
         return height, width
