@@ -92,6 +92,9 @@ def _report(error: BaseException) -> int:
         print(f"caffe-compat: error: {line}", file=sys.stderr)
     else:
         sys.excepthook(type(error), error, error.__traceback__)
+        note = python2.advice(error, error.__traceback__)
+        if note is not None:
+            print(f"caffe-compat: note: {note}", file=sys.stderr)
     return 1
 
 

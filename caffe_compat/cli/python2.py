@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -83,6 +84,34 @@ def verdict(error: BaseException, frames: TracebackType | None) -> str | None:
         return None
     version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
     return f"{where}:{line}: {what} is Python 2, and this is {version}; convert it with 2to3: {_command(where, error)}"
+
+
+_FLOAT_FOR_INT = re.compile(
+    r"'(numpy\.)?float(64)?' object cannot be interpreted as an integer|slice indices must be integers|indices must be "
+    r"integers or slices, not float|^only integers, slices|single integer, got '[\d.]+'|by non-int of type 'float'"
+)
+
+
+def advice(error: BaseException, frames: TracebackType | None) -> str | None:
+    """A line about division, for a script that has been converted and divides where the error is."""
+    if not isinstance(error, (TypeError, IndexError)) or not _FLOAT_FOR_INT.search(str(error)):
+        return None
+    files = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(frames)}
+    if not any(_divides(file) for file in files):
+        return None
+    return (
+        "in Python 2 a whole number divided by a whole number was a whole number, and 2to3 leaves / as it is; write // "
+        "where a size or an index comes of it"
+    )
+
+
+def _divides(file: str) -> bool:
+    try:
+        with open(file, "rb") as source:
+            tree = ast.parse(source.read())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.Div) for node in ast.walk(tree))
 
 
 def _syntax(error: SyntaxError) -> str | None:

@@ -243,6 +243,24 @@ def test_other_mistakes_are_not(tmp_path, monkeypatch, capsys, code):
     assert exit_code == 1 and "2to3" not in error and 'File "s.py", line 1' in error
 
 
+@pytest.mark.parametrize(
+    ("code", "noted"),
+    [
+        ("range(5 / 2)", True),
+        ("h = 5 / 2\n[1, 2][h]", True),
+        ("h = 5 / 2\n[1, 2][:h]", True),
+        ("import numpy as np\nnp.zeros(4)[4 / 2]", True),
+        ("[0] * (4 / 2)", True),
+        ("range(2.0)", False),
+        ("len(5 / 2)", False),
+    ],
+)
+def test_division_is_explained(tmp_path, monkeypatch, capsys, code, noted):
+    exit_code, _, error = run_here(tmp_path, monkeypatch, capsys, code)
+    assert exit_code == 1 and ("2to3 leaves / as it is; write //" in error.splitlines()[-1]) is noted
+    assert "Error: " in error.splitlines()[-2 if noted else -1]
+
+
 def test_python_2_in_modules_of_the_script(tmp_path, monkeypatch, capsys):
     """The file that is to be converted is named; a module beside its importer is Python 2, too."""
     folder = tmp_path / "old_package"
