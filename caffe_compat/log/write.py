@@ -181,7 +181,13 @@ class Log:
         if self._bar:
             self._bar.facts[name] = value
 
-    # -- python/caffe/_caffe.cpp: caffe.log ---------------------------------------------------
+    # -- python/caffe/_caffe.cpp ---------------------------------------------------------------
+
+    def old_net(self, file: str, phase: int, weights: str) -> None:
+        """A net is made by Net(file, weights, phase), as in pycaffe's first versions."""
+        self._line(WARNING, "_caffe.cpp:139", "DEPRECATION WARNING - deprecated use of Python interface")
+        self._line(WARNING, "_caffe.cpp:140", 'Use this instead (with the named "weights" parameter):')
+        self._line(WARNING, "_caffe.cpp:142", f"Net('{file}', {phase}, weights='{weights}')")
 
     def script(self, text: str) -> None:
         """A line of a pycaffe script's own."""

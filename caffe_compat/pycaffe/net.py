@@ -219,14 +219,17 @@ class Net:
         stages: list[str] | None = None,
         weights: Path | None = None,
     ):
-        if args and isinstance(args[0], str | bytes | os.PathLike):  # the old form: file, weights, phase
+        old = bool(args) and isinstance(args[0], str | bytes | os.PathLike)  # file, weights, phase
+        if old:
             weights, args = args[0], args[1:]
         positional = dict(zip(("phase", "level", "stages", "weights"), args, strict=False))
         phase = positional.get("phase", phase)
         if phase is None:
             raise TypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+        if old:
+            state.log().old_net(os.fsdecode(network_file), phase, os.fsdecode(weights or ""))
         with _openable():
-            param = text.read_net(os.fsdecode(network_file))
+            param = text.read_net(os.fsdecode(network_file), state.log())
         param.state.phase = phase
         param.state.level = positional.get("level", level)
         param.state.stage.extend(positional.get("stages", stages) or [])

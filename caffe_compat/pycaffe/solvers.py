@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from caffe_compat.log.write import NULL
 from caffe_compat.net.memory import keep_freed_memory
 from caffe_compat.proto import text
 from caffe_compat.pycaffe import state
@@ -24,8 +25,8 @@ class Solver:
     type = ""
 
     def __init__(self, solver_file: str, **options: Any):
-        param = text.read_solver(str(solver_file))
-        if self.type:
+        param = text.read_solver(str(solver_file), state.log())
+        if self.type and self.type != param.type:
             param.type = self.type  # as in pycaffe, the class decides, whatever the file says
         if state.solver_count() > 1:  # one of several processes, which NCCL links
             options = {"replicas": state.solver_count(), "rank": state.solver_rank(), **options}
@@ -138,5 +139,5 @@ _TYPES: dict[str, type[Solver]] = {cls.type: cls for cls in _SOLVERS}
 
 def get_solver(solver_file: str, **options: Any) -> Solver:
     """The solver of the type that the file names. `options` go to caffe_compat.solver.Solver (replicas ...)."""
-    cls = _TYPES.get(text.read_solver(str(solver_file)).type, Solver)
+    cls = _TYPES.get(text.read_solver(str(solver_file), NULL).type, Solver)
     return cls(solver_file, **options)

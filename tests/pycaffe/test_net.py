@@ -354,6 +354,27 @@ def test_the_log(net, tmp_path, monkeypatch, environment, arguments, printed):
     assert stream.getvalue() == "" or printed
 
 
+def test_what_is_old_is_said(net, tmp_path, monkeypatch, capsys):
+    """The first versions' Net(file, weights, phase), and a file that has to be upgraded."""
+    monkeypatch.setattr(caffe.pycaffe.state, "_log", None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.prototxt").write_text('input: "x" input_dim: 1 input_dim: 2 input_dim: 3 input_dim: 4')
+    caffe.Net("old.prototxt", caffe.TEST).save("w")
+    monkeypatch.setenv("GLOG_minloglevel", "2")
+    capsys.readouterr()
+    caffe.Net("old.prototxt", "w", caffe.TEST)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("GLOG_minloglevel", "1")
+    caffe.Net("old.prototxt", "w", caffe.TEST)
+    lines = [line.split("] ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines[:3] == [
+        "DEPRECATION WARNING - deprecated use of Python interface",
+        'Use this instead (with the named "weights" parameter):',
+        "Net('old.prototxt', 1, weights='w')",
+    ]
+    assert lines[-1].startswith("Note that future Caffe releases will only support input layers")
+
+
 def test_modules_are_attributes_without_being_imported():
     """As after pycaffe's `import caffe`; and the import alone brings no torch."""
     import subprocess
