@@ -274,6 +274,11 @@ class Net:
         return self.core.blob_names
 
     @property
+    def _blob_names_index(self) -> dict[str, int]:
+        """Places in `_blob_names`; dosovits/caffe-fr-chairs."""
+        return {name: place for place, name in enumerate(self._blob_names)}
+
+    @property
     def _blobs(self) -> list[Blob]:
         return list(self.blobs.values())
 
@@ -359,6 +364,16 @@ class Net:
     def _forward(self, start: int, end: int) -> float:
         with self.on_device():
             return float(self.core.layerwise.forward(start, end))
+
+    # DeePSiM's Caffe, whose GAN scripts run nets one by one.
+
+    def forward_simple(self) -> None:
+        """Run all layers, with the input blobs as they stand."""
+        self.forward()
+
+    def backward_simple(self) -> None:
+        """Run all layers back, from the loss weights; the diffs of learned blobs add up, as in `backward`."""
+        self.backward()
 
     def backward(
         self, diffs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any

@@ -97,6 +97,10 @@ class Solver:
         with self._on_device():
             self.core.apply_update()
 
+    def increment_iter(self) -> None:
+        """Count the iteration now, so that the next `apply_update` has the next one's rate and does not count (DeePSiM)."""
+        self.core.count_early()
+
     def share_weights(self, net: Net) -> None:
         """Let `net` use this solver's blobs in the layers of the same names."""
         net.core.share_trained_layers_with(self.core.net)

@@ -118,6 +118,7 @@ class Solver:
         self.ignore_unknown = ignore_unknown
         self.action = action
         self.iter = 0
+        self._counted = False  # the iteration, before its update
         self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.requested_early_exit = False
         self._diverged_tests = 0  # the last ones in a row whose loss was not finite
@@ -443,7 +444,14 @@ class Solver:
             norm, limit = self.rule.clip_norm.item(), self.param.clip_gradients
             if norm > limit:
                 self.log.gradient_clipping(norm, limit, limit / norm)
+        if not self._counted:
+            self.iter += 1
+        self._counted = False
+
+    def count_early(self) -> None:
+        """Count the iteration before its update, which then does not."""
         self.iter += 1
+        self._counted = True
 
     def _display(self, outputs: dict[str, Tensor]) -> None:
         self.net.verify()

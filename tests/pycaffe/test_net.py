@@ -278,6 +278,7 @@ layer { name: "loss" type: "EuclideanLoss" bottom: "x" bottom: "t" top: "l" loss
     act = list(net._layer_names).index("act")
     assert net._bottom_ids(act) == net._top_ids(act) == [ids["x"]]
     assert net._blobs[ids["x"]] is net.blobs["x"]
+    assert net._blob_names_index == ids
     assert net._blob_loss_weights[ids["l"]] == 2 and net._blob_loss_weights[ids["x"]] == 0
 
 

@@ -1,5 +1,7 @@
 """Solvers: the seed of those whose file gives none, their classes, and the diffs that a step leaves."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,27 @@ def test_an_update_by_hand(solver_file):
     np.testing.assert_allclose(blob.data, before - view, rtol=1e-6)
     solver.net.clear_param_diffs()
     assert not view.any()
+
+
+def test_increment_iter_counts_before_the_update(solver_file):
+    """DeePSiM's loop: the update has the rate of the iteration counted."""
+    Path(solver_file).write_text(
+        Path(solver_file).read_text().replace('"fixed"', '"step" stepsize: 1 gamma: 0.5')
+    )
+    solver = caffe.SGDSolver(solver_file)
+    blob = solver.net.params["ip"][1]
+    for iter in (1, 2):
+        solver.net.forward_simple()
+        solver.increment_iter()
+        solver.net.clear_param_diffs()
+        solver.net.backward_simple()
+        gradient, before = blob.diff.copy(), blob.data.copy()
+        assert gradient.any()
+        solver.apply_update()
+        assert solver.iter == iter
+        np.testing.assert_allclose(before - blob.data, 0.1 * 0.5**iter * gradient, rtol=1e-4, atol=1e-7)
+    solver.apply_update()
+    assert solver.iter == 3
 
 
 def test_every_solver_is_an_sgd_solver(solver_file):
