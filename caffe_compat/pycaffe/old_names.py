@@ -34,10 +34,11 @@ _LIBRARIES = tuple(
 )
 
 
-def is_script(frame: FrameType) -> bool:
-    """Whether the code is the script's own, or of a module of its own."""
-    name = frame.f_code.co_filename
-    return not name.startswith("<frozen") and not os.path.abspath(name).startswith(_LIBRARIES)
+def is_script(frame: FrameType | None) -> bool:
+    """Whether the code is the script's own, or of a module of its own; compiled modules count as who imports them."""
+    while frame and frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None and not os.path.abspath(frame.f_code.co_filename).startswith(_LIBRARIES)
 
 
 class Warner:
@@ -51,7 +52,7 @@ class Warner:
             return
         warn, self._warn = self._warn, None
         frame: FrameType | None = sys._getframe(1)
-        while frame and not is_script(frame):
+        while frame and (frame.f_code.co_filename.startswith("<frozen") or not is_script(frame)):
             frame = frame.f_back
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}: " if frame else ""
         warn(

@@ -121,6 +121,12 @@ def test_libraries_get_numpys_own_answer():
     assert not inside["found"] and not warned
     exec(compile("found = module.float", "/home/me/script.py", "exec"), inside)  # noqa: S102
     assert inside["found"] is float
+    # A compiled module has no frame of its own: when it is imported, Python's importer asks.
+    importer = compile("def load(): return hasattr(module, 'float')", "<frozen importlib._bootstrap>", "exec")
+    exec(importer, inside)  # noqa: S102
+    for importing, found in (("/home/me/script.py", True), (np.__file__, False)):
+        exec(compile("found = load()", importing, "exec"), inside)  # noqa: S102
+        assert inside["found"] is found
     (line,) = warned
     assert line.startswith("/home/me/script.py:1: np.float is gone from today's NumPy; ")
 
