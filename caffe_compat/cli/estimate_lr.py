@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
         x = [row.iteration for row in rows]
         lines = [
+            Line("estimate", x, [row.estimate for row in rows], 0, faint=True),
             Line("estimate, smoothed", x, [row.smoothed for row in rows], 0),
             Line("rate of the schedule", x, [row.lr for row in rows], 1),
         ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from caffe_compat.errors import CaffeError, UsageError
 
 if TYPE_CHECKING:
-    from caffe_compat.log.read import RunLog
+    from caffe_compat.log.tables import Table
 
 HELP = "plot accuracy, loss and learning rate of training logs, Caffe's or ours"
 
@@ -33,18 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from caffe_compat.log.read import read_runs
+    from caffe_compat.log.tables import read_tables
 
     if not (args.out or args.csv or args.csv_dir):
         raise UsageError("say what to make of the logs: --out FILE.png, --csv or --csv-dir DIR")
     runs = [run for log in args.logs for run in read_runs(log)]
     labels = args.labels.split(",") if args.labels else None
-    for run in runs:
+    for log in args.logs if args.csv or args.csv_dir else ():
+        tables = read_tables(log)
         if args.csv:
-            _write_csv(sys.stdout, *run.table("train"))
+            _write_csv(sys.stdout, *tables["train"])
             print()
-            _write_csv(sys.stdout, *run.table("test"))
+            _write_csv(sys.stdout, *tables["test"])
         if args.csv_dir:
-            _write_files(run, args.csv_dir)
+            _write_files(tables, Path(log).name, args.csv_dir)
     if args.out:
         from caffe_compat.log.plot import plot_curves
 
@@ -53,13 +55,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write_files(run: "RunLog", folder: str) -> None:
-    for phase in ("train", "test"):
-        path = Path(folder, f"{Path(run.source).name}.{phase}")
+def _write_files(tables: "dict[str, Table]", name: str, folder: str) -> None:
+    for phase, table in tables.items():
+        path = Path(folder, f"{name}.{phase}")
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
             with path.open("w", newline="", encoding="utf-8") as file:
-                _write_csv(file, *run.table(phase))
+                _write_csv(file, *table)
         except OSError as error:
             raise CaffeError(f"{path}: cannot write the table: {error.strerror}") from None
         print(path, file=sys.stderr)

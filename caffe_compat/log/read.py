@@ -150,22 +150,6 @@ class RunLog:
     def empty(self) -> bool:
         return not (self.solver or self.nets or self.net_name or self.train or self.test or self.scores)
 
-    def table(self, phase: str) -> tuple[list[str], list[list[float]]]:
-        """Header and rows as Caffe's parse_log.py has them, for the phase train or test.
-
-        Columns are NumIters, Seconds, LearningRate and the outputs. The rate is the one of that iteration
-        (parse_log.py gives the one displayed before it); nan stands for what the log does not say.
-        """
-        rates = {row.iteration: row.lr for row in self.train}
-        rows: list[TrainRow] | list[TestRow] = self.train if phase == "train" else self.test
-        names = list(dict.fromkeys(name for row in rows for name in row.outputs))
-        lines = []
-        for row in rows:
-            if row.outputs:
-                figures = [row.seconds, rates.get(row.iteration), *map(row.outputs.get, names)]
-                lines.append([row.iteration, *(math.nan if x is None else x for x in figures)])
-        return ["NumIters", "Seconds", "LearningRate", *names], lines
-
 
 def read_log(source: str | os.PathLike[str] | Iterable[str]) -> RunLog:
     """The last run in a log, given as a file's path or as its lines; see `read_runs`."""
@@ -242,7 +226,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-class _Clock:
+class Clock:
     """Seconds out of glog's stamps, which may lack the year."""
 
     def __init__(self) -> None:
@@ -294,7 +278,7 @@ class _Reader:
         self._layer: LayerLog | None = None
         self._layers: dict[str, LayerLog] = {}
         self._next_net = ("", 0, "")  # role, index and source of the net that is announced
-        self._clock = _Clock()
+        self._clock = Clock()
         self._start: int | None = None
         self._head = ""
 
@@ -304,7 +288,7 @@ class _Reader:
         return self
 
     def _read(self, lines: Iterable[str]) -> None:
-        for self.count, line in enumerate(_whole_lines(lines), 1):
+        for self.count, line in enumerate(whole_lines(lines), 1):
             if line[:1] == "\x1b":
                 line = line.removeprefix("\x1b[K")  # a terminal's log, where a progress bar was
             # Rows make up most of a log: plain string operations take half as long as an expression on them.
@@ -522,7 +506,7 @@ class _Reader:
             layer.in_place.append(top.endswith(" (in-place)"))
 
 
-def _whole_lines(lines: Iterable[str]) -> list[str]:
+def whole_lines(lines: Iterable[str]) -> list[str]:
     """The lines without a last one that was cut in the middle of a number."""
     whole = list(lines)
     if len(whole) > 1 and whole[0].endswith("\n") and _CUT_NUMBER.search(whole[-1]):

@@ -334,7 +334,7 @@ def test_plot_prints_tables(capsys):
     assert cli.main(["plot", "--csv", str(CLI_LOGS / "train.log")]) == 0
     train, test = capsys.readouterr().out.split("\n\n")
     assert train.splitlines()[0] == "NumIters,Seconds,LearningRate,accuracy,loss"
-    assert train.splitlines()[2] == "2,0.001005,0.19,0.125,2.29101"
+    assert train.splitlines()[2] == "2,0.001025,0.05,0.125,2.29101"
     assert len(test.splitlines()) == 4
 
 

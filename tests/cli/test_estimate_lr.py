@@ -5,6 +5,7 @@ import pytest
 
 from caffe_compat.cli import main
 from caffe_compat.experiments.estimate import read_table
+from caffe_compat.log import plot
 from tests.cli.test_lr_range import NET
 from tests.experiments import synthetic
 
@@ -23,6 +24,18 @@ def folder(tmp_path, monkeypatch):
 
 def estimate(*words):
     return main(["estimate-lr", "--solver", "solver.prototxt", *words])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # matplotlib's own dependencies
+def test_the_picture_shows_the_estimates_themselves_too(folder, monkeypatch):
+    pytest.importorskip("matplotlib")
+    drawn = []
+    monkeypatch.setattr(plot, "_save", lambda figure, out: drawn.append(figure))
+    assert estimate("--plot", "p.png") == 0
+    rows = read_table("estimate.csv")
+    lines = {line.get_label(): list(line.get_ydata()) for line in drawn[0].axes[0].lines}
+    assert lines["estimate"] == [row.estimate for row in rows]
+    assert lines["estimate, smoothed"] == [row.smoothed for row in rows]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # matplotlib's own dependencies

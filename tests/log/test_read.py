@@ -97,16 +97,6 @@ def test_every_golden_log_reads():
         assert [row.iteration for row in run.test] == [0, 5, 10], path
 
 
-def test_table_has_the_columns_of_parse_log(train):
-    header, rows = train.table("train")
-    assert header == ["NumIters", "Seconds", "LearningRate", "accuracy", "loss"]
-    assert rows[1][0] == 2
-    assert rows[1][2:] == [0.19, 0.125, 2.29101]
-    assert len(rows) == 5  # not the last display, which has no outputs
-    header, rows = train.table("test")
-    assert [row[2] for row in rows] == [0.05, 0.33, 0.19]
-
-
 # -- other forms ------------------------------------------------------------------------------
 
 
