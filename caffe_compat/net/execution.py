@@ -84,21 +84,64 @@ class Execution:
 
     @contextmanager
     def products(self, device: torch.device) -> Iterator[None]:
-        """Within it, products on a CUDA device have the precision's bits; torch's own setting lets cuDNN round them."""
+        """Within it, products on a CUDA device have the precision's bits; torch's own setting lets cuDNN round them.
+
+        What else is set in torch.backends (deterministic, benchmark ...) holds, and afterwards all is as it was found.
+        """
         if device.type != "cuda":
             yield
             return
-        matmul = torch.backends.cuda.matmul
-        before, matmul.allow_tf32 = matmul.allow_tf32, self.precision == "tf32"
+        undo = [_round(library, self.precision == "tf32") for library in (_MATMUL, torch.backends.cudnn)]
         try:
-            cudnn = torch.backends.cudnn
-            with cudnn.flags(
-                cudnn.enabled, cudnn.benchmark, cudnn.deterministic, allow_tf32=self.precision == "tf32"
-            ):
-                yield
+            yield
         finally:
-            matmul.allow_tf32 = before
+            for restore in undo:
+                restore()
 
     def casts(self, device: torch.device) -> torch.autocast:
         """The context of a forward pass."""
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+
+_MATMUL = torch.backends.cuda.matmul
+
+
+def _round(library: Any, wanted: bool) -> Callable[[], None]:
+    """Let a library of CUDA's round to 10 bits or not; what is returned undoes it, unless somebody else set it meanwhile."""
+    before = _rounds(library)
+    if before is wanted:
+        return lambda: None
+    # torch 2.9 has a setting an operator beside the old ones, and refuses to tell the old ones while both differ.
+    operators = (
+        [library] if library is _MATMUL else [getattr(library, name, None) for name in ("conv", "rnn")]
+    )
+    own = [
+        (operator, operator.fp32_precision) for operator in operators if hasattr(operator, "fp32_precision")
+    ]
+    level = ""
+    if library is _MATMUL and before is not None:
+        level = torch.get_float32_matmul_precision()
+    elif library is _MATMUL:  # the old setting is the other one
+        level = "highest" if own[0][1] == "tf32" else "high"
+    library.allow_tf32 = wanted
+
+    def restore() -> None:
+        if _rounds(library) is not wanted:
+            return
+        if level:
+            torch.set_float32_matmul_precision(level)  # "high" and "medium" both round
+        elif before is not None:
+            library.allow_tf32 = before
+        for operator, precision in own:
+            if operator.fp32_precision != precision:
+                operator.fp32_precision = precision
+
+    return restore
+
+
+def _rounds(library: Any) -> bool | None:
+    """Whether a library rounds; None where that is set operator by operator."""
+    try:
+        return bool(library.allow_tf32)
+    except RuntimeError:
+        return None

@@ -107,6 +107,97 @@ def test_a_gpu_rounds_only_if_told_to_layer_by_layer_too(precision, rounds, phas
     assert seen == [(rounds, rounds)] * 2
 
 
+def backends():
+    """What is set in torch.backends; None for what torch refuses to tell."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    found = {
+        name: getattr(cudnn, name) for name in ("enabled", "benchmark", "benchmark_limit", "deterministic")
+    }
+    for name, ask in (
+        ("cudnn", lambda: cudnn.allow_tf32),
+        ("matmul", lambda: matmul.allow_tf32),
+        ("level", torch.get_float32_matmul_precision),
+        ("of operators", lambda: [place.fp32_precision for place in (matmul, cudnn.conv, cudnn.rnn)]),
+    ):
+        try:
+            found[name] = ask()
+        except (AttributeError, RuntimeError):
+            found[name] = None
+    return found
+
+
+@pytest.fixture
+def as_before():
+    """What a test sets in torch.backends is set back."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    found = backends()
+    yield
+    cudnn.benchmark, cudnn.deterministic = found["benchmark"], found["deterministic"]
+    torch.set_float32_matmul_precision(found["level"])
+    cudnn.allow_tf32 = found["cudnn"]
+    if found["of operators"]:
+        for place, precision in zip((matmul, cudnn.conv, cudnn.rnn), found["of operators"], strict=True):
+            place.fp32_precision = precision
+    assert backends() == found
+
+
+def set_operators(matmul, conv):
+    if not hasattr(torch.backends.cudnn, "conv"):
+        pytest.skip("this torch has no setting an operator")
+    torch.backends.cuda.matmul.fp32_precision = matmul
+    torch.backends.cudnn.conv.fp32_precision = conv
+
+
+def set_flags():
+    torch.backends.cudnn.deterministic = torch.backends.cudnn.benchmark = True
+
+
+SETTINGS = {
+    "none": lambda: None,
+    "deterministic": set_flags,
+    "high": lambda: torch.set_float32_matmul_precision("high"),
+    "medium": lambda: torch.set_float32_matmul_precision("medium"),
+    "no rounding": lambda: setattr(torch.backends.cudnn, "allow_tf32", False),
+    "operators rounded": lambda: set_operators("tf32", "tf32"),
+    "operators exact": lambda: set_operators("ieee", "ieee"),
+}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_what_is_set_in_torch_backends_survives_a_pass(setting, precision, as_before):
+    SETTINGS[setting]()
+    before, within = backends(), []
+    with pretended.cuda():
+        net = Net(
+            text.parse(NET, NetParameter), context=Context(torch.Generator().manual_seed(3)), device="cuda"
+        )
+        net.execution = Execution(precision=precision)
+        net.layer("c").register_forward_hook(lambda *_: within.append(backends()))
+        net.forward_backward()
+        net.layerwise.forward()
+        net.layerwise.backward()
+    assert backends() == before
+    assert within and all((now["cudnn"], now["matmul"]) == (precision == "tf32",) * 2 for now in within)
+    flags = ("enabled", "benchmark", "benchmark_limit", "deterministic")
+    assert all([now[name] for name in flags] == [before[name] for name in flags] for now in within)
+
+
+def test_what_is_set_within_a_pass_stays(as_before):
+    def change(*_):
+        set_flags()
+        torch.backends.cuda.matmul.allow_tf32 = True
+
+    with pretended.cuda():
+        net = Net(
+            text.parse(NET, NetParameter), context=Context(torch.Generator().manual_seed(3)), device="cuda"
+        )
+        net.layer("c").register_forward_hook(change)
+        net.layerwise.forward()
+    now = backends()
+    assert now["deterministic"] and now["benchmark"] and now["matmul"] and now["cudnn"]
+
+
 def test_auto_compiles_long_training_on_a_cpu(monkeypatch):
     cpu, much = torch.device("cpu"), WORK_OF_A_CORE * torch.get_num_threads()
     monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
