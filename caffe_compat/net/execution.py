@@ -103,7 +103,7 @@ class Execution:
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
-_MATMUL = torch.backends.cuda.matmul
+_MATMUL: Any = torch.backends.cuda.matmul
 
 
 def _round(library: Any, wanted: bool) -> Callable[[], None]:
