@@ -85,7 +85,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
 def some(known: Iterable[str], near: str = "", count: int = 5) -> str:
     """The names of a list as text: all of a few, else the `count` that are most like `near`, and how many more there are.
 
-    Without `near` they are the first ones.
+    They stand in the order of the list; without `near` they are the first ones.
     """
     names = list(known)
     if len(names) > count and near:
@@ -95,7 +95,8 @@ def some(known: Iterable[str], near: str = "", count: int = 5) -> str:
             matcher.set_seq1(name.lower())
             return matcher.ratio()
 
-        shown = sorted(names, key=likeness, reverse=True)[:count]
+        alike = sorted(range(len(names)), key=lambda i: likeness(names[i]), reverse=True)[:count]
+        shown = [names[i] for i in sorted(alike)]
     else:
         shown = names[:count]
     more = len(names) - len(shown)

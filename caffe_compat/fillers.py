@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import nearest
+from caffe_compat.errors import nearest, some
 from caffe_compat.proto import FillerParameter
 
 Fail = Callable[[str], NoReturn]
@@ -43,7 +43,7 @@ def fill(blob: Tensor, param: Any, generator: torch.Generator, fail: Fail) -> No
     if function is None:
         fail(
             f"unknown filler type {param.type!r}{nearest(param.type, _REGISTRY)} "
-            f"known fillers: {', '.join(sorted(_REGISTRY))}"
+            f"known fillers: {some(sorted(_REGISTRY), param.type)}"
         )
     if param.sparse != -1 and function is not gaussian:
         fail(f"sparse is {param.sparse}, but filler {param.type!r} has no sparse form; use type 'gaussian'")

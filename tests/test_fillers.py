@@ -108,7 +108,7 @@ def test_draws_come_from_the_generator():
         (
             (2, 3),
             {"type": "?"},
-            "known fillers: bilinear, constant, gaussian, msra, positive_unitball, uniform, xavier",
+            "known fillers: bilinear, constant, gaussian, msra, positive_unitball and 2 more",
         ),
         ((2, 3), {"type": "uniform", "min": 2, "max": 1}, "min 2 above max 1; swap them"),
         ((2, 3), {"type": "gaussian", "std": 0}, "std 0, it must be above 0"),

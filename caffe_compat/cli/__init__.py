@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from caffe_compat.errors import CaffeError, UsageError, nearest
+from caffe_compat.errors import CaffeError, UsageError, nearest, some
 
 PROG = "caffe-compat"
 _HELP = re.compile(r"^HELP = (.+)$", re.MULTILINE)
@@ -169,7 +169,7 @@ def _take_command(words: list[str], commands: dict[str, Path]) -> str:
         for at in (len(words) - 1, *range(1, len(words) - 1)):
             if words[at] in commands:
                 return words.pop(at)
-        raise UsageError(f"no command given; commands: {', '.join(commands)}")
+        raise UsageError(f"no command given; commands: {some(commands)}; see {PROG} --help")
     name = words.pop(0).replace("_", "-")
     if name not in commands:
         raise UsageError(f"unknown command '{name}'{nearest(name, commands) or ';'} see {PROG} --help")

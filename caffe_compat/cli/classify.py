@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from caffe_compat.cli import common
-from caffe_compat.errors import DataError, NetError, UsageError
+from caffe_compat.errors import DataError, NetError, UsageError, some
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +145,7 @@ def _input_shape(net: Net, model: str) -> tuple[int, ...]:
     for what, blobs in (("input", net.inputs), ("output", net.outputs)):
         if len(blobs) != 1:
             raise NetError(
-                f"{model}: the net has {len(blobs)} {what}s{': ' if blobs else ''}{', '.join(blobs)}; classify needs a "
+                f"{model}: the net has {len(blobs)} {what}s{': ' if blobs else ''}{some(blobs)}; classify needs a "
                 f"deploy net with one {what}"
             )
     shape = net.blob_shapes[net.inputs[0]]

@@ -4,7 +4,7 @@ import argparse
 import os
 
 from caffe_compat.cli import common
-from caffe_compat.errors import UsageError
+from caffe_compat.errors import UsageError, some
 
 HELP = "store a net's features (any blobs, for all its data) in an LMDB or LevelDB"
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         if blob not in net.blob_shapes:
             raise NetError(
                 f"{args.model}: the net has no blob '{blob}'{nearest(blob, net.blob_shapes) or ';'} "
-                f"its blobs: {', '.join(net.blob_names)}"
+                f"its blobs: {some(net.blob_names, blob)}"
             )
         if len(net.blob_shapes[blob]) > 4:
             raise NetError(

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from caffe_compat import proto
-from caffe_compat.errors import ParseError, UsageError, nearest
+from caffe_compat.errors import ParseError, UsageError, nearest, some
 from caffe_compat.log.write import NULL, Log, cpp_float
 from caffe_compat.proto import NetParameter, SolverParameter, is_repeated
 from caffe_compat.proto.owners import shared, takes
@@ -113,7 +113,7 @@ def _layers(what: str, nets: Sequence[Any], pattern: str | None, field: str) -> 
         takers = named  # a field that any layer may have, asked for by name
     if not takers:
         which = "no layer" if pattern is None else f"none of the {len(named)} layers that match '{pattern}'"
-        types = ", ".join(sorted({layer.type for layer in named}))
+        types = some(sorted({layer.type for layer in named}))
         raise UsageError(f"{what}: {which} has {field} or a type that takes it; the types are {types}")
     return takers
 
@@ -190,7 +190,7 @@ def _kind(field: Any) -> str:
     if field.message_type is not None:
         return f"a message ({field.message_type.name})"
     if field.enum_type is not None:
-        return f"one of {', '.join(field.enum_type.values_by_name)}"
+        return f"one of {some(field.enum_type.values_by_name)}"
     return {
         field.CPPTYPE_FLOAT: "a number",
         field.CPPTYPE_DOUBLE: "a number",

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from caffe_compat.errors import DataError, nearest
+from caffe_compat.errors import DataError, nearest, some
 from caffe_compat.log import names
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
     cls = _find(backend)
     if cls is None:
         raise DataError(
-            f"unknown backend {backend!r}{nearest(backend, _REGISTRY)} known backends: {', '.join(sorted(_REGISTRY))}"
+            f"unknown backend {backend!r}{nearest(backend, _REGISTRY)} known backends: {some(sorted(_REGISTRY), backend)}"
         )
     full = os.path.join(root, names.file_name(path))
     if not os.path.isdir(full):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.errors import CaffeError, DataError, MissingExtra
+from caffe_compat.errors import CaffeError, DataError, MissingExtra, some
 from caffe_compat.log import names
 
 # What h5py raises of files that are damaged, or hold other things than expected.
@@ -122,7 +122,7 @@ def _read_dataset(file: Any, path: str, name: str) -> np.ndarray:
         or not hasattr(file[key(name)], "dtype")
     ):
         raise DataError(
-            f"the HDF5 file '{path}' has no dataset '{name}', only {', '.join(map(repr, members(file))) or 'none'}; "
+            f"the HDF5 file '{path}' has no dataset '{name}', only {some(map(repr, members(file)), name) or 'none'}; "
             "tops are named like the datasets they hold"
         )
     dataset = file[key(name)]

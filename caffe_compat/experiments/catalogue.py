@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any
 
-from caffe_compat.errors import UsageError, nearest
+from caffe_compat.errors import UsageError, nearest, some
 
 Fields = Mapping[str, Any]
 
@@ -387,7 +387,7 @@ def select(names: Iterable[str]) -> list[Row]:
 def figure(name: str) -> Figure:
     """Raises UsageError, with the nearest names, for an unknown one."""
     if name not in FIGURES:
-        known = ", ".join(FIGURES)
+        known = some(FIGURES, name)
         raise UsageError(
             f"no figure is called '{name}'{nearest(name, FIGURES) or ';'} the figures are {known}"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caffe_compat.errors import DataError, UsageError
+from caffe_compat.errors import DataError, UsageError, some
 from caffe_compat.experiments import catalogue, estimate, results
 from caffe_compat.experiments.catalogue import ROWS, Figure, run_of
 from caffe_compat.experiments.curves import curve, smooth
@@ -38,7 +38,7 @@ def draw(
     figure = catalogue.figure(name)
     for id in logs or ():
         if id not in figure.ids:
-            raise UsageError(f"{name} has no row '{id}'; its rows are {', '.join(figure.ids)}")
+            raise UsageError(f"{name} has no row '{id}'; its rows are {some(figure.ids, id)}")
     sources: list[tuple[int, str, str, Path, bool]] = []  # look, label, id, file, published
     for look, id in enumerate(figure.ids):
         label = figure.labels.get(id) or ROWS[id].about.split(". ")[0] or id
@@ -51,7 +51,7 @@ def draw(
             sources.append((look, f"{label} (published)", id, log, True))
     if not sources:
         raise DataError(
-            f"{name}: no log of {', '.join(figure.ids)} at hand; run them with: caffe-compat experiment run {name}, or "
+            f"{name}: no log of {some(figure.ids)} at hand; run them with: caffe-compat experiment run {name}, or "
             f"give --published DIR or --logs ID=FILE"
         )
     both = {s[4] for s in sources} == {True, False}

@@ -12,7 +12,7 @@ import torch
 from caffe_compat.data.base import open_source
 from caffe_compat.data.base import registry as backends
 from caffe_compat.data.records import parse
-from caffe_compat.errors import DataError, ExportError, LayerError, MissingExtra
+from caffe_compat.errors import DataError, ExportError, LayerError, MissingExtra, some
 from caffe_compat.export.plan import Plan, Shapes, Value
 from caffe_compat.export.sizes import Group, Open, changed, double
 from caffe_compat.layers.base import Dim, Shape
@@ -102,7 +102,7 @@ def agreement(
         MissingExtra: ONNX Runtime is not installed.
     """
     if len(plan.inputs) != 1:
-        names = ", ".join(plan.inputs.values())
+        names = some(plan.inputs.values())
         raise ExportError(f"only a net of one input can be tried on a database; the inputs are: {names}")
     ((value, name),) = plan.inputs.items()
     shape, output = plan.input_shapes()[value], next(iter(plan.outputs))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import NetError, nearest
+from caffe_compat.errors import NetError, nearest, some
 from caffe_compat.layers.base import Layer, Shape
 from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.recurrent import Recurrent
@@ -250,7 +250,7 @@ def _known(plan: Plan, blobs: dict[str, Value], known: list[str], name: str, rol
     if name not in blobs:
         raise NetError(
             f"{plan.net.name or 'the net'} has no blob '{name}' to {role}"
-            f"{nearest(name, known) or ';'} it has: {', '.join(known)}"
+            f"{nearest(name, known) or ';'} it has: {some(known, name)}"
         )
     return blobs[name]
 
@@ -297,7 +297,7 @@ def _check_given(plan: Plan, starts: dict[Value, str]) -> None:
         output = next(name for name, value in plan.outputs.items() if value in reached)
         raise NetError(f"output '{output}' needs '{name}', which is not among the inputs; add it to --inputs")
     if not any(value in starts for value in plan.inputs):
-        raise NetError(f"no output needs {', '.join(starts.values())}; name blobs that depend on the inputs")
+        raise NetError(f"no output needs {some(starts.values())}; name blobs that depend on the inputs")
 
 
 def _constant(plan: Plan, value: Value) -> bool:
@@ -340,7 +340,7 @@ def _constants(plan: Plan, constants: Mapping[str, Sequence[float]]) -> dict[Val
         if name not in values:
             raise NetError(
                 f"'{name}' is to be constant and is no input that is needed{nearest(name, values) or ';'} the inputs "
-                f"are: {', '.join(values)}"
+                f"are: {some(values, name)}"
             )
         shape = plan.net.blob_shapes[name]
         rows = shape[0] if shape else 1

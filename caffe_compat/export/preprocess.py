@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from caffe_compat.data.transform import Transformer
-from caffe_compat.errors import ExportError
+from caffe_compat.errors import ExportError, some
 from caffe_compat.export.graph import Graph
 from caffe_compat.export.plan import Plan, Value
 from caffe_compat.layers.base import ONNX_FLOAT, TEST
@@ -53,7 +53,7 @@ class Preprocess:
                 raise ExportError(f"a mean of shape {self.mean.shape} does not fit input '{name}' of {shape}")
             return value, name
         what = f"'{self.blob}'" if self.blob else "with four axes (pictures)"
-        raise ExportError(f"no input {what} to preprocess; the inputs are: {', '.join(plan.inputs.values())}")
+        raise ExportError(f"no input {what} to preprocess; the inputs are: {some(plan.inputs.values())}")
 
     def write(self, graph: Graph, name: str) -> str:
         """The nodes; the value that has the net's numbers."""

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from caffe_compat.errors import LayerError, NetError
+from caffe_compat.errors import LayerError, NetError, some
 from caffe_compat.export.plan import Plan, Shapes, Value
 from caffe_compat.layers.base import Dim, Shape
 
@@ -187,7 +187,7 @@ def _pictures(plan: Plan, base: Shapes) -> list[Group]:
     able = [value for value, shape in base.items() if value not in plan.fills and len(shape) > 3]
     able = [value for value in able if min(base[value][-2:]) > 1] or able
     if not able:
-        names = ", ".join(plan.inputs.values())
+        names = some(plan.inputs.values())
         raise NetError(
             f"no input is a picture, with four axes or more, whose size could stay open; inputs: {names}"
         )

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
+from caffe_compat.errors import some
 from caffe_compat.inspect.costs import VALUE_BYTES
 from caffe_compat.inspect.outline import Outline
 from caffe_compat.layers.base import Shape
@@ -106,7 +107,7 @@ def compare_weights(summary: Summary, outline: Outline, path: str, log: Any) -> 
             row.weights = "; ".join(misfits) or "copied"
     surplus = [name for name, arrays in found.items() if arrays and net.layer(name) is None]
     if surplus:
-        summary.notes.append(f"{path}: {len(surplus)} layers that the net lacks: {', '.join(surplus)}")
+        summary.notes.append(f"{path}: {len(surplus)} layers that the net lacks: {some(surplus)}")
 
 
 def shape_text(shape: Shape) -> str:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat import fillers
-from caffe_compat.errors import LayerError, nearest
+from caffe_compat.errors import LayerError, nearest, some
 from caffe_compat.log import names
 from caffe_compat.log.write import NULL, WARNING, Log
 from caffe_compat.proto import fork_fields
@@ -546,7 +546,7 @@ def create_layer(param: Any, phase: int, context: Context | None = None, log: An
     if cls is None:
         raise LayerError(
             f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY) or ';'} "
-            f"known types: {', '.join(sorted(_REGISTRY))}; a module that registers @layer({param.type!r}) "
+            f"known types: {some(sorted(_REGISTRY), param.type)}; a module that registers @layer({param.type!r}) "
             "can be given with --import"
         )
     # What `param` says of a blob is the solver's to act on.

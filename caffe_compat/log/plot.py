@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from caffe_compat.errors import CaffeError, MissingExtra, UsageError
+from caffe_compat.errors import CaffeError, MissingExtra, UsageError, some
 from caffe_compat.log.read import RunLog, TestRow, TrainRow
 
 _PANELS = ("accuracy", "loss", "learning rate", "momentum")
@@ -42,7 +42,7 @@ def plot_curves(
         raise UsageError(f"{len(labels)} labels for {len(runs)} runs; give one label a run")
     panels = [name for name in _PANELS if any(_curves(run, name) for run in runs)]
     if not panels:
-        raise UsageError(f"nothing to plot: no iteration in {', '.join(run.source for run in runs)}")
+        raise UsageError(f"nothing to plot: no iteration in {some(run.source for run in runs)}")
     figure = _figure(out, 2.6 * len(panels) + 0.4)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, name in zip(axes, panels, strict=True):

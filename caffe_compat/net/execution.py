@@ -112,12 +112,9 @@ def _round(library: Any, wanted: bool) -> Callable[[], None]:
     if before is wanted:
         return lambda: None
     # torch 2.9 has a setting an operator beside the old ones, and refuses to tell the old ones while both differ.
-    operators = (
-        [library] if library is _MATMUL else [getattr(library, name, None) for name in ("conv", "rnn")]
-    )
-    own = [
-        (operator, operator.fp32_precision) for operator in operators if hasattr(operator, "fp32_precision")
-    ]
+    names = ("conv", "rnn") if library is not _MATMUL else ()
+    places: list[Any] = [getattr(library, name, None) for name in names] or [library]
+    own = [(place, place.fp32_precision) for place in places if hasattr(place, "fp32_precision")]
     level = ""
     if library is _MATMUL and before is not None:
         level = torch.get_float32_matmul_precision()
@@ -132,9 +129,9 @@ def _round(library: Any, wanted: bool) -> Callable[[], None]:
             torch.set_float32_matmul_precision(level)  # "high" and "medium" both round
         elif before is not None:
             library.allow_tf32 = before
-        for operator, precision in own:
-            if operator.fp32_precision != precision:
-                operator.fp32_precision = precision
+        for place, precision in own:
+            if place.fp32_precision != precision:
+                place.fp32_precision = precision
 
     return restore
 

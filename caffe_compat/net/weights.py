@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from caffe_compat.data import hdf5
-from caffe_compat.errors import WeightsError
+from caffe_compat.errors import WeightsError, some
 from caffe_compat.layers.base import Layer, where
 from caffe_compat.log.write import NULL
 from caffe_compat.net.net import Net
@@ -64,7 +64,7 @@ def copy_trained_layers_from(net: Net, path: str) -> None:
 
 def _some(names: list[str]) -> str:
     """The first of these names."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "none"
+    return some(names) or "none"
 
 
 def _is_broken(blob: torch.Tensor) -> bool:

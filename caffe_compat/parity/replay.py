@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import CaffeError, DataError
+from caffe_compat.errors import CaffeError, DataError, some
 from caffe_compat.layers.base import Context, Layer
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
@@ -139,7 +139,7 @@ class Replay:
         self.another_net = bool(strange) and bundle.given_net
         if strange:
             self.missing.append(
-                f"{len(strange)} of the bundle's blobs are not in this net ({', '.join(strange[:5])} ...); is it another net?"
+                f"{len(strange)} of the bundle's blobs are not in this net ({some(strange)}); is it another net?"
             )
 
     # -- building -----------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class Replay:
                 missing = [n for k, n in enumerate(self.net.top_names[i]) if self._key(i, k) is None]
                 if missing:
                     raise DataError(
-                        f"{self.bundle.path}: lacks the values of {', '.join(missing)}, made by '{layer.name}'"
+                        f"{self.bundle.path}: lacks the values of {some(missing)}, made by '{layer.name}'"
                     )
         return given
 

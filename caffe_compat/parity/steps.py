@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import CaffeError, DataError
+from caffe_compat.errors import CaffeError, DataError, some
 from caffe_compat.layers.base import Context
 from caffe_compat.layers.input import Input
 from caffe_compat.net import weights
@@ -97,7 +97,7 @@ class _Steps:
             return
         strange = [key for key in self.keys if not self._fits(solver.net, key)]
         if strange:
-            self.report.missing.append(f"parameters {', '.join(strange[:5])} do not fit; is it another net?")
+            self.report.missing.append(f"parameters {some(strange)} do not fit; is it another net?")
             return
         self._freely(solver)
         self._from_theirs(self._solver())

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from caffe_compat.errors import ParseError, nearest
+from caffe_compat.errors import ParseError, nearest, some
 from caffe_compat.log import names
 from caffe_compat.log.write import WARNING, Log
 from caffe_compat.proto import EXTENSIONS, NetParameter, SolverParameter, is_repeated, own, upgrade
@@ -444,7 +444,9 @@ class _Parser:
         # Forks disagree about what their numbers mean.
         if re.fullmatch(r"-?\d+", text) and int(text) in (known[name].number for name in names):
             return int(text)
-        allowed = f"{', '.join(names[:-1])} or {names[-1]}"
+        allowed = (
+            f"{', '.join(names[:-1])} or {names[-1]}" if len(names) <= 5 else f"one of {some(names, text)}"
+        )
         if text[0] in "\"'":
             what = f"{text} is in quotes, but {field.owner}.{field.name} is one of these words"
         else:

@@ -278,7 +278,7 @@ def unused(param: Any) -> Iterator[tuple[str, str]]:
         return
     for field in sorted({field for other in _REGISTRY.values() for field in other.looks_at} - {"momentum"}):
         if param.HasField(field) and field not in rule.looks_at:
-            takers = ", ".join(name for name, other in _REGISTRY.items() if field in other.looks_at)
+            takers = some(name for name, other in _REGISTRY.items() if field in other.looks_at)
             yield field, f"{field} does nothing with type '{param.type}'; it is for {takers}"
     for field, needs, holds in (
         ("cyclical_momentum", "a type that has a momentum", "momentum" in rule.looks_at),

@@ -39,7 +39,7 @@ def test_rows(path):
     [
         (
             ["data", "labels"],
-            r"x.h5' has no dataset 'labels', only 'data', 'group', 'label', .*; tops are named like",
+            r"x.h5' has no dataset 'labels', only 'data', 'label', .* and 2 more; tops are named like",
         ),
         (["group"], "has no dataset 'group'"),
         (["number"], "dataset 'number' of '.*x.h5' is a single number; it needs a row"),

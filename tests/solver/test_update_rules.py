@@ -264,7 +264,7 @@ def test_a_captured_update_equals_an_eager_one(type):
     [
         (
             'type: "adam"',
-            r"^solver.prototxt: unknown solver type 'adam'; did you mean 'Adam'.*known types: Adam, .* and 1 more$",
+            r"^solver.prototxt: unknown solver type 'adam'; did you mean 'Adam'.*known types: SGD, AdaGrad, RMSProp, AdaDelta, Adam and 1 more$",
         ),
         (
             'type: "AdaGrad" momentum: 0.9',
