@@ -14,7 +14,7 @@ class Eltwise(Layer):
     Caffe: src/caffe/layers/eltwise_layer.cpp
     MAX: where bottoms 0 and 1 are equal, 1 gives the value and takes the gradient; a later bottom must be greater.
     PROD: with `stable_prod_grad: false` a gradient is top / bottom, NaN where the bottom is 0.
-    Fork lmb-freiburg/flownet2: SUM of a single bottom with a coeff.
+    Forks lmb-freiburg/flownet2 and dosovits/caffe-fr-chairs (DeePSiM): SUM of a single bottom, a copy or coeff times it.
     """
 
     num_bottom = (1, None)
@@ -22,9 +22,9 @@ class Eltwise(Layer):
 
     def setup(self, *bottom):
         p = self.param.eltwise_param
-        if len(bottom) == 1 and (p.operation != EltwiseParameter.SUM or not p.coeff):
+        if len(bottom) == 1 and p.operation != EltwiseParameter.SUM:
             self.fail(
-                "takes 2 or more bottom blob(s) and has 1; add `bottom:` lines, or a coeff of SUM for the one"
+                "takes 2 or more bottom blob(s) and has 1, which only SUM can do with; add `bottom:` lines"
             )
         self.is_product, self.is_maximum = (
             p.operation == EltwiseParameter.PROD,
@@ -55,6 +55,8 @@ class Eltwise(Layer):
             return self._product(bottom)
         if self.is_maximum:
             return self._greatest(bottom)
+        if len(bottom) == 1:
+            return bottom[0] * self.coeff[0]  # memory of its own, which scripts write to
         top = bottom[0] if self.coeff[0] == 1 else bottom[0] * self.coeff[0]
         for coeff, other in zip(self.coeff[1:], bottom[1:], strict=True):
             top = torch.add(top, other, alpha=coeff)
@@ -81,6 +83,8 @@ class Eltwise(Layer):
                 top = graph.node("Mul", [top, other], tops if other is bottoms[-1] else None)
         elif self.is_maximum:
             graph.node("Max", bottoms, tops)
+        elif len(bottoms) == 1:
+            graph.node("Mul", [*bottoms, graph.constant(self.coeff[0])], tops)
         elif self.coeff == [1, -1]:
             graph.node("Sub", bottoms, tops)
         else:

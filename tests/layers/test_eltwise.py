@@ -32,6 +32,8 @@ def divided(d, a, b):
 
 CASES = [
     Case("sum", 'type: "Eltwise"', [SHAPE] * 2, lambda a, b: a + b),
+    Case("sum-one", 'type: "Eltwise"', [SHAPE], lambda a: a),
+    Case("sum-one-coeff", param("coeff: -3"), [SHAPE], lambda a: -3 * a),
     Case("sum-three", param("operation: SUM"), [SHAPE] * 3, lambda a, b, c: a + b + c),
     Case(
         "sum-coeff", param("coeff: -1 coeff: 0.5 coeff: 3"), [SHAPE] * 3, lambda a, b, c: -a + b / 2 + 3 * c
@@ -66,6 +68,11 @@ CASES = [
 ]
 
 ERRORS = [
+    Error(
+        param("operation: MAX"),
+        [(2, 3)],
+        "takes 2 or more bottom blob.s. and has 1, which only SUM can do with",
+    ),
     Error(param("coeff: 1"), [(2, 3), (2, 3)], "1 coeff for 2 bottoms"),
     Error(param("operation: PROD coeff: 1 coeff: 2"), [(2, 3), (2, 3)], "2 coeff with operation PROD"),
     Error('type: "Eltwise"', [(2, 3), (2, 1)], r"bottom 1 has shape \(2, 1\) and bottom 0 has \(2, 3\)"),
