@@ -68,6 +68,11 @@ class Lmdb(Source):
         try:
             return _environment(self.path).begin(buffers=True)
         except lmdb.Error as error:
+            if "already open" in str(error):  # not by this module, which shares what it opens
+                raise DataError(
+                    f"the LMDB '{self.path}' is open in this process, and the lmdb package opens none twice; "
+                    "close() the script's own environment before the net is built"
+                ) from error
             raise DataError(
                 f"'{self.path}' is not a readable LMDB: {error}; copy it again or make it again"
             ) from error

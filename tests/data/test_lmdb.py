@@ -65,6 +65,16 @@ def test_two_sources_may_share_a_file_and_close_at_different_times(folder):
         assert env.stat()["entries"] == 30
 
 
+def test_one_that_the_script_holds_open(folder):
+    """Which some versions of the lmdb package refuse."""
+    with library.open(folder):
+        try:
+            open_source("LMDB", folder)
+        except DataError as error:
+            assert "close() the script's own environment before the net is built" in str(error)
+    assert len(open_source("LMDB", folder)) == 30
+
+
 @pytest.mark.parametrize(
     "name, command",
     [
