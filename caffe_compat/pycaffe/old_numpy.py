@@ -193,8 +193,8 @@ def _give_methods(used: Warner) -> None:
     dictionary and, where Python calls it by a slot of the type, the slot is set as a class of our own has it.
     """
 
-    def tostring(self: np.ndarray, order: Any = "C") -> bytes:
-        used("ndarray.tostring")
+    def tostring(self: Any, order: Any = "C") -> bytes:
+        used(f"{'ndarray' if isinstance(self, np.ndarray) else 'np.generic'}.tostring")
         return self.tobytes(order)
 
     def ptp(self: np.ndarray, *args: Any, **kwargs: Any) -> Any:
@@ -213,10 +213,10 @@ def _give_methods(used: Warner) -> None:
         used("ndarray.newbyteorder")
         return self.view(self.dtype.newbyteorder(order))
 
-    for method in (tostring, ptp, itemset, newbyteorder):
-        if not hasattr(np.ndarray, method.__name__):
-            _dictionary(np.ndarray)[method.__name__] = method
-    _modified(np.ndarray)
+    for kind, methods in ((np.ndarray, (tostring, ptp, itemset, newbyteorder)), (np.generic, (tostring,))):
+        for method in methods:
+            if not hasattr(kind, method.__name__):
+                _set_method(kind, method.__name__, method)
     if not _slots_are_where_we_think():
         return
 
@@ -238,9 +238,10 @@ def _give_methods(used: Warner) -> None:
             float(np.zeros(1)) if name == "__float__" else int(np.zeros(1))
         except TypeError:
             _set_slot(np.ndarray, name, number(getattr(np.ndarray, name)))
-    for kind in (np.float64, np.float32):
-        if not hasattr(kind, "__index__"):
-            _set_slot(kind, "__index__", __index__)
+    _set_method(np.ndarray, "__complex__", number(np.ndarray.__complex__))  # Python calls it by its name
+    for floating in (np.float64, np.float32):
+        if not hasattr(floating, "__index__"):
+            _set_slot(floating, "__index__", __index__)
 
 
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
@@ -267,16 +268,12 @@ def _slots_are_where_we_think() -> bool:
 
 
 def _set_slot(kind: type, name: str, method: Any) -> None:
-    _dictionary(kind)[name] = method
-    _modified(kind)
+    _set_method(kind, name, method)
     # What Python puts there for every class with such a method: it looks the method up, and calls it.
     _slot(kind, name).value = _slot(type("Source", (), {name: method}), name).value
 
 
-def _dictionary(kind: type) -> dict[str, Any]:
-    (found,) = gc.get_referents(vars(kind))
-    return found
-
-
-def _modified(kind: type) -> None:
+def _set_method(kind: type, name: str, method: Any) -> None:
+    (dictionary,) = gc.get_referents(vars(kind))
+    dictionary[name] = method
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))

@@ -40,14 +40,14 @@ np.cast["f"]([1]).dtype == "f" and np.find_common_type([np.float32], [np.float64
 np.obj2sctype("f") is np.float32 and np.sctype2char(np.float32) == "f" and np.safe_eval("[1]") == [1]
 issubclass(np.VisibleDeprecationWarning, UserWarning) and issubclass(np.RankWarning, Warning)
 np.lib.pad([1], 1, "constant").tolist() == [0, 1, 0] and np.linalg.linalg.LinAlgError is np.linalg.LinAlgError
-np.arange(2, dtype=np.uint8).tostring() == bytes([0, 1])
+np.arange(2, dtype=np.uint8).tostring() == bytes([0, 1]) and np.uint8(7).tostring() == bytes([7])
 np.fromstring(bytes([1, 2]), np.uint8).tolist() == [1, 2] and np.fromstring("1 2", sep=" ").tolist() == [1, 2]
 np.fromstring(bytes([1, 2]), np.uint8).flags.writeable and np.fromstring("ab", np.uint8).tolist() == [97, 98]
 np.array([1, 5, 3]).ptp() == 4 and np.array([[1, 5], [3, 9]]).ptp(axis=0).tolist() == [2, 4]
 (lambda a: (a.itemset(1, 7), a.itemset((0, 0), 5), a.itemset(1, 1, 9), a.tolist())[-1])(np.zeros((2, 2))) == [[5, 7], [0, 9]]
 np.array([1], ">i2").newbyteorder("<")[0] == 256
 float(np.array([2.5])) == 2.5 and int(np.array([[2.5]])) == 2 and math.sqrt(np.array([4.0])) == 2
-"%.1f" % np.array([2.5]) == "2.5"
+"%.1f" % np.array([2.5]) == "2.5" and complex(np.array([2.5])) == 2.5 and complex(np.zeros(())) == 0
 (lambda a: (a.__setitem__(1, np.array([4.5])), a.tolist())[-1])(np.zeros(2)) == [0, 4.5]
 (lambda a: (a.__setitem__(1, np.array([[4.5]])), a.tolist())[-1])(np.zeros(2, int)) == [0, 4]
 np.zeros(np.ceil(2.5)).shape == (3,) and np.zeros(2.0).shape == (2,) and np.ones((2.0, 3.7)).shape == (2, 3)
@@ -65,6 +65,7 @@ inspect.getargspec(lambda a, b=1: 0)[0] == ["a", "b"]
 REFUSED = """
 float(np.zeros(2))
 int(np.zeros((2, 1)))
+complex(np.zeros(2))
 np.zeros("2")
 np.zeros(shape="a")
 np.zeros(2).__setitem__(0, np.zeros(2))
