@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"{name}: no such file; give a Python script")
     with open(name, "rb") as file:
         code = file.read()
-    return _run(words, os.path.dirname(os.path.realpath(name)), lambda: _execute(code, name))
+    return _run(words, os.path.dirname(os.path.realpath(name)), lambda: _execute(code, os.path.abspath(name)))
 
 
 def _run(argv: list[str], folder: str, main: Callable[[], object]) -> int:
@@ -59,6 +59,7 @@ def _run(argv: list[str], folder: str, main: Callable[[], object]) -> int:
 
     caffe_compat.install_as_caffe()
     old_names.install(lambda line: state.log().warning(line))
+    typed = {os.path.abspath(argv[0]): argv[0]}  # the script may go to another folder
     sys.argv = argv
     sys.path[:0] = [folder, _AS_CAFFE]
     try:
@@ -69,7 +70,7 @@ def _run(argv: list[str], folder: str, main: Callable[[], object]) -> int:
         print(stop.code, file=sys.stderr)
         return 1
     except Exception as error:  # noqa: BLE001 - whatever the script lets go
-        return _report(error)
+        return _report(error, typed)
     return 0
 
 
@@ -77,17 +78,17 @@ def _execute(code: str | bytes, name: str) -> None:
     """Run code as the module __main__."""
     main = types.ModuleType("__main__")
     if not name.startswith("<"):
-        main.__file__ = os.path.abspath(name)
+        main.__file__ = name
     sys.modules["__main__"] = main
     exec(compile(code, name, "exec", dont_inherit=True), vars(main))  # noqa: S102 - what the command is for
 
 
-def _report(error: BaseException) -> int:
+def _report(error: BaseException, typed: dict[str, str]) -> int:
     """Print what Python would, the frames of this package left out; the exit code."""
     from caffe_compat.cli import python2
 
     _hide(error)
-    line = python2.verdict(error, error.__traceback__)
+    line = python2.verdict(error, error.__traceback__, typed)
     if line is not None:
         print(f"caffe-compat: error: {line}", file=sys.stderr)
     else:

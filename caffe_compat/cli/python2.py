@@ -69,10 +69,10 @@ _RUNNING = {
 }
 
 
-def verdict(error: BaseException, frames: TracebackType | None) -> str | None:
+def verdict(error: BaseException, frames: TracebackType | None, typed: dict[str, str]) -> str | None:
     """One line that says that the script is Python 2 and how to convert it; None for any other error.
 
-    `frames` are the script's own.
+    `frames` are the script's own; `typed` has its name as it was typed, which the line uses, by its path.
     """
     if isinstance(error, SyntaxError):
         what = _syntax(error)
@@ -82,6 +82,7 @@ def verdict(error: BaseException, frames: TracebackType | None) -> str | None:
         what = _running(error, where)
     if what is None or not where or not os.path.isfile(where):
         return None
+    where = typed.get(where, where)
     version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
     return f"{where}:{line}: {what} is Python 2, and this is {version}; convert it with 2to3: {_command(where, error)}"
 

@@ -113,9 +113,9 @@ def test_processes_that_begin_anew_find_caffe(tmp_path, monkeypatch, capsys):
 
 
 TRACEBACK = """Traceback (most recent call last):
-  File "s.py", line 3, in <module>
+  File "{}", line 3, in <module>
     f()
-  File "s.py", line 2, in f
+  File "{}", line 2, in f
     raise LookupError("mine")
 LookupError: mine
 """
@@ -125,7 +125,7 @@ def test_a_traceback_is_the_scripts_own(tmp_path, monkeypatch, capsys):
     code = 'def f():\n    raise LookupError("mine")\nf()\n'
     exit_code, _, error = run_here(tmp_path, monkeypatch, capsys, code)
     assert exit_code == 1 and [line for line in error.splitlines() if set(line) - set(" ~^")] == (
-        TRACEBACK.splitlines()
+        TRACEBACK.format(*[tmp_path / "s.py"] * 2).splitlines()
     )
 
 
@@ -151,25 +151,30 @@ def test_no_frame_of_ours_stands_in_it(tmp_path, monkeypatch, capsys):
     open_nothing = "import caffe_compat as caffe\ncaffe.Net('nowhere', caffe.TEST)"
     code, _, error = run_here(tmp_path, monkeypatch, capsys, open_nothing)
     assert code == 1 and lines(error) == (
-        ["s.py"],
+        [str(tmp_path / "s.py")],
         "caffe_compat.pycaffe.net.NotOpened: nowhere: cannot be read: No such file or directory; check the path",
     )
     assert "direct cause" not in error
     missing = "import caffe_compat as caffe\ncaffe.io.load_image('nowhere')"
-    assert lines(run_here(tmp_path, monkeypatch, capsys, missing)[2])[0] == ["s.py"]
+    assert lines(run_here(tmp_path, monkeypatch, capsys, missing)[2])[0] == [str(tmp_path / "s.py")]
 
     (tmp_path / "failing.py").write_text(FAILING)
     (tmp_path / "n").write_text(LAYER % ("a", "", "a") + LAYER % ("b", 'bottom: "a"', "b"))
     monkeypatch.delitem(sys.modules, "failing", raising=False)
     called_back = "import caffe_compat as caffe\ncaffe.Net('n', caffe.TEST).forward()"
     _, _, error = run_here(tmp_path, monkeypatch, capsys, called_back)
-    assert lines(error) == (["s.py", str(tmp_path / "failing.py")], "AssertionError: it fails")
+    files = [str(tmp_path / name) for name in ("s.py", "failing.py")]
+    assert lines(error) == (files, "AssertionError: it fails")
 
 
 def test_a_mistake_of_ours_keeps_its_frames(tmp_path, monkeypatch, capsys):
     code = "import caffe_compat as caffe\ncaffe.io.oversample(3, (4, 5))"
     files, last = lines(run_here(tmp_path, monkeypatch, capsys, code)[2])
-    assert files[0] == "s.py" and files[-1].endswith("io.py") and last.startswith("TypeError: 'int' object")
+    assert (
+        files[0] == str(tmp_path / "s.py")
+        and files[-1].endswith("io.py")
+        and last.startswith("TypeError: 'int' object")
+    )
 
 
 PYTHON_2 = {
@@ -240,7 +245,7 @@ def test_python_2_is_called_so(tmp_path, monkeypatch, capsys, code):
 )
 def test_other_mistakes_are_not(tmp_path, monkeypatch, capsys, code):
     exit_code, _, error = run_here(tmp_path, monkeypatch, capsys, code)
-    assert exit_code == 1 and "2to3" not in error and 'File "s.py", line 1' in error
+    assert exit_code == 1 and "2to3" not in error and f'File "{tmp_path}/s.py", line 1' in error
 
 
 @pytest.mark.parametrize(
@@ -275,6 +280,12 @@ def test_python_2_in_modules_of_the_script(tmp_path, monkeypatch, capsys):
         error = run_here(tmp_path, monkeypatch, capsys, code)[2]
         assert f"{folder}/{file}: {what} is Python 2" in error and error.count("\n") == 1
     sys.modules.pop("old_package")
+
+
+def test_the_file_is_named_as_it_was_typed(tmp_path, monkeypatch, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    error = run_here(tmp_path, monkeypatch, capsys, "import os; os.chdir('elsewhere')\nxrange(3)")[2]
+    assert "error: s.py:2: xrange" in error and error.endswith("-w -n s.py\n")
 
 
 def test_the_command_converts_it(tmp_path, monkeypatch, capsys):
