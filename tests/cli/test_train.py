@@ -256,6 +256,7 @@ def test_only_what_writes_a_snapshot_needs_a_place_for_it(folder, capsys):
     )
     solver = caffe_compat.get_solver("solver.prototxt")
     solver.step(1)
+    capsys.readouterr()
     assert train() == 1
     log = capsys.readouterr().err
     assert "cannot write to snapshot prefix 'gone/run'" in log and "Iteration 0" not in log
