@@ -74,6 +74,14 @@ class Context:
         """Where the file is that a field of the net names."""
         return os.path.join(self.root, names.file_name(name))
 
+    def __getstate__(self) -> dict[str, Any]:
+        # As bytes: a generator's own pickle holds a tensor that is gone before a spawned process asks for it.
+        return {**self.__dict__, "generator": self.generator.get_state().numpy().tobytes()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        stands = torch.frombuffer(bytearray(state["generator"]), dtype=torch.uint8)
+        self.__dict__.update(state, generator=torch.Generator().set_state(stands))
+
     @property
     def held(self) -> range:
         """The replicas that this process runs."""

@@ -2,7 +2,6 @@
 
 import copy
 import io
-import multiprocessing
 import pickle
 
 import pytest
@@ -175,19 +174,20 @@ def test_shared_blobs_are_one_parameter_in_copies_too():
         assert len(other.state_dict()) == 4
 
 
-def loss_of(pickled, queue):
-    made, batch = pickle.loads(pickled)
-    queue.put(made(*batch)[0].item())
+def loss_of(made, batch, queue):
+    queue.put(made.eval()(*batch)[0].item())
 
 
 @pytest.mark.slow
 def test_a_spawned_process_runs_it(batch):
-    context = multiprocessing.get_context("spawn")
-    made, queue = trained(batch), context.Queue()
-    process = context.Process(target=loss_of, args=(pickle.dumps((made, batch)), queue))
+    """Through shared memory, as DataLoader's workers get what their data set holds."""
+    context = torch.multiprocessing.get_context("spawn")
+    made, queue = trained(batch), context.SimpleQueue()
+    process = context.Process(target=loss_of, args=(made, batch, queue))
     process.start()
-    assert queue.get(timeout=120) == pytest.approx(made(*batch)[0].item())
-    process.join()
+    process.join(120)
+    assert process.exitcode == 0
+    assert queue.get() == pytest.approx(made(*batch)[0].item())
 
 
 def test_any_batch_size_and_what_comes_after_a_refused_one(batch):

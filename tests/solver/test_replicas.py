@@ -629,6 +629,23 @@ def test_caffes_solverstate_goes_on_at_the_record_its_iteration_implies(folder):
         assert next(resumed.net.data_layers()).position == 6 * batch * replicas
 
 
+def test_the_displayed_loss_is_the_mean_of_the_sub_batches():
+    run, losses = solver(extra="iter_size: 3"), []
+    passed = run.net.forward_backward
+
+    def noted():
+        loss, outputs = passed()
+        losses.append(loss.item())
+        return loss, outputs
+
+    run.net.forward_backward = noted
+    run.step(1)
+    assert len(set(losses)) == 3 and run.smoothed_loss == pytest.approx(sum(losses) / 3)
+    assert float(re.search("Iteration 0 , loss = (.+)", text_of(run))[1]) == pytest.approx(
+        sum(losses) / 3, rel=1e-4
+    )
+
+
 @pytest.mark.parametrize("first", ["true", "false"])
 @pytest.mark.parametrize(("done", "interval"), [(4, 2), (5, 2), (3, 3), (2, 7)])
 def test_caffes_solverstate_lets_each_net_go_on_where_it_stood(done, interval, first):
