@@ -21,6 +21,7 @@ from torch import Tensor, fx, nn
 
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Context, Layer, Shape, ViewedBlobs
+from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.python import Python
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import cut_by_file, lower
@@ -35,7 +36,7 @@ _FULL = (torch.float32, torch.float64)  # the types of Caffe's blobs
 class Module(nn.Module):
     """A net as a function of its data layers' tops, in the file's order or by name: (loss, {output name: tensor}).
 
-    The loss is 0-dim: the sum of the loss tops by their weights. Inputs of any number type become that of the blobs, as
+    Constant tops of DummyData that stand last may be left out. The loss is 0-dim: the sum of the loss tops by their weights. Inputs of any number type become that of the blobs, as
     numbers put into a Caffe blob do. Batches may have any size, and pictures too where the layers allow it.
 
     train() and eval() give the net's behaviour in TRAIN and in TEST, whichever it was built for; it begins as it was
@@ -50,13 +51,14 @@ class Module(nn.Module):
         TypeError: inputs that are missing, unknown or no tensors.
     """
 
-    def __init__(self, net: Net, arguments: tuple[str, ...]):
+    def __init__(self, net: Net, arguments: tuple[str, ...], constants: dict[str, float]):
         super().__init__()
         self.training = net.phase == TRAIN
         self._phase: int = net.phase
         self._difference = _difference(net)
         self._dtype = net.context.dtype
-        self._arguments = arguments
+        self._arguments, self._optional = arguments, len(constants)
+        self._constants = {name: (net.blob_shapes[name], value) for name, value in constants.items()}
         view = copy.copy(net)  # the same connections, of layers of the module's own
         view.context = replace(net.context, replicas=1, rank=0, ranks=None, grouped=True)
         view.layers = _layers(net, view.context)
@@ -80,6 +82,7 @@ class Module(nn.Module):
             for layer, bottoms, tops in zip(view.layers, net.bottom_names, net.top_names, strict=True)
         ]
         self._inputs = [top for _, _, tops, is_data in self._wiring if is_data for top in tops]
+        self._records = (net.blob_shapes[self._inputs[0]] or (0,))[0] if self._inputs else 0
         self._labels = [_is_label(view, name) for name in self._inputs]
         self._shapes: list[Shape] | None = None
         self._holder = next((names[id(layer)] for layer in view.layers if layer.blobs), "")
@@ -151,8 +154,11 @@ class Module(nn.Module):
         """The inputs in the type of the blobs; labels stay exact in half precision, too."""
         holder = self._modules[self._holder] if self._holder else None
         blob = holder.blobs[0] if isinstance(holder, Layer) and len(holder.blobs) else None
-        taken = []
+        taken: list[Tensor] = []
         for name, is_label, value in zip(self._inputs, self._labels, batch, strict=True):
+            if value is None and name in self._constants:
+                taken.append(self._constant(name, taken, blob))
+                continue
             if not isinstance(value, Tensor):
                 raise TypeError(
                     f"input '{name}' is of type {type(value).__name__}; give a torch.Tensor (torch.as_tensor makes one)"
@@ -167,6 +173,14 @@ class Module(nn.Module):
                 dtype = torch.float32 if is_label and blob.dtype not in _FULL else blob.dtype
             taken.append(value if value.dtype == dtype else value.to(dtype))
         return taken
+
+    def _constant(self, name: str, given: list[Tensor], blob: Tensor | None) -> Tensor:
+        """A constant top, of as many records as the first input where both had the same number in the net."""
+        (rows, *rest), value = self._constants[name]
+        if given and rows == self._records:
+            rows = given[0].shape[0]
+        dtype, device = (self._dtype, None) if blob is None else (blob.dtype, blob.device)
+        return torch.full((rows, *rest), value, dtype=dtype, device=device)
 
     def _reshape(self, inputs: list[Shape]) -> None:
         """Tell every layer the shapes of its bottoms (Net::Reshape)."""
@@ -212,7 +226,7 @@ class Module(nn.Module):
     # -- copies -------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _bare, (self._arguments,), {**self.__getstate__(), "_hooks": None}
+        return _bare, (self._arguments, self._optional), {**self.__getstate__(), "_hooks": None}
 
     def _replicate_for_data_parallel(self) -> Module:
         replica = super()._replicate_for_data_parallel()
@@ -224,21 +238,35 @@ def module(net: Net) -> Module:
     """`net` as a module, whose forward names the inputs as its arguments."""
     nodes = lower(net).graph.nodes
     arguments = tuple(str(node.target) for node in nodes if node.op == "placeholder")
-    return _class(arguments)(net, arguments)
+    constants = _trailing_constants(net)
+    return _class(arguments, len(constants))(net, arguments, constants)
+
+
+def _trailing_constants(net: Net) -> dict[str, float]:
+    """The last inputs as far as they are DummyData's constants, with their values."""
+    found: dict[str, float] = {}
+    for layer in reversed([layer for layer in net.layers if layer.is_data]):
+        for index, top in reversed(list(enumerate(layer.param.top))):
+            if not (isinstance(layer, DummyData) and layer.is_constant(index) and net.blob_shapes[top]):
+                return found
+            found[top] = layer.fillers[index].value
+    return found
 
 
 @functools.cache
-def _class(arguments: tuple[str, ...]) -> type[Module]:
+def _class(arguments: tuple[str, ...], optional: int) -> type[Module]:
     """The class of modules with these inputs: torch's tools read their names from the signature of forward."""
-    names = ", ".join(arguments)
+    required = len(arguments) - optional
+    signature = ", ".join(["self", *arguments[:required], *(f"{name}=None" for name in arguments[required:])])
     space: dict[str, Any] = {}
-    exec(f"def forward(self, {names}):\n    return self._run({names})", space)  # noqa: S102 - identifiers only
+    body = f"def forward({signature}):\n    return self._run({', '.join(arguments)})"
+    exec(body, space)  # noqa: S102 - identifiers only
     space["forward"].__qualname__ = "Module.forward"
     return type("Module", (Module,), {"forward": space["forward"], "__module__": __name__})
 
 
-def _bare(arguments: tuple[str, ...]) -> Module:
-    cls = _class(arguments)
+def _bare(arguments: tuple[str, ...], optional: int) -> Module:
+    cls = _class(arguments, optional)
     return cls.__new__(cls)
 
 

@@ -228,6 +228,26 @@ def test_inputs_by_name_and_of_any_number_type(batch):
     torch.testing.assert_close(made(pictures, label)[0].float(), wanted[0], rtol=0.05, atol=0.05)
 
 
+def test_constants_of_dummy_data_may_be_left_out(batch):
+    """As the zeros that the paper's nets put beside their channels: they have as many records as the pictures."""
+    zeros = """layer { name: "zeros" type: "DummyData" top: "zeros"
+      dummy_data_param { shape { dim: 6 dim: 2 dim: 7 dim: 6 } data_filler { value: 0.5 } } }
+    layer { name: "both" type: "Concat" bottom: "conv" bottom: "zeros" top: "both" }
+    layer { name: "fc\""""
+    made = trained(
+        batch,
+        SMALL.replace('layer { name: "fc"', zeros).replace(
+            'bottom: "conv" top: "fc"', 'bottom: "both" top: "fc"'
+        ),
+    )
+    for other in (made, copy.deepcopy(made)):
+        for count in (6, 2):
+            some = [value[:count] for value in batch]
+            torch.testing.assert_close(other(*some), other(*some, zeros=torch.full((count, 2, 7, 6), 0.5)))
+    made.double()
+    assert made(*batch)[0].dtype == torch.float64
+
+
 def test_inputs_that_cannot_be_are_named(batch):
     made = module(net())
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'label'"):
