@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from types import TracebackType
 
-from caffe_compat.errors import CaffeError, DataError, UsageError
+from caffe_compat.errors import CaffeError, DataError, LayerError, UsageError
 
 HELP = "run a pycaffe script unchanged: its `import caffe` is this package"
 
@@ -87,8 +87,10 @@ def _report(error: BaseException, typed: dict[str, str]) -> int:
     """Print what Python would, the frames of this package left out; the exit code."""
     from caffe_compat.cli import python2
 
+    cause = error.__context__
     _hide(error)
-    line = python2.verdict(error, error.__traceback__, typed)
+    syntax = cause if isinstance(error, LayerError) and isinstance(cause, SyntaxError) else error
+    line = python2.verdict(syntax, error.__traceback__, typed)
     if line is not None:
         print(f"caffe-compat: error: {line}", file=sys.stderr)
     else:

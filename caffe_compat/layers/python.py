@@ -246,6 +246,11 @@ class Python(Layer):
             found = importlib.import_module(module)
         except ImportError as error:
             self.fail(f"cannot import python_param.module '{module}': {error}; put its folder on PYTHONPATH")
+        except SyntaxError as error:
+            self.fail(
+                f"cannot import python_param.module '{module}': {error.filename}:{error.lineno}: {error.msg}; correct "
+                "it, or convert it with 2to3 if it is written for Python 2"
+            )
         cls = getattr(found, name, None)
         if not (isinstance(cls, type) and issubclass(cls, PythonLayer)):
             self.fail(

@@ -282,6 +282,16 @@ def test_python_2_in_modules_of_the_script(tmp_path, monkeypatch, capsys):
     sys.modules.pop("old_package")
 
 
+def test_python_2_in_a_python_layer(tmp_path, monkeypatch, capsys):
+    (tmp_path / "failing.py").write_text("print 3")
+    (tmp_path / "n").write_text(LAYER % ("a", "", "a"))
+    monkeypatch.delitem(sys.modules, "failing", raising=False)
+    code = "import caffe_compat as caffe\ncaffe.Net('n', caffe.TEST)"
+    error = run_here(tmp_path, monkeypatch, capsys, code)[2]
+    assert f"error: {tmp_path}/failing.py:1: print without parentheses is Python 2" in error
+    assert error.count("\n") == 1
+
+
 def test_the_file_is_named_as_it_was_typed(tmp_path, monkeypatch, capsys):
     (tmp_path / "elsewhere").mkdir()
     error = run_here(tmp_path, monkeypatch, capsys, "import os; os.chdir('elsewhere')\nxrange(3)")[2]

@@ -388,6 +388,14 @@ def test_what_is_no_layer(layer, name, module, message):
         layer(name, (2, 3), module=module)
 
 
+def test_a_module_that_python_cannot_read(layer, tmp_path, monkeypatch):
+    (tmp_path / "unreadable_layer.py").write_text("\nprint 3")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    message = r"cannot import python_param.module 'unreadable_layer': .*unreadable_layer.py:2: .*convert it with 2to3"
+    with pytest.raises(LayerError, match=message):
+        layer("Double", (2, 3), module="unreadable_layer")
+
+
 def test_not_allowed(layer, monkeypatch):
     monkeypatch.setattr(python, "allow_python_layers", False)
     with pytest.raises(LayerError, match="would run Double of the Python module .*--allow-python-layers"):
