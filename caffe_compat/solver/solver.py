@@ -43,6 +43,7 @@ from caffe_compat.solver.parallel import Group, Reducer
 from caffe_compat.solver.state import (
     SolverStateFile,
     check_history,
+    damaged_resume,
     find_learned_net,
     read_state,
     write_state,
@@ -657,7 +658,10 @@ class Solver:
         if self.resume_data == "restart":
             return
         if state.resume:
-            self._set_resume_state(state.resume, path)
+            try:
+                self._set_resume_state(state.resume, path)
+            except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                raise damaged_resume(path, f"{type(error).__name__}: {error}") from error
         else:
             self._skip_records()
 

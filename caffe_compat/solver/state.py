@@ -162,7 +162,25 @@ def _read_binary(path: str) -> SolverStateFile:
         message.learned_net,
         message.current_step,
         history,
-        json.loads(message.resume) if message.HasField("resume") else None,
+        _resume(message.resume, path) if message.HasField("resume") else None,
+    )
+
+
+def _resume(data: bytes, path: str) -> dict[str, Any]:
+    try:
+        resume = json.loads(data)
+    except ValueError as error:
+        raise damaged_resume(path, error) from error
+    if not isinstance(resume, dict):
+        raise damaged_resume(path, f"a {type(resume).__name__}")
+    return resume
+
+
+def damaged_resume(path: str, what: Any) -> SnapshotError:
+    """The error for a file in which what this package adds for an exact resume makes no sense."""
+    return SnapshotError(
+        f"{path}: the data positions and random states in it are damaged ({what}); copy it again, or resume from an "
+        "earlier snapshot"
     )
 
 
@@ -223,7 +241,7 @@ def _read_hdf5(path: str) -> SolverStateFile:
             file["learned_net"][()].decode(errors="surrogateescape") if "learned_net" in file else "",
             int(file["current_step"][0]),
             [hdf5.native(history[str(index)][()]) for index in range(len(history))],
-            json.loads(file[_RESUME][()].tobytes()) if _RESUME in file else None,
+            _resume(file[_RESUME][()].tobytes(), path) if _RESUME in file else None,
         )
 
 
