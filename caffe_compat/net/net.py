@@ -90,7 +90,7 @@ class Net:
         filtered = filter_net(param, param.state, log, self.context.ignore_unknown)
         if log.level <= INFO:
             log.initializing_net(to_text(filtered))
-        self.param = insert_splits(filtered)
+        self.param = insert_splits(filtered, param)
         self.name: str = self.param.name
         self.debug_info: bool = self.param.debug_info
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from caffe_compat.errors import NetError, nearest
 from caffe_compat.log.write import NULL
-from caffe_compat.proto import NetParameter, fork_fields, hints
+from caffe_compat.proto import NetParameter, Phase, fork_fields, hints
 
 
 def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = False) -> Any:
@@ -51,6 +51,39 @@ def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = F
     return filtered
 
 
+def _left_out(blob: str, whole: Any) -> str:
+    """A hint `; layer ... makes it, but ...` for a blob that a layer makes which the net's state leaves out, or ""."""
+    for layer in whole.layer if whole is not None else ():
+        if blob in layer.top:
+            unmet = [_unmet(whole.state, rule) for rule in layer.include]
+            if unmet and all(reason for reason, _ in unmet):
+                reason, remedy = unmet[0]
+                return f"; {_where(layer)} makes it, but only {reason}: {remedy}"
+            if any(not _unmet(whole.state, rule)[0] for rule in layer.exclude):
+                return (
+                    f"; {_where(layer)} makes it, but an exclude rule leaves it out here: look at its exclude"
+                )
+    return ""
+
+
+def _unmet(state: Any, rule: Any) -> tuple[str, str]:
+    """What a rule asks that a state does not meet, and how to give it; ("", "") where it is met."""
+    if rule.HasField("phase") and rule.phase != state.phase:
+        name = Phase.Name(rule.phase)
+        return f"in phase {name}", f"give --phase {name}, or the net a layer for {Phase.Name(state.phase)}"
+    for stage in rule.stage:
+        if stage not in state.stage:
+            return f"in stage '{stage}'", f"give --stage {stage}"
+    for stage in rule.not_stage:
+        if stage in state.stage:
+            return f"without stage '{stage}'", "leave that stage out"
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        return f"from level {rule.min_level} on", f"give --level {rule.min_level}"
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        return f"up to level {rule.max_level}", f"give --level {rule.max_level}"
+    return "", ""
+
+
 def _meets(state: Any, rule: Any, layer: str, log: Any) -> bool:
     if rule.HasField("phase") and rule.phase != state.phase:
         log.rule_phase(state.phase, rule.phase, layer)
@@ -72,13 +105,14 @@ def _meets(state: Any, rule: Any, layer: str, log: Any) -> bool:
     return True
 
 
-def insert_splits(param: Any) -> Any:
+def insert_splits(param: Any, whole: Any = None) -> Any:
     """The net with a Split layer after every top that is used more than once; Caffe's InsertSplits.
 
     A use is a bottom of a later layer, or a non-zero loss_weight. The split of blob b, top t of layer l,
     is named b_l_t_split, its tops b_l_t_split_0 and so on, in the order of use; a loss weight goes first.
     Raises NetError for a bottom that no earlier layer makes, and for a top that two layers make, unless the
     second works in place: on the bottom of the same index, which then nobody else may read.
+    Of a blob that a layer makes in another phase, stage or level, `whole`, the net before `filter_net`, tells so.
     """
     made_by: dict[str, tuple[int, int]] = {}  # blob: layer and top that made it last
     source: dict[tuple[int, int], tuple[int, int]] = {}  # layer and bottom: the same of the blob it reads
@@ -88,7 +122,8 @@ def insert_splits(param: Any) -> Any:
         for j, blob in enumerate(layer.bottom):
             if blob not in made_by:
                 later = next((other for other in param.layer[i:] if blob in other.top), None)
-                hint = f"; {_where(later)} makes it: move that up" if later else nearest(blob, made_by)
+                hint = f"; {_where(later)} makes it: move that up" if later else ""
+                hint = hint or _left_out(blob, whole) or nearest(blob, made_by)
                 raise NetError(
                     f"{_where(layer)}: bottom {j} '{blob}' is unknown: no layer before makes it{hint}"
                 )

@@ -288,3 +288,25 @@ def test_every_reference_net_resolves_to_itself(reference):
 def test_bad_graphs(text, message):
     with pytest.raises(NetError, match=message):
         insert_splits(net(text))
+
+
+@pytest.mark.parametrize(
+    ("rule", "state", "hint"),
+    [
+        ("include { phase: TRAIN }", "phase: TEST",
+         "n.prototxt:1: layer 'd' (Input) makes it, but only in phase TRAIN: give --phase TRAIN, or the net a layer for TEST"),
+        ('include { stage: "deploy" }', "phase: TEST", "makes it, but only in stage 'deploy': give --stage deploy"),
+        ('include { not_stage: "val" }', 'stage: "val"', "makes it, but only without stage 'val': leave that stage out"),
+        ("include { min_level: 3 }", "level: 1", "makes it, but only from level 3 on: give --level 3"),
+        ("exclude { phase: TEST }", "phase: TEST", "makes it, but an exclude rule leaves it out here: look at its exclude"),
+    ],
+)  # fmt: skip
+def test_a_bottom_that_another_phase_or_stage_makes(rule, state, hint):
+    net = f"""layer {{ name: "d" type: "Input" top: "x" {rule} }}
+        layer {{ name: "r" type: "ReLU" bottom: "x" top: "y" }} state {{ {state} }}"""
+    whole = parse(net, NetParameter, "n.prototxt")
+    with pytest.raises(NetError) as raised:
+        insert_splits(filter_net(whole, whole.state), whole)
+    assert str(raised.value).endswith(
+        f"bottom 0 'x' is unknown: no layer before makes it; {hint}"
+    ) or hint in str(raised.value)
