@@ -17,6 +17,7 @@ A message reads `file:line: layer 'x' (Type): what is wrong, with both numbers; 
 """
 
 import difflib
+import os
 from collections.abc import Iterable
 
 
@@ -80,6 +81,13 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     folded = {k.lower(): k for k in known}
     close = difflib.get_close_matches(name.lower(), folded, n=count, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(folded[c]) for c in close)}?" if close else ""
+
+
+def from_where(path: str) -> str:
+    """A clause `; it is looked for from '/here' on ...` for a file that is named inside a file and is not there, or ""."""
+    if os.path.isabs(path) or os.path.exists(path):
+        return ""
+    return f"; it is looked for from '{os.getcwd()}' on, and --root DIR starts elsewhere"
 
 
 def some(known: Iterable[str], near: str = "", count: int = 5) -> str:

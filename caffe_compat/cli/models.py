@@ -54,7 +54,8 @@ def find_net(args: argparse.Namespace, log: Any) -> Any:
             )
         solver, param = param, found[0]
         if isinstance(param, str):
-            param = text.read_net(common.resolve(args.root, param), log, args.ignore_unknown)
+            path = common.resolve(args.root, param)
+            param = text.named_by(solver, param, path, text.read_net, log, args.ignore_unknown)
         param = copy_of(param, state_of(solver, param, phase))
     apply_overrides(None, param, args.set, log)
     param.state.phase = phase

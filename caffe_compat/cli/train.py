@@ -2,12 +2,13 @@
 
 import argparse
 import functools
+import os
 import signal
 from collections.abc import Callable
 from typing import Any
 
 from caffe_compat.cli import common
-from caffe_compat.errors import UsageError
+from caffe_compat.errors import ParseError, UsageError, from_where
 
 HELP = "train or finetune a model from a solver prototxt"
 
@@ -103,6 +104,11 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     solver_file = common.locate(args.root, args.solver)
     param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)
     if args.net:
+        if not os.path.exists(common.resolve(args.root, args.net)):
+            raise ParseError(
+                f"--net {args.net} cannot be read: no such file{from_where(common.resolve(args.root, args.net))}; "
+                "check the path"
+            )
         for field in TRAINING_NETS:
             param.ClearField(field)
         param.net = args.net
@@ -180,10 +186,12 @@ class _Nets:
 
     def _file(self, name: str) -> Any:
         from caffe_compat.log.write import NULL
+        from caffe_compat.proto import text
 
         path = common.resolve(self._root, name)
         if path not in self._files:
-            self._files[path] = self._read(path, NULL)  # `read` logs what reading it upgrades, in its turn
+            # `read` logs what reading it upgrades, in its turn
+            self._files[path] = text.named_by(self._param, name, path, self._read, NULL)
         return self._files[path]
 
     def read(self, path: str, log: Any) -> Any:

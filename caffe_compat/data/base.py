@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from caffe_compat.errors import DataError, nearest, some
+from caffe_compat.errors import DataError, from_where, nearest, some
 from caffe_compat.log import names
 
 if TYPE_CHECKING:
@@ -138,7 +138,9 @@ def open_source(backend: str, path: str, root: str = "") -> Source:
     full = os.path.join(root, names.file_name(path))
     if not os.path.isdir(full):
         what = "is a file, not a folder" if os.path.exists(full) else "does not exist"
-        raise DataError(f"the {backend} source '{full}' {what}; make it with: {command_that_makes(full)}")
+        raise DataError(
+            f"the {backend} source '{full}' {what}; make it with: {command_that_makes(full)}{from_where(full)}"
+        )
     if not cls.is_at(full):
         for other in registry().values():
             if other.is_at(full):

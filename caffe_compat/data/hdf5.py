@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.errors import CaffeError, DataError, MissingExtra, some
+from caffe_compat.errors import CaffeError, DataError, MissingExtra, from_where, some
 from caffe_compat.log import names
 
 # What h5py raises of files that are damaged, or hold other things than expected.
@@ -85,7 +85,7 @@ def read_names(path: str) -> list[str]:
             found = file.read().split()
     except OSError as error:
         raise DataError(
-            f"the list '{path}' cannot be read: {error.strerror}; give a file of HDF5 file names"
+            f"the list '{path}' cannot be read: {error.strerror}; give a file of HDF5 file names{from_where(path)}"
         ) from error
     if not found:
         raise DataError(f"the list '{path}' names no file; it needs the name of an HDF5 file a line")

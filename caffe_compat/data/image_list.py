@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from caffe_compat.errors import DataError
+from caffe_compat.errors import DataError, from_where
 
 _INTEGER = re.compile(r"\s*([+-]?\d+)")
 
@@ -25,7 +25,7 @@ def read_list(path: str) -> list[tuple[str, int]]:
             text = file.read().removeprefix("\ufeff")
     except OSError as error:
         raise DataError(
-            f"the list '{path}' cannot be read: {error.strerror}; give a file of `path label` lines"
+            f"the list '{path}' cannot be read: {error.strerror}; give a file of `path label` lines{from_where(path)}"
         ) from error
     if "\0" in text:
         raise DataError(f"the list '{path}' is a binary file; give a file of `path label` lines")

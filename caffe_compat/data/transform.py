@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.feed import sent
+from caffe_compat.errors import from_where
 from caffe_compat.log import names
 from caffe_compat.proto import TRAIN
 from caffe_compat.proto.binary import read_binaryproto
@@ -184,7 +185,7 @@ class Transformer:
         if not os.path.exists(self.mean_file):
             self.fail(
                 f"mean_file '{self.mean_file}' does not exist; make it with: "
-                f"caffe-compat compute-image-mean SOURCE {self.mean_file}"
+                f"caffe-compat compute-image-mean SOURCE {self.mean_file}{from_where(self.mean_file)}"
             )
         mean = read_binaryproto(self.mean_file)
         if mean.ndim == 4 and mean.shape[0] == 1:

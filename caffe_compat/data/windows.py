@@ -17,7 +17,7 @@ import numpy as np
 
 from caffe_compat.data import images
 from caffe_compat.data.feed import memory_budget
-from caffe_compat.errors import DataError
+from caffe_compat.errors import DataError, from_where
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _open(path: str, message: str) -> _Words:
             return _Words(path, file.read())
     except OSError as error:
         raise DataError(
-            f"the window file '{path}' cannot be read: {error.strerror}; correct {message}.source"
+            f"the window file '{path}' cannot be read: {error.strerror}; correct {message}.source{from_where(path)}"
         ) from error
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from caffe_compat.data import images
 from caffe_compat.data.feed import Ahead, sent
-from caffe_compat.errors import DataError
+from caffe_compat.errors import DataError, from_where
 from caffe_compat.layers.base import TRAIN, Shape, layer
 from caffe_compat.layers.base_data import CROPS
 from caffe_compat.layers.image_data import ListedLayer
@@ -55,7 +55,7 @@ class _Segmentation(ListedLayer):
                 lines = [line.split() for line in file]
         except OSError as error:
             raise DataError(
-                f"the list '{path}' cannot be read: {error.strerror}; give a file of `picture labels` lines"
+                f"the list '{path}' cannot be read: {error.strerror}; give a file of `picture labels` lines{from_where(path)}"
             ) from error
         lines = [words for words in lines if words]
         if not lines:

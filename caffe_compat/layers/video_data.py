@@ -12,7 +12,7 @@ from torch import Tensor
 
 from caffe_compat.data import images
 from caffe_compat.data.feed import sent
-from caffe_compat.errors import DataError
+from caffe_compat.errors import DataError, from_where
 from caffe_compat.layers.base import TRAIN, Shape, layer
 from caffe_compat.layers.image_data import ListedLayer
 from caffe_compat.proto import VideoDataParameter, fork_fields
@@ -419,7 +419,7 @@ def _read_lines(path: str, form: str) -> list[list[str]]:
             lines = [line.split() for line in file if line.strip()]
     except OSError as error:
         raise DataError(
-            f"the list '{path}' cannot be read: {error.strerror}; give a file of `{form}` lines"
+            f"the list '{path}' cannot be read: {error.strerror}; give a file of `{form}` lines{from_where(path)}"
         ) from error
     if not lines:
         raise DataError(f"the list '{path}' is empty; it needs one `{form}` a line")

@@ -167,7 +167,9 @@ def read_runs(source: str | os.PathLike[str] | Iterable[str]) -> list[RunLog]:
             with open(name, encoding="utf-8", errors="replace") as file:
                 reader = _Reader(name).read(file)
         except OSError as error:
-            raise DataError(f"{name}: cannot read the log: {error.strerror}") from None
+            raise DataError(
+                f"{name}: cannot read the log: {error.strerror}; give the log of a training run"
+            ) from None
     else:
         name = "<lines>"
         reader = _Reader(name).read(source)

@@ -32,7 +32,9 @@ def read_tables(path: str | os.PathLike[str]) -> dict[str, Table]:
         with open(path, encoding="utf-8", errors="replace") as file:
             return tables(file)
     except OSError as error:
-        raise DataError(f"{os.fspath(path)}: cannot read the log: {error.strerror}") from None
+        raise DataError(
+            f"{os.fspath(path)}: cannot read the log: {error.strerror}; give the log of a training run"
+        ) from None
 
 
 def tables(lines: Iterable[str]) -> dict[str, Table]:

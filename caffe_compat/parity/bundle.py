@@ -54,7 +54,10 @@ class Arrays(Mapping[str, np.ndarray]):
             members = _whole_members(path) if self.cut else _listed_members(path)
             self._members = {name.removesuffix(".npy"): member for name, member in members}
         except (OSError, struct.error, zipfile.BadZipFile) as error:
-            raise DataError(f"{path}: cannot be read: {error}") from None
+            what = getattr(error, "strerror", None) or error
+            raise DataError(
+                f"{path}: cannot be read: {what}; give a bundle of tools/dump_caffe_reference.py"
+            ) from None
         if not self._members:
             raise DataError(f"{path}: holds no array; give a bundle of tools/dump_caffe_reference.py")
 

@@ -11,13 +11,13 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from caffe_compat.errors import ParseError, nearest, some
+from caffe_compat.errors import ParseError, from_where, nearest, some
 from caffe_compat.log import names
 from caffe_compat.log.write import WARNING, Log
 from caffe_compat.proto import EXTENSIONS, NetParameter, SolverParameter, is_repeated, own, upgrade
@@ -91,6 +91,28 @@ def top_fields(text: str) -> Iterator[tuple[str, int]]:
             line, counted = line + text.count("\n", counted, token.at), token.at
             yield token.text, line
         before = token.text
+
+
+def named_by(solver: Any, name: str, path: str, read: Callable[..., Any], *arguments: Any) -> Any:
+    """What `read` makes of the net file at `path`, which a solver names so. Raises ParseError; of a missing file it says
+    who asked for it.
+    """
+    try:
+        return read(path, *arguments)
+    except ParseError as error:
+        if os.path.exists(path):
+            raise
+        where = solver.origin
+        named = {field: getattr(solver, field) for field in ("net", "train_net", "test_net")}
+        field = next(
+            (field for field, value in named.items() if name == value or (value and name in value)), "net"
+        )
+        if os.path.isfile(where):
+            lines = dict(reversed(list(top_fields(content(where).decode(errors="replace")))))
+            where += f":{lines[field]}" if field in lines else ""
+        raise ParseError(
+            f"{where or 'the solver'}: {field} '{path}' cannot be read: no such file{from_where(path)}; check the path"
+        ) from error
 
 
 def parse_file(path: str | os.PathLike[str], cls: Any, ignore_unknown: bool = False, log: Any = None) -> Any:

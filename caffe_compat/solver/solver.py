@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import SolverError
+from caffe_compat.errors import SolverError, from_where
 from caffe_compat.layers.base import Context
 from caffe_compat.log import names
 from caffe_compat.log.write import INFO, NULL
@@ -138,8 +138,6 @@ class Solver:
                 f"lr_policy '{self.schedule.policy}' watches the {self.schedule.watches}, of which each of the {processes} "
                 "processes has its own part or none; run one process, with as many replicas"
             )
-        if param.snapshot:
-            self._check_snapshot_prefix()
         self.generator = self._seeded(generator)
         self._told: set[str] = set()
         self.net = self._train_net()
@@ -149,6 +147,8 @@ class Solver:
         of_blobs = (n for layer in self.net.layers for spec in layer.param.param for n in fork_fields(spec))
         self._refuse([f"param.{name}" for name in dict.fromkeys(of_blobs)])
         self.test_nets = self._test_nets()
+        if param.snapshot:  # once there is data: without it nothing is written
+            self._check_snapshot_prefix()
         self._accuracy = self._watched_accuracy() if self.schedule.watches == "accuracy" else ""
         self.rule = update_rules.create(
             param,
@@ -270,7 +270,10 @@ class Solver:
     def _net_param(self, source: Any) -> Any:
         """A copy of the net that a solver field gives: the name of a file, or the net itself."""
         net_param = NetParameter()
-        net_param.CopyFrom(self.read_net(self.path(source), self.log) if isinstance(source, str) else source)
+        if isinstance(source, str):
+            net_param.CopyFrom(text.named_by(self.param, source, self.path(source), self.read_net, self.log))
+        else:
+            net_param.CopyFrom(source)
         return net_param
 
     def _build(self, net_param: Any, phase: int, state: Any) -> Net:
@@ -307,6 +310,10 @@ class Solver:
         for entry in self.param.weights if self.is_root else ():
             for name in entry.split(","):
                 self.log.finetuning(name.strip())
+                if not os.path.exists(self.path(name.strip())):
+                    self.fail(
+                        f"weights '{name.strip()}': no such file{from_where(self.path(name.strip()))}; check the path"
+                    )
                 weights.copy_trained_layers_from(net, self.path(name.strip()))
         return net
 

@@ -236,7 +236,7 @@ def test_signals_stop_or_snapshot(start_long_run, number, left_over, said):
         (("--phase", "TEST"), 2, "train runs the TRAIN phase"),
         (("--iterations", "-3"), 2, "--iterations -3 is below 0"),
         (("--snapshot", "a", "--weights", "b"), 2, "not allowed with argument"),
-        (("--net", "nope.prototxt"), 1, "nope.prototxt: cannot be read: No such file"),
+        (("--net", "nope.prototxt"), 1, "--net nope.prototxt cannot be read: no such file; it is looked for from "),
         (("--net", os.devnull), 1, "the TRAIN net has no layers; look at its file, and at the include and exclude rules"),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from caffe_compat.errors import CaffeError, DataError, UsageError, nearest
+from caffe_compat.errors import CaffeError, DataError, ParseError, UsageError, nearest
 from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
 from caffe_compat.layers.base import Layer, Shape, registry
 from caffe_compat.log import names
@@ -205,6 +205,9 @@ class Subject:
     told: list[tuple[str, str, str]] = field(
         default_factory=list
     )  # what training says of a field, and its kind
+    absent: list[CaffeError] = field(
+        default_factory=list
+    )  # nets that the solver names and that are not there
     lines: dict[str, list[int]] = field(default_factory=dict)
 
     def at(self, name: str, index: int = 0) -> str:
@@ -260,7 +263,13 @@ def read_subject(
         net = source
         if isinstance(source, str):
             file_name = source if subject.solver is None else os.path.join(root, names.file_name(source))
-            net = text.parse_file(file_name, NetParameter, ignore_unknown, log)
+            try:
+                net = _parsed(subject, source, file_name, NetParameter, ignore_unknown, log)
+            except ParseError as error:
+                if subject.solver is None or os.path.exists(file_name):
+                    raise
+                subject.absent.append(error)
+                continue
             upgrade_net(net, file_name, log, skip=("batch_norm",))
         merged = state_of(subject.solver, net, phase, index) if subject.solver else NetState(phase=phase)
         if state is not None:
@@ -268,6 +277,12 @@ def read_subject(
             merged.phase = phase
         subject.views.append(View(net, merged, index, **options))
     return subject
+
+
+def _parsed(subject: Subject, name: str, path: str, *arguments: Any) -> Any:
+    if subject.solver is None:
+        return text.parse_file(path, *arguments)
+    return text.named_by(subject.solver, name, path, text.parse_file, *arguments)
 
 
 def _phases(net: Any) -> list[int]:
@@ -335,11 +350,15 @@ def uses_stored_statistics(layer: Any, phase: int) -> bool:
 
 @rule("cannot-build")
 def cannot_build(subject: Subject) -> Found:
-    """The net cannot be built; rules that need shapes were left out."""
-    for view in subject.views:
-        if view.error is not None and not isinstance(view.error, DataError):
-            where, _, what = str(view.error).partition(": ")
-            yield where, what
+    """The net cannot be built, or is not there; rules that need its layers or shapes were left out."""
+    errors = [
+        view.error
+        for view in subject.views
+        if view.error is not None and not isinstance(view.error, DataError)
+    ]
+    for error in (*subject.absent, *errors):
+        where, _, what = str(error).partition(": ")
+        yield where, what
 
 
 @rule("no-shapes", NOTE)
