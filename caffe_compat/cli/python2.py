@@ -143,11 +143,13 @@ def _running(error: BaseException, where: str) -> str | None:
 
 
 def _place(frames: TracebackType | None) -> tuple[str, int]:
-    """The file and line where the script's own code stood last."""
+    """The file and line where the error was raised; none where that is a library."""
+    from caffe_compat.pycaffe.old_names import is_script
+
     where = ("", 0)
     for frame, line in traceback.walk_tb(frames):
         if not frame.f_code.co_filename.startswith("<frozen"):
-            where = (frame.f_code.co_filename, line)
+            where = (frame.f_code.co_filename, line) if is_script(frame) else ("", 0)
     return where
 
 

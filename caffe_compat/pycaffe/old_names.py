@@ -92,10 +92,11 @@ def give_names(module: ModuleType, find: Callable[[str], Any], used: Warner, who
     module.__getattr__ = __getattr__  # type: ignore[method-assign]
 
 
+ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")
 _PYTHON: dict[ModuleType, dict[str, Any]] = {
     collections: {name: getattr(collections.abc, name) for name in collections.abc.__all__},
     fractions: {"gcd": math.gcd},
-    inspect: {"getargspec": lambda function: inspect.getfullargspec(function)[:4]},
+    inspect: {"getargspec": lambda function: ArgSpec(*inspect.getfullargspec(function)[:4])},
     time: {"clock": time.perf_counter},
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from caffe_compat.cli import main
+from caffe_compat.pycaffe import io as caffe_io
 from caffe_compat.pycaffe import old_names
 
 SCRIPT = """
@@ -280,6 +281,14 @@ def test_python_2_in_modules_of_the_script(tmp_path, monkeypatch, capsys):
         error = run_here(tmp_path, monkeypatch, capsys, code)[2]
         assert f"{folder}/{file}: {what} is Python 2" in error and error.count("\n") == 1
     sys.modules.pop("old_package")
+
+
+def test_mistakes_of_libraries_are_not_the_scripts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(caffe_io, "oversample", lambda images, dims: map(len, images)[0])
+    code = "from caffe_compat.pycaffe import io\nio.oversample([], 3)"
+    monkeypatch.setattr(old_names, "_LIBRARIES", (*old_names._LIBRARIES, __file__))
+    error = run_here(tmp_path, monkeypatch, capsys, code)[2]
+    assert "'map' object is not subscriptable" in error and "Python 2" not in error
 
 
 def test_python_2_in_a_python_layer(tmp_path, monkeypatch, capsys):

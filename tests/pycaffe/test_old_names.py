@@ -60,7 +60,7 @@ list(range(np.float64(2))) == [0, 1] and [0] * np.float64(2) == [0, 0]
 np.array([[1, 2], [3]]).dtype == object and np.array([[1, 2], [3]])[1] == [3]
 np.array([[1, 2], [3, 4]]).dtype == int and np.array([1.5], int).tolist() == [1] and np.array(3).shape == ()
 time.clock() <= time.clock() and collections.Iterable is collections.abc.Iterable and fractions.gcd(4, 6) == 2
-inspect.getargspec(lambda a, b=1: 0)[0] == ["a", "b"]
+inspect.getargspec(lambda a, b=1: 0).args == ["a", "b"] and inspect.getargspec(lambda a=1: 0)[3] == (1,)
 """.strip().splitlines()
 REFUSED = """
 float(np.zeros(2))
