@@ -440,7 +440,7 @@ DROPOUT = '\nlayer { name: "drop" type: "Dropout" bottom: "sum" top: "sum" }\n'
 
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
 def test_resume_is_exact(kind, folder):
-    extra = f'type: "{kind}"'
+    extra = f'type: "{kind}" average_loss: 3'  # 4, where it is resumed, is no multiple of 3
     whole = solver(DATA + DROPOUT + HEAD, extra=extra, replicas=REPLICAS)
     whole.solve()
     again = solver(DATA + DROPOUT + HEAD, extra=extra, replicas=REPLICAS)
@@ -627,6 +627,17 @@ def test_caffes_solverstate_goes_on_at_the_record_its_iteration_implies(folder):
         resumed = Solver(param, root="solvers", replicas=replicas)
         resumed.restore("sgd_fixed/snap_iter_6.solverstate")
         assert next(resumed.net.data_layers()).position == 6 * batch * replicas
+
+
+def test_what_tests_draw_leaves_the_training_alone():
+    drawn = 'layer { name: "drop" type: "Dropout" bottom: "sum" top: "sum" dropout_param { sample_weights_test: true } }'
+    with_tests = solver(DATA + drawn + HEAD, extra="test_iter: 2 test_interval: 1")
+    without = solver(DATA + drawn + HEAD)
+    for run in (with_tests, without):
+        torch.manual_seed(5)
+        run.step(3)
+    for ours, theirs in zip(blobs(with_tests), blobs(without), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_the_displayed_loss_is_the_mean_of_the_sub_batches():

@@ -150,6 +150,7 @@ def test_clipping_comes_before_iter_size_and_before_decay():
     assert steps("clip_gradients: 1 weight_decay: 10", [1.0], grad=3, start=1, decay=10) == pytest.approx(
         [11]
     )
+    assert steps("clip_gradients: 5", [1.0], grad=3) == [3]  # below the limit: nothing is scaled up
     assert steps("clip_gradients: 0", [1.0]) == [0]
     assert steps("clip_gradients: -1", [1.0], grad=50) == [50]
 
