@@ -59,6 +59,36 @@ def test_the_pair_becomes_one_node():
     assert not {"bn1", "sc1", "bn2", "sc2"} & set(targets)
 
 
+def test_a_normalisation_that_another_layer_reads_stays():
+    param = text.parse(
+        NET.replace('bottom: "c2" top: "sum"', 'bottom: "raw" bottom: "scaled" top: "sum"'), NetParameter
+    )
+    for layer in param.layer:
+        if layer.name == "bn2":  # the sum reads its top, and so does sc2
+            layer.top[0] = "raw"
+        elif layer.name == "sc2":
+            layer.bottom[0], layer.top[0] = "raw", "scaled"
+    param.state.phase = TRAIN
+    net = Net(param)
+    targets = [node.target for node in net.graph.graph.nodes if node.op == "call_module"]
+    assert "sc1_fused" in targets and {"bn2", "sc2"} <= set(targets)
+    x, label = batch()
+    torch.testing.assert_close(
+        net.graph(x.float(), label.float())[0], fuse(lower(net), off=PASSES)(x.float(), label.float())[0]
+    )
+
+
+def test_a_layer_may_have_the_name_of_a_fused_node():
+    named = NET.replace('name: "ip"', 'name: "sc1_fused"')
+    losses = []
+    for prototxt in (NET, named):
+        param = text.parse(prototxt, NetParameter)
+        param.state.phase = TRAIN
+        net = Net(param, context=Context(torch.Generator().manual_seed(3), dtype=torch.float64))
+        losses.append(net.graph(*batch())[0])
+    assert losses[0] == losses[1]
+
+
 def test_sums_and_rectifiers_overwrite_what_nobody_else_reads():
     nodes = list(make().graph.graph.nodes)
     assert [node.target for node in nodes if node.op == "call_function"].count(torch.Tensor.relu_) == 2
