@@ -420,6 +420,20 @@ def _prefix() -> str:
     return f"caffe_compat/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
 
 
+@contextmanager
+def _own_modules_first() -> Iterator[None]:
+    """Within it a new Python (3.11 and later) does not look for its own modules in the working folder."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
 def launch(function: Callable[[], int], count: int) -> int:
     """Run `function` in `count` new processes on this host, the ranks of one group; returns the exit code.
 
@@ -432,8 +446,9 @@ def launch(function: Callable[[], int], count: int) -> int:
         context.Process(target=_rank_main, args=(function, rank, count, store.port), name=f"rank {rank}")
         for rank in range(count)
     ]
-    for process in ranks:
-        process.start()
+    with _own_modules_first():
+        for process in ranks:
+            process.start()
 
     def forward(number: int, _: object) -> None:
         for process in ranks if number == signal.SIGTERM else ranks[:1]:

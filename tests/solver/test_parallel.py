@@ -293,3 +293,14 @@ def test_ranks_that_do_not_come(watches, monkeypatch):
         ParallelError, match=r"2 of 3 ranks did not come within 0.3 s: \[1, 2\]; see their output"
     ):
         first.meet()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python knows PYTHONSAFEPATH since 3.11")
+def test_new_processes_take_no_module_from_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('from the working folder')")
+    for before in (None, "2"):
+        if before:
+            monkeypatch.setenv("PYTHONSAFEPATH", before)
+        with parallel._own_modules_first():
+            subprocess.run([sys.executable, "-c", "import random"], cwd=tmp_path, check=True)
+        assert os.environ.get("PYTHONSAFEPATH") == before
