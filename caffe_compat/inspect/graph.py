@@ -20,6 +20,7 @@ import numpy as np
 
 from caffe_compat.data.images import opencv
 from caffe_compat.errors import CaffeError
+from caffe_compat.log.names import printable
 
 _GAP, _RANK_GAP, _PAD, _LINE, _LETTER = 18, 40, 10, 15, 6.6  # pixels
 _RIM = 8  # of a frame around boxes
@@ -87,7 +88,7 @@ class Graph:
 
 
 def _quote(text: str) -> str:
-    return '"' + text.replace('"', '\\"').replace("\n", "\\n") + '"'
+    return '"' + printable(text.replace('"', '\\"').replace("\n", "\\n"), "\\\\") + '"'
 
 
 # -- the layout -----------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ def _to_svg(graph: Graph) -> str:
             f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}" font-family="Helvetica, Arial, sans-serif" '
             'font-size="12">'
         ),
-        f"<title>{html.escape(graph.name)}</title>",
+        f"<title>{html.escape(printable(graph.name))}</title>",
         (
             '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
             'orient="auto"><path d="M0 0L8 4L0 8z" fill="#667"/></marker></defs>'
@@ -297,7 +298,7 @@ def _to_svg(graph: Graph) -> str:
         out.append(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="8" fill="#F4F6FA" '
             'stroke="#889" stroke-dasharray="5 4"/>'
-            f'<text x="{x + w + 6:.1f}" y="{y + h / 2:.1f}" fill="#556" font-weight="bold">{html.escape(label)}</text>'
+            f'<text x="{x + w + 6:.1f}" y="{y + h / 2:.1f}" fill="#556" font-weight="bold">{html.escape(printable(label))}</text>'
         )
     texts = []
     for points, label in layout.routes:
@@ -309,7 +310,7 @@ def _to_svg(graph: Graph) -> str:
             x, y = _label_place(points)
             texts.append(
                 f'<text x="{x:.1f}" y="{y:.1f}" font-size="10" fill="#334" stroke="white" stroke-width="3" '
-                f'paint-order="stroke">{html.escape(label)}</text>'
+                f'paint-order="stroke">{html.escape(printable(label))}</text>'
             )
     for key, (label, style) in graph.nodes.items():
         x, y, w, h = layout.boxes[key]
@@ -321,7 +322,7 @@ def _to_svg(graph: Graph) -> str:
             weight = ' font-weight="bold"' if k == 0 else ""
             out.append(
                 f'<text x="{x + w / 2:.1f}" y="{y + _LINE * (k + 1):.1f}" text-anchor="middle"{weight}>'
-                f"{html.escape(line)}</text>"
+                f"{html.escape(printable(line))}</text>"
             )
     return "\n".join([*out, *texts, "</svg>", ""])
 

@@ -95,6 +95,11 @@ class WindowData(SeededPictureLayer):
         """Write one warped box into its row of the batch, (C, crop, crop)."""
         cv2 = opencv()
         picture = self._picture(box.image)
+        if picture.shape[2] != len(row):
+            self.bad_data(
+                f"the window file says {len(row)} channels and '{self.windows.images[box.image]}' is read with "
+                f"{picture.shape[2]}; correct the window file"
+            )
         x1, y1, x2, y2 = box.x1, box.y1, box.x2, box.y2
         width = height = self.crop
         left = top = 0

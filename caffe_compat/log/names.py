@@ -37,18 +37,18 @@ def file_name(text: str) -> str:
     return _KEPT.sub(lambda match: chr(ord(match[0]) - _FIRST + 0xDC00), text) if not text.isascii() else text
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _code(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code >= _FIRST:
         code -= _FIRST
     elif 0xDC80 <= code <= 0xDCFF:
         code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"x{code:02x}" if code < 0x100 else f"u{code:04x}"
 
 
-def printable(text: str) -> str:
-    """`text` with control characters, and bytes that are none, as escapes such as \\x1b."""
-    return text if text.isprintable() else _CONTROL.sub(_escaped, text)
+def printable(text: str, mark: str = "\\") -> str:
+    """`text` with control characters, and bytes that are none, as `mark` and a code: x1b for the escape character."""
+    return text if text.isprintable() else _CONTROL.sub(lambda match: mark + _code(match), text)
 
 
 class Terminal:

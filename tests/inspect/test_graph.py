@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from caffe_compat.inspect.graph import Graph, _lay_out
+from caffe_compat.log import names
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -82,3 +83,12 @@ def test_png_has_the_size_of_the_layout():
     layout = _lay_out(sample())
     assert image.shape == (int(layout.height) + 1, int(layout.width) + 1, 3)
     assert ((image == (0xCC, 0xD6, 0xFF)).all(2)).sum() > 8 * 1000
+
+
+def test_control_characters_of_names_are_shown():
+    graph = Graph(
+        "a\x1b[2J" + names.decode(b"\xe9"), "TB", {"x\x07": ("x\x07", {})}, [("x\x07", "x\x07", "b\x9b")]
+    )
+    assert ElementTree.fromstring(graph.create("svg")).find(f"{SVG}title").text == r"a\x1b[2J\xe9"
+    dot = graph.create("dot").decode()
+    assert r'digraph "a\\x1b[2J\\xe9"' in dot and r'"x\\x07" -> "x\\x07" [label="b\\x9b"]' in dot

@@ -215,3 +215,14 @@ def test_a_box_that_stays_outside_with_its_context(root):
 def test_double_precision(root):
     write(root, (3, 0.9, *BOXES[0]), (0, 0.1, *BOXES[1]))
     assert load(make(text(), root=str(root), dtype=torch.float64))[0][0].dtype == np.float64
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_a_window_file_with_other_channels_than_its_pictures(root, channels):
+    write(root, (3, 0.9, 3, 3, 9, 9), (0, 0.1, *BOXES[1]))
+    windows = root / "windows.txt"
+    windows.write_text(windows.read_text().replace("p.png\n3\n", f"p.png\n{channels}\n"))
+    with pytest.raises(
+        DataError, match=f"the window file says {channels} channels and 'p.png' is read with 3"
+    ):
+        load(make(text(), root=str(root)))
