@@ -326,6 +326,8 @@ class Layerwise:
         return loss, {name: self.data(name) for name in self.net.outputs}
 
     def _check(self, first: int, last: int) -> None:
+        if not self.net.layers:
+            raise NetError(f"{self.net.given.origin or 'the net'}: the net has no layers; look at its file")
         if not 0 <= first <= last < len(self.net.layers):
             raise NetError(
                 f"layers {first} to {last} asked for, but the net has layers 0 to {len(self.net.layers) - 1}"
