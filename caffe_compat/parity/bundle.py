@@ -53,7 +53,7 @@ class Arrays(Mapping[str, np.ndarray]):
             self.cut = not zipfile.is_zipfile(path)
             members = _whole_members(path) if self.cut else _listed_members(path)
             self._members = {name.removesuffix(".npy"): member for name, member in members}
-        except (OSError, struct.error, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, NotImplementedError, struct.error, zipfile.BadZipFile) as error:
             what = getattr(error, "strerror", None) or error
             raise DataError(
                 f"{path}: cannot be read: {what}; give a bundle of tools/dump_caffe_reference.py"

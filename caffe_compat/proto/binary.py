@@ -166,7 +166,10 @@ def _complaint(path: str, data: Any, cls: Any, error: Exception) -> ParseError:
         return ParseError(f"{path}: this is an HDF5 file, not a binary {cls.__name__}; end its name in .h5")
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return ParseError(f"{path}: this is a text file, not a binary {cls.__name__}; give the binary file")
-    fault = None if isinstance(error, _OtherClass) else _fault(data, cls.DESCRIPTOR, 0, len(data))
+    try:
+        fault = None if isinstance(error, _OtherClass) else _fault(data, cls.DESCRIPTOR, 0, len(data))
+    except RecursionError:
+        fault = 0, "messages lie within messages without end"
     if fault is None:
         fault = (error.at, error.what) if isinstance(error, _Broken) else (0, str(error))
     return ParseError(
@@ -217,9 +220,11 @@ def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
                 try:
                     _check_top(data, NetParameter)
                     body = _take_blobs(data, NetParameter.DESCRIPTOR, 0, len(data), arrays)
-                    param = NetParameter.FromString(
-                        _recoded(body, NetParameter.DESCRIPTOR, 0, len(body), _text)
-                    )
+                    param = NetParameter.FromString(body)
+                    if _has_odd_names(param):
+                        param = NetParameter.FromString(
+                            _recoded(body, NetParameter.DESCRIPTOR, 0, len(body), _text)
+                        )
                 except (_Broken, DecodeError, UnicodeDecodeError) as error:
                     raise _complaint(name, data, NetParameter, error) from error
     except OSError as error:
@@ -235,21 +240,33 @@ def read_caffemodel(path: Path, log: Any = None) -> tuple[Any, Layers]:
 
 def _text(name: bytes) -> bytes:
     """The bytes of a string as protobuf takes them."""
-    return names.decode(name).encode()
+    return name if name.isascii() else names.decode(name).encode()
 
 
-def _recoded(data: Any, descriptor: Any, start: int, end: int, change: Callable[[bytes], bytes]) -> bytes:
+def _has_odd_names(param: Any) -> bool:
+    """Whether a net, or a layer or a blob of it, has a name that is no UTF-8, which protobuf then gives as bytes."""
+    return isinstance(param.name, bytes) or any(
+        isinstance(name, bytes)
+        for layer in (*param.layer, *param.layers)
+        for name in (layer.name, *layer.bottom, *layer.top)
+    )
+
+
+def _recoded(
+    data: Any, descriptor: Any, start: int, end: int, change: Callable[[bytes], bytes], depth: int = 0
+) -> bytes:
     """The message in data[start:end] with `change` made to every string in it."""
-    fields, out, kept = descriptor.fields_by_number, [], start
+    fields, kept = _texts(descriptor), start
+    out: list[Any] = []
     try:
         for wire in _wire(data, start, end):
-            field = fields.get(wire.number) if wire.type == _BYTES else None
-            if field is None:
+            if wire.type != _BYTES or wire.number not in fields:
                 continue
-            if field.message_type is not None:
-                new = _recoded(data, field.message_type, wire.start, wire.end, change)
-            elif field.type == FieldDescriptor.TYPE_STRING:
+            message = fields[wire.number]
+            if message is None:
                 new = change(bytes(data[wire.start : wire.end]))
+            elif depth < _DEEPEST:
+                new = _recoded(data, message, wire.start, wire.end, change, depth + 1)
             else:
                 continue
             if new != data[wire.start : wire.end]:
@@ -260,6 +277,16 @@ def _recoded(data: Any, descriptor: Any, start: int, end: int, change: Callable[
     return b"".join([*out, data[kept:end]])
 
 
+@functools.cache
+def _texts(descriptor: Any) -> dict[int, Any]:
+    """The numbers of the fields that are a string, for which it has None, or a message, for which it has its type."""
+    return {
+        field.number: field.message_type
+        for field in descriptor.fields
+        if field.message_type is not None or field.type == FieldDescriptor.TYPE_STRING
+    }
+
+
 def serialize(message: Any) -> bytes:
     """The bytes of a message, with the names in it as Caffe has them."""
     data = message.SerializeToString()
@@ -268,6 +295,7 @@ def serialize(message: Any) -> bytes:
     return _recoded(data, message.DESCRIPTOR, 0, len(data), lambda name: names.encode(name.decode()))
 
 
+_DEEPEST = 100  # messages within messages that protobuf reads
 _HOLDERS = ("LayerParameter", "V1LayerParameter", "V0LayerParameter")  # messages that blobs are in
 _FORKS_BEGIN = 149  # Caffe's own fields of LayerParameter have smaller numbers
 

@@ -273,7 +273,10 @@ class _Parser:
         message = cls()
         self.root = cls
         self.first = self.token.text
-        self.body(message, "", 0)
+        try:
+            self.body(message, "", 0)
+        except RecursionError:
+            self.fail(self.token.at, f"messages lie too deep within each other in this {cls.DESCRIPTOR.name}")
         if "origin" in _fields(cls.DESCRIPTOR):
             message.origin = self.source
         return message

@@ -484,3 +484,16 @@ def test_write_message_has_no_origin(tmp_path):
     write_message(tmp_path / "m", net)
     assert read(tmp_path / "m", NetParameter) == NetParameter(name="n", layer=[{"name": "a"}])
     assert net.layer[0].origin == "f:1"
+
+
+def test_messages_without_end(tmp_path):
+    data = b""
+    for _ in range(1000):  # layer { moe_param { gating_net { layer { ...
+        for number in (1, 15150, 100):
+            data = binary.head(number, len(data)) + data
+    (tmp_path / "m").write_bytes(data)
+    with pytest.raises(ParseError, match="m: broken at byte"):
+        read(tmp_path / "m", NetParameter)
+    assert read_caffemodel(tmp_path / "m")[1] == [
+        ("", "", [])
+    ]  # what a fork means that our schema cannot say

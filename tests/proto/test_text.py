@@ -491,3 +491,8 @@ def test_a_pipe_can_be_read_again():
 def test_fields_at_the_top_and_their_lines():
     content = "a: b c: -d\ne { f: 1 }\n\n# g\nh: [1, 2] i < j {} > a: 'k: l'"
     assert list(top_fields(content)) == [("a", 1), ("c", 1), ("e", 2), ("h", 5), ("i", 5), ("a", 5)]
+
+
+def test_messages_without_end():
+    with pytest.raises(ParseError, match="messages lie too deep within each other in this NetParameter"):
+        parse("layer { moe_param { gating_net { " * 1000, NetParameter)
