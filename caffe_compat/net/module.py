@@ -226,12 +226,7 @@ class Module(nn.Module):
     # -- copies -------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _bare, (self._arguments, self._optional), {**self.__getstate__(), "_hooks": None}
-
-    def _replicate_for_data_parallel(self) -> Module:
-        replica = super()._replicate_for_data_parallel()
-        replica.__dict__["_fused"] = None  # it would go on with the layers of this one
-        return replica
+        return _bare, (self._arguments, self._optional), self.__getstate__()
 
 
 def module(net: Net) -> Module:

@@ -228,6 +228,15 @@ def test_inputs_by_name_and_of_any_number_type(batch):
     torch.testing.assert_close(made(pictures, label)[0].float(), wanted[0], rtol=0.05, atol=0.05)
 
 
+def test_labels_stay_exact_in_half_precision():
+    many = SMALL.replace("num_output: 5", "num_output: 300")
+    made = module(net(many, TEST)).bfloat16()
+    with torch.no_grad():
+        made.get_parameter("fc.blobs.1").copy_(torch.arange(300) % 2)
+    losses = [made(torch.zeros(6, 1, 9, 8), torch.full((6,), label))[0] for label in (256, 257)]
+    assert losses[0] - losses[1] > 0.9  # 257 would be 256 in bfloat16
+
+
 def test_constants_of_dummy_data_may_be_left_out(batch):
     """As the zeros that the paper's nets put beside their channels: they have as many records as the pictures."""
     zeros = """layer { name: "zeros" type: "DummyData" top: "zeros"
@@ -449,6 +458,9 @@ def test_what_a_phase_makes_of_a_layer_is_the_layers_own_affair(batch):
 
         def setup(self, bottom):
             self.add_blob((1,))
+            self.register_buffer("seen", torch.zeros(1), persistent=False)
+            if self.phase == TEST and self.param.top[0] == "only_in_train":
+                self.fail("is for TRAIN")
             if self.phase == TEST:
                 self.factor = 3.0
                 self.register_buffer("shift", torch.ones(1), persistent=False)
@@ -472,10 +484,20 @@ def test_what_a_phase_makes_of_a_layer_is_the_layers_own_affair(batch):
         NetParameter,
     )
     param.state.phase = TRAIN
-    made = module(Net(param, create=create))
+    core = Net(param, create=create)
+    core.layer("odd").seen.fill_(7)  # what it carries on goes along
+    made = module(core)
+    assert made.get_buffer("odd.seen") == 7
     x = torch.ones(2, 3)
     assert made(x)[1]["y"].unique() == 4 and made.eval()(x)[1]["y"].unique() == 6
     assert made(x[:1])[1]["y"].unique() == 5 and made.train()(x[:1])[1]["y"].unique() == 3
     made.eval().double()
     assert made.train()(x)[1]["y"].dtype == torch.float64 and made.eval()(x)[1]["y"].unique() == 6
-    assert isinstance(made, Module)
+    made.train().float()
+    assert made.eval().get_buffer("odd.shift").dtype == torch.float32 and isinstance(made, Module)
+    param.layer.add().CopyFrom(param.layer[1])
+    param.layer[2].name, param.layer[2].top[0] = "last", "only_in_train"
+    made = module(Net(param, create=create))
+    with pytest.raises(LayerError, match=r"layer 'last' \(Odd\): is for TRAIN"):
+        made.eval()
+    assert all(part.training for part in made.modules()) and made(x)[1]["y"].unique() == 4
