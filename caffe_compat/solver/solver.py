@@ -373,7 +373,8 @@ class Solver:
         else:
             self._forget_losses()
         self._before_tests = None
-        self._displayed = (self.iter, time.perf_counter())
+        # As Caffe's, which scripts that step by ones see: iterations since the last line, time since this call.
+        self._displayed = (self._displayed[0], time.perf_counter())
         stop = self.iter + iters
         self._span = self.iter, stop
         while self.iter < stop:
@@ -660,6 +661,7 @@ class Solver:
             self.log.restoring_history()
         self.rule.load_history(state.history)
         self.iter = state.iter
+        self._displayed = (self.iter, time.perf_counter())
         self.schedule.current_step = state.current_step
         self._forget_losses()
         if self.resume_data == "restart":

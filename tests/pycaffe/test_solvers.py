@@ -1,5 +1,6 @@
 """Solvers: the seed of those whose file gives none, their classes, and the diffs that a step leaves."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,19 @@ def test_increment_iter_counts_before_the_update(solver_file):
         np.testing.assert_allclose(before - blob.data, 0.1 * 0.5**iter * gradient, rtol=1e-4, atol=1e-7)
     solver.apply_update()
     assert solver.iter == 3
+
+
+def test_stepping_by_ones_has_a_speed(solver_file, capfd):
+    """Of the iterations since the last line, as in Caffe, though each call of step starts the clock."""
+    with open(solver_file, "a") as file:
+        file.write(" display: 1")
+    solver = caffe.SGDSolver(solver_file)
+    for _ in range(3):
+        solver.step(1)
+    lines = [line for line in capfd.readouterr().err.splitlines() if "iter/s" in line]
+    assert len(lines) == 3
+    speeds = [float(re.search(r"\((\S+) iter/s, (\S+)s/1 iters\)", line)[1]) for line in lines]
+    assert speeds[0] == 0 and min(speeds[1:]) > 0
 
 
 def test_every_solver_is_an_sgd_solver(solver_file):
