@@ -116,6 +116,12 @@ def _train(args: argparse.Namespace) -> str:
 
     if args.max_lr is None or args.iterations is None:
         raise UsageError("a range test needs --max-lr and --iterations")
+    if not 0 < args.max_lr < math.inf:
+        raise UsageError(f"--max-lr {args.max_lr:g} must be a number above 0")
+    if os.path.isdir(args.out) or args.out.endswith(os.sep):
+        raise UsageError(
+            f"--out {args.out} is a folder; give the beginning of the files' names, as in {args.out.rstrip(os.sep)}/run"
+        )
     low = args.min_lr if args.min_lr is not None else args.max_lr / 10000 if args.exponential else 0.0
     if not 0 <= low < args.max_lr or (args.exponential and low == 0):
         raise UsageError(

@@ -104,11 +104,9 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     solver_file = common.locate(args.root, args.solver)
     param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)
     if args.net:
-        if not os.path.exists(common.resolve(args.root, args.net)):
-            raise ParseError(
-                f"--net {args.net} cannot be read: no such file{from_where(common.resolve(args.root, args.net))}; "
-                "check the path"
-            )
+        path = common.resolve(args.root, args.net)
+        if not os.path.exists(path):
+            raise ParseError(f"--net {path} cannot be read: no such file{from_where(path)}; check the path")
         for field in TRAINING_NETS:
             param.ClearField(field)
         param.net = args.net

@@ -225,9 +225,13 @@ def _look(run: int, what: str, values: Sequence[float]) -> dict[str, Any]:
 
 
 def require_format(out: str | os.PathLike[str]) -> None:
-    """Raise UsageError for a file of another suffix; for commands that take long before they plot."""
+    """Raise UsageError for a file of another suffix, CaffeError for one in no folder; for commands that take long before they plot."""
     if Path(out).suffix.lower() not in _FORMATS:
         raise UsageError(f"{os.fspath(out)}: a plot's file must end in {', '.join(_FORMATS)}")
+    if not Path(out).parent.is_dir():
+        raise CaffeError(
+            f"{os.fspath(out)}: cannot write the plot: No such file or directory; make the folder '{Path(out).parent}'"
+        )
 
 
 def _figure(out: str | os.PathLike[str], height: float) -> Any:

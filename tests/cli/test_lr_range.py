@@ -111,6 +111,12 @@ def test_a_ramp_that_diverges_at_once_leaves_its_curves(folder, capsys):
             "--min-lr 0 must be above 0",
         ),
         (["--solver", "s", "--max-lr", "1", "--iterations", "100", "--tests", "4"], 2, "--tests 4 is below 8"),
+        (["--solver", "s", "--max-lr", "-1", "--iterations", "100"], 2, "--max-lr -1 must be a number above 0"),
+        (["--solver", "s", "--max-lr", "1", "--iterations", "100", "--out", "./"], 2, "--out ./ is a folder; give the beginning"),
+        (
+            ["--solver", "s", "--max-lr", "1", "--iterations", "100", "--plot", "gone/a.png"], 1,
+            "gone/a.png: cannot write the plot: No such file or directory; make the folder 'gone'",
+        ),
         (["--solver", "s", "--max-lr", "1", "--iterations", "40"], 2, "--iterations 40 is below 50"),
         (["--solver", "s", "--max-lr", "1", "--iterations", "100", "--plot", "a.gif"], 2, "a.gif: a plot's file must end in .png"),
         (["--log", "gone.log"], 1, "gone.log: cannot read the log"),

@@ -254,3 +254,9 @@ def test_a_loss_that_another_layer_reads(weight, reader, loss, gradient):
         assert total == loss
         found = made.params["s"][0].grad
         assert (torch.zeros(3) if found is None else found).tolist() == [gradient] * 3
+
+
+def test_a_net_without_layers_is_called_so():
+    net = Net(text.parse("", NetParameter, "empty.prototxt"))
+    with pytest.raises(NetError, match=r"empty.prototxt: the net has no layers; look at its file"):
+        net.layerwise.forward()
