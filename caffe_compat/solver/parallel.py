@@ -30,6 +30,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from caffe_compat.errors import CaffeError, ParallelError
+from caffe_compat.log.names import printable
 
 BUCKET_BYTES = 4 << 20  # of gradients that travel together: few messages, and the first leave early
 
@@ -411,7 +412,8 @@ class Watch:
             _thread.interrupt_main(signal.SIGTERM)
         if not self._closed.wait(_GRACE):  # it is stuck in a collective
             if self.speaks and self.lost:
-                print(f"caffe-compat: error: {self.lost[1]}{self.hint}", file=sys.stderr, flush=True)
+                what = printable(f"{self.lost[1]}{self.hint}")
+                print(f"caffe-compat: error: {what}", file=sys.stderr, flush=True)
             os._exit(CaffeError.exit_code)
 
 
