@@ -160,7 +160,7 @@ def test_an_error_of_all_ranks_is_printed_once(solvers):
     process = start(solvers, ranks.__file__, "endless")
     errors = finish(process)
     assert process.returncode == 1
-    assert errors.count("missing.prototxt: ") == 1, errors
+    assert errors.count("net 'missing.prototxt' cannot be read: ") == 1, errors
 
 
 @pytest.mark.parametrize(
