@@ -34,6 +34,12 @@ CONV = """layer { name: "c" type: "Convolution" bottom: "x" top: "x1" param { lr
 BN = """layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 6 kernel_size: 1 bias_term: false } }
 layer { name: "bn" type: "BatchNorm" bottom: "c" top: "bn" batch_norm_param { moving_average_fraction: 0.999 } }
 """
+EDGES = """layer { name: "d" type: "ImageLabelmapData" top: "x" top: "label"
+  image_data_param { source: "pairs.txt" batch_size: 1 } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 1 kernel_size: 1
+  weight_filler { type: "msra" } } }
+layer { name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "c" bottom: "label" top: "loss" }
+"""
 SOLVER = """net: "net.prototxt"
 base_lr: 0.1
 lr_policy: "fixed"
@@ -168,6 +174,8 @@ CASES = [
          ('layer { name: "loss"', 'layer { name: "q" type: "Silence" bottom: "x1" } layer { name: "loss"'), INPUT + CONV + HEAD),
     Case("no-loss", "solver.prototxt: warning: the training net has no loss", ('"Softmax"', '"SoftmaxWithLoss" bottom: "label"'),
          DATA + HEAD.replace('"SoftmaxWithLoss" bottom: "f" bottom: "label"', '"Softmax" bottom: "f"'), SOLVER),
+    Case("balanced-elsewhere", "the label 'label' is ImageLabelmapData's", ("EntropyLoss", "EntropyBalanceLoss"),
+         net=EDGES),
     Case("loss-without-weight", "loss_weight is 0, so this loss trains nothing", ("loss_weight: 0", "loss_weight: 0.5"),
          INPUT + HEAD.replace('top: "loss"', 'top: "loss" loss_weight: 0')),
     Case("never-trained", "layer 'c' (Convolution): no loss depends on it, so its 168 parameters never change",

@@ -66,6 +66,22 @@ def loss_without_weight(subject: Subject) -> Found:
                 )
 
 
+@rule("balanced-elsewhere")
+def balanced_elsewhere(subject: Subject) -> Found:
+    """HED's Caffe weighs edges against the rest in SigmoidCrossEntropyLoss itself, and its files do not say so."""
+    for view in subject.train:
+        maps = {top for layer in view.layers if layer.type == "ImageLabelmapData" for top in layer.top[1:]}
+        for layer in view.layers:
+            if layer.type == "SigmoidCrossEntropyLoss" and maps & set(layer.bottom[1:]):
+                yield (
+                    layer,
+                    (
+                        f"the label '{layer.bottom[1]}' is ImageLabelmapData's, and HED's Caffe, which has that layer, balances "
+                        "the classes in this loss; for its numbers call the type SigmoidCrossEntropyBalanceLoss"
+                    ),
+                )
+
+
 @rule("never-trained")
 def never_trained(subject: Subject) -> Found:
     """A layer has parameters to learn, and no loss depends on it."""
