@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,17 +32,17 @@ class SoftmaxWithLoss(Labelled, Loss):
     SoftmaxWithLossOHEM; its CPU path sums other positions where labels are ignored, here all that count are summed.
     With SegNet's weight_by_label_freqs the term of label k counts class_weighting[k] times in the loss and its gradient,
     but once in the normalizer.
+    DeepLab's softmaxloss_param names several labels to ignore, and in weight_source a file of one weight a class, by which
+    the terms and the normalizer count; a batch whose weights add up to 0 has loss 0, there NaN.
     """
 
     num_top = (1, 3)
-    fork_fields = tuple(
-        f"loss_param.{name}"
-        for name in (
-            "pre_fixed_normalizer",
-            "normalization: PRE_FIXED",
-            "weight_by_label_freqs",
-            "class_weighting",
-        )
+    fork_fields: tuple[str, ...] = (
+        "loss_param.pre_fixed_normalizer",
+        "loss_param.normalization: PRE_FIXED",
+        "loss_param.weight_by_label_freqs",
+        "loss_param.class_weighting",
+        "softmaxloss_param",
     )
 
     def log_setup(self, log):
@@ -53,26 +55,46 @@ class SoftmaxWithLoss(Labelled, Loss):
         self.normalization, self.tops = p.normalization, max(1, len(self.param.top))
         if p.HasField("normalize") and not p.HasField("normalization"):
             self.normalization = LossParameter.VALID if p.normalize else LossParameter.BATCH_SIZE
-        weights = (
-            torch.tensor(p.class_weighting, dtype=self.context.dtype) if p.weight_by_label_freqs else None
+        deeplab = self.param.softmaxloss_param
+        ignored = [*deeplab.ignore_label, *([] if self.ignore is None else [self.ignore])]
+        self.ignore, *self.ignored_too = ignored or [None]
+        weights = p.class_weighting if p.weight_by_label_freqs else None
+        self.weighs_normalizer = deeplab.HasField("weight_source")
+        if self.weighs_normalizer:
+            weights = self._read_weights(deeplab.weight_source)
+        self.register_buffer(
+            "weights",
+            None if weights is None else torch.tensor(weights, dtype=self.context.dtype),
+            persistent=False,
         )
-        self.register_buffer("weights", weights, persistent=False)
         if self.phase == TRAIN and list(self.param.propagate_down[1:]) == [True]:
             self.fail(
                 "propagate_down is true for the labels, bottom 1, which have no gradient; set it to false"
             )
 
+    def _read_weights(self, source):
+        try:
+            weights = [float(word) for word in Path(self.context.path(source)).read_text().split()]
+        except (OSError, ValueError) as error:
+            self.fail(f"softmaxloss_param.weight_source: {error}; give a text file of one weight a class")
+        if not all(0 <= weight < math.inf for weight in weights):
+            self.fail(f"softmaxloss_param.weight_source: {source} has a weight that is no number from 0 on")
+        return weights
+
     def reshape(self, *bottom):
         tops = super().reshape(*bottom)
         self.fold(*bottom, self.axis(self.param.softmax_param.axis, bottom[0]))
         if self.weights is not None and len(self.weights) != self.classes:
-            self.fail(
-                f"loss_param has {len(self.weights)} class_weighting for {self.classes} classes; give one a class"
+            what = (
+                "weights in softmaxloss_param.weight_source" if self.weighs_normalizer else "class_weighting"
             )
+            self.fail(f"has {len(self.weights)} {what} for {self.classes} classes; give one a class")
         return [*tops, *bottom][: self.tops]
 
     def forward(self, scores, label):
         self.refuse_gradient(label, "label inputs")
+        for other in self.ignored_too:
+            label = label.masked_fill(label.trunc() == other, self.ignore)
         index, counted, nan = self.read_labels(label, self.ignore)
         # Without ignore_label every position is valid, whatever a bad label does to `counted`.
         valid = None if self.ignore is None else counted
@@ -80,6 +102,8 @@ class SoftmaxWithLoss(Labelled, Loss):
         folded = scores.reshape(self.outer, self.classes, self.inner)
         folded = folded.to(torch.promote_types(folded.dtype, torch.float32))
         weights = None if self.weights is None else self.weights.to(folded.dtype)[index]
+        if self.weighs_normalizer:
+            divisor = (weights if counted is None else weights.where(counted, 0)).sum().clamp(min=FLT_MIN)
         loss, probability = _CrossEntropy.apply(folded, index, counted, divisor, weights)
         loss = loss if nan is None else loss + nan
         if self.tops == 1:

@@ -87,6 +87,14 @@ CASES = [
         diffs=diffs(ignore=3, weights=WEIGHTS),
         gradient=(0,),
     ),
+    Case(
+        "deeplabs-ignored-labels",
+        'type: "SoftmaxWithLoss" softmaxloss_param { ignore_label: 255 ignore_label: 3 }',
+        [(2, 5, 3, 4), np.where(MAP == 1, 255, MAP)],
+        lambda x, t: loss(ignore=3)(x, np.where(t == 255, 3, t)),
+        diffs=lambda d, x, t: diffs(ignore=3)(d, x, np.where(t == 255, 3, t)),
+        gradient=(0,),
+    ),
     case("valid", (5, 4), LABELS),
     case("full", (5, 4), LABELS, "FULL"),
     case("batch-size", (5, 4), LABELS, "BATCH_SIZE"),
@@ -169,12 +177,52 @@ ERRORS = [
     Error(
         f'type: "SoftmaxWithLoss" loss_param {{ {WEIGHTED} }}',
         [(6, 4), (6,)],
-        "loss_param has 5 class_weighting for 4 classes; give one a class",
+        "has 5 class_weighting for 4 classes; give one a class",
     ),
 ]
 
 test_case = cases(CASES)
 test_error = errors(ERRORS)
+
+
+def test_deeplabs_weights_count_in_the_normalizer(tmp_path):
+    """The loss is sum w * term / sum w over the labels that count, and so is its gradient."""
+    path = tmp_path / "weights.txt"
+    path.write_text("0.5 2\n1 0\n0.25\n")
+    weights = np.array([0.5, 2, 1, 0, 0.25])
+    layer = make(
+        f'type: "SoftmaxWithLoss" softmaxloss_param {{ weight_source: "{path}" ignore_label: 2 }}',
+        (5, 5),
+        (5,),
+    )
+    draw = draws((5, 5))
+    labels = np.array([0, 1, 2, 3, 4])
+    scores = torch.from_numpy(draw).requires_grad_()
+    top = layer(scores, torch.from_numpy(labels).double())
+    top.backward()
+    p = np.exp(draw) / np.exp(draw).sum(1, keepdims=True)
+    w = np.where(labels == 2, 0, weights[labels])
+    assert top.item() == pytest.approx((-w * np.log(p[labels, labels])).sum() / w.sum())
+    np.testing.assert_allclose(scores.grad, w[:, None] * (p - np.eye(5)) / w.sum(), atol=1e-12)
+    none = layer(scores, torch.full((5,), 3.0).double())
+    assert none.item() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 2 3", "has 3 weights in softmaxloss_param.weight_source for 4 classes; give one a class"),
+        ("1 2 x 4", "softmaxloss_param.weight_source: .*'x'; give a text file of one weight a class"),
+        ("1 2 -3 4", "weights.txt has a weight that is no number from 0 on"),
+        (None, "softmaxloss_param.weight_source: .*No such file.*; give a text file of one weight a class"),
+    ],
+)
+def test_deeplabs_weights_that_are_none(tmp_path, text, message):
+    path = tmp_path / "weights.txt"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(LayerError, match=message):
+        make(f'type: "SoftmaxWithLoss" softmaxloss_param {{ weight_source: "{path}" }}', (5, 4), (5,))
 
 
 def test_worst_loss_is_the_famous_number():
