@@ -141,12 +141,17 @@ def _faults(param: Any) -> Iterator[tuple[str, str]]:
             (f"test_interval is {param.test_interval} with {len(sources)} test net(s); set it above 0"),
         )
 
-    for field, known in (("eval_type", detections.EVAL_TYPES), ("ap_version", detections.AP_VERSIONS)):
-        if (value := getattr(param, field)) not in known:
-            yield field, f'{field} is "{value}" and must be one of {", ".join(known)}'
+    if param.eval_type == "detection" and param.ap_version not in detections.AP_VERSIONS:
+        known = ", ".join(detections.AP_VERSIONS)
+        yield "ap_version", f'ap_version is "{param.ap_version}" and must be one of {known}'
 
 
 def _unused(param: Any) -> Iterator[tuple[str, str]]:
+    if param.eval_type not in detections.EVAL_TYPES:  # other forks', for what their own nets give
+        yield (
+            "eval_type",
+            f'eval_type "{param.eval_type}" does nothing here: tests print means, or mean average precision for "detection"',
+        )
     for field in ("ap_version", "show_per_class_result"):
         if param.HasField(field) and param.eval_type != "detection":
             yield field, f'{field} does nothing without eval_type: "detection"; remove it, or set that'

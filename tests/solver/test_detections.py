@@ -72,19 +72,17 @@ def test_outputs_of_different_lengths_have_no_mean():
         run_test(SOLVER, BATCHES)
 
 
-@pytest.mark.parametrize(
-    ("extra", "message"),
-    [
-        ('eval_type: "detect"', 'eval_type is "detect" and must be one of classification, detection'),
-        (
-            'ap_version: "12point"',
-            'ap_version is "12point" and must be one of 11point, MaxIntegral, Integral',
-        ),
-    ],
-)
-def test_unknown_ways(extra, message):
+def test_an_unknown_way_to_integrate():
+    message = 'ap_version is "12point" and must be one of 11point, MaxIntegral, Integral'
     with pytest.raises(SolverError, match=message):
-        Solver(parse(SOLVER + extra, SolverParameter, "s.prototxt"))
+        text = SOLVER + 'eval_type: "detection" ap_version: "12point"'
+        Solver(parse(text, SolverParameter, "s.prototxt"))
+
+
+def test_another_forks_type_of_test_prints_means():
+    _, log = run_test(SOLVER + 'eval_type: "segmentation"', BATCHES[:1] * 2)
+    assert 'eval_type "segmentation" does nothing here: tests print means' in log
+    assert "Test net output #2: rows = 2\n" in log
 
 
 def test_fields_without_use():
