@@ -3,7 +3,7 @@
 import argparse
 
 from caffe_compat.cli import common
-from caffe_compat.errors import UsageError
+from caffe_compat.errors import DataError, UsageError
 
 HELP = "score a model: the mean of every output over some batches"
 
@@ -43,9 +43,13 @@ def run(args: argparse.Namespace) -> int:
                 scores = values.reshape(-1).tolist()
                 for score in scores:
                     log.batch(batch, name, score)
-                totals[name] = [
-                    a + b for a, b in zip(totals.get(name, [0.0] * len(scores)), scores, strict=True)
-                ]
+                total = totals.setdefault(name, [0.0] * len(scores))
+                if len(total) != len(scores):
+                    raise DataError(
+                        f"output {name!r} has {len(scores)} values in batch {batch} and had {len(total)}, which have no "
+                        'mean; DetectionEvaluate is summed up by train, with eval_type: "detection" in the solver'
+                    )
+                totals[name] = [a + b for a, b in zip(total, scores, strict=True)]
     net.verify()
     log.scores(
         loss / args.iterations,
