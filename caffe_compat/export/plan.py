@@ -15,6 +15,7 @@ from caffe_compat.layers.base import Layer, Shape
 from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.recurrent import Recurrent
 from caffe_compat.net.net import Net
+from caffe_compat.net.sharing import resolved
 
 Value = tuple[int, int]  # top k of layer i
 Shapes = dict[Value, Shape]
@@ -198,6 +199,7 @@ def make_plan(
         NetError: a wanted or given blob does not exist, the net has no output, or one needs other inputs.
         LayerError: a layer that is needed cannot be exported.
     """
+    net = resolved(net, net.blob_names)
     plan = Plan(net)
     last: dict[str, Value] = {}
     origin: dict[Value, Value] = {}  # of a Split's tops

@@ -12,8 +12,9 @@ import importlib
 import math
 import os
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
@@ -196,7 +197,10 @@ class Layer(nn.Module):
     drops_values          of a random layer: each value of its top is 0, or what it is in every run
     on_host               `forward` works on the host with the values, so it cannot be part of a CUDA graph
     in_place              False where Caffe refuses a top with the name of its bottom
-    shares_memory         the tops are the bottom's memory in Caffe: what is written into one shows in the others
+    shares_memory         the tops are bottom 0's memory in Caffe: what is written into one shows in the others
+    shares_diff           so are their diffs
+    shared_tops           tops that are another top's memory, and which one
+    kept_tops             tops that are memory of the layer's own, which its next forward reads: see `top_memory`
     shape_tops            the indices of tops that the bottoms' shapes alone tell
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
 
@@ -217,6 +221,9 @@ class Layer(nn.Module):
     on_host = False
     in_place = True
     shares_memory = False
+    shares_diff = False
+    shared_tops: Mapping[int, int] = MappingProxyType({})
+    kept_tops: Collection[int] = ()
     shape_tops: tuple[int, ...] = ()
     fork_fields: tuple[str, ...] = ()
 
@@ -253,6 +260,10 @@ class Layer(nn.Module):
         Of the passes that iter_size adds up only the last counts for them.
         """
         return ()
+
+    def top_memory(self, index: int, device: torch.device) -> Tensor:
+        """The layer's own memory that is its top `index`, one of `kept_tops`: to be read and written."""
+        self._undefined("top_memory")
 
     def per_record(self) -> bool:
         """Whether record i (axis 0) of every top depends on record i of the bottoms and on nothing else.

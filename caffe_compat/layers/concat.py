@@ -19,7 +19,7 @@ class Concat(Layer):
         p = self.param.concat_param
         if p.HasField("axis") and p.HasField("concat_dim"):
             self.fail(f"axis {p.axis} and concat_dim {p.concat_dim} are both set; keep axis")
-        self.shares_memory = len(bottom) == 1
+        self.shares_memory = self.shares_diff = len(bottom) == 1
 
     def reshape(self, *bottom):
         p, first = self.param.concat_param, bottom[0]

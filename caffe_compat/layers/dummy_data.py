@@ -42,6 +42,7 @@ class DummyData(DataLayer):
         else:
             self.shapes = self._once_a_top("shape", [tuple(shape.dim) for shape in p.shape])
         self._constants: dict[int, Tensor] = {}
+        self.kept_tops = [i for i in range(count) if self.is_constant(i)]
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return self.shapes
@@ -57,10 +58,14 @@ class DummyData(DataLayer):
         """Whether a top is filled once, so that what is written into its blob stays there."""
         return bool(self.fillers[index].type == "constant")
 
+    def top_memory(self, index: int, device: torch.device) -> Tensor:
+        return self.top(index, device)
+
     def top(self, index: int, device: torch.device) -> Tensor:
         """One top of a batch."""
         if index in self._constants:
-            return sent(self._constants[index], device)
+            self._constants[index] = sent(self._constants[index], device)
+            return self._constants[index]
         tops = [torch.empty(self.shapes[index], dtype=self.context.dtype) for _ in range(self.replicas)]
         for top in tops:
             fill(top, self.fillers[index], self.generator, self.fail)

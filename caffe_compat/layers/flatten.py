@@ -15,7 +15,7 @@ class Flatten(Layer):
 
     num_bottom = num_top = 1
     in_place = False
-    shares_memory = True
+    shares_memory = shares_diff = True
 
     def reshape(self, bottom):
         p = self.param.flatten_param

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer, nothing_multiplied
@@ -12,6 +13,7 @@ class Parameter(Layer):
     """top = blobs[0]; its gradient is the blob's
 
     Caffe: include/caffe/layers/parameter_layer.hpp
+    The top is the blob's memory, so a layer in place on it changes the blob.
     The blob's diff is the top's, which backward overwrites: of iter_size passes the last one counts.
     Blobs: 0 of parameter_param.shape, born as zeros, or in happynear/caffe-windows filled by blob_filler, in
     openvinotoolkit/training_toolbox_caffe by filler.
@@ -19,6 +21,7 @@ class Parameter(Layer):
 
     num_bottom = 0
     num_top = 1
+    kept_tops = (0,)
     fork_fields = ("parameter_param.blob_filler", "parameter_param.filler")
     multiply_adds = nothing_multiplied
 
@@ -32,6 +35,9 @@ class Parameter(Layer):
 
     def forward(self, *bottom: Tensor) -> Tensor:
         return self.blobs[0]
+
+    def top_memory(self, index: int, device: torch.device) -> Tensor:
+        return self.blobs[0].detach()
 
     def overwritten_diffs(self) -> tuple[int, ...]:
         return (0,)

@@ -29,6 +29,7 @@ class Permute(Layer):
         if len(set(order)) < len(order):
             self.fail(f"permute_param.order is {order}, which names an axis twice; name each axis once")
         self.order = order + [axis for axis in range(axes) if axis not in order]
+        self.shares_memory = self.shares_diff = self.order == list(range(axes))
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         (shape,) = bottom

@@ -215,6 +215,7 @@ class Recurrent(Layer):
                 )
         if streams > self.carried.shape[1]:
             self.carried = self.carried.new_zeros(self.states, streams, size)
+        self.streams = streams
         return [(*x[:2], size), *[(1, streams, size)] * self.exposed]
 
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
@@ -228,6 +229,9 @@ class Recurrent(Layer):
     def reset(self) -> None:
         """Make the next forward begin with zero states."""
         self.carried.zero_()
+
+    def top_memory(self, index: int, device: torch.device) -> Tensor:
+        return self.carried[:1, : self.streams]
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         x, cont, *rest = bottom
@@ -328,12 +332,20 @@ class LSTM(Recurrent):
     Caffe: src/caffe/layers/lstm_layer.cpp
     Blobs: W_xc (4 num_output, data), b_c (4 num_output,), with a static input W_xc_static
     (4 num_output, static data), then W_hc (4 num_output, num_output). Hidden states: h, c.
+    With one time step, top 0 and h are one memory: what is written into the top is the next step's h.
     """
 
     states = 2
     rows = 4
     operator = "LSTM"
     order = LSTM_ORDER
+
+    def setup(self, *bottom: Shape) -> None:
+        super().setup(*bottom)
+        if self.steps == 1 and self.exposed:
+            self.shared_tops = {1: 0}
+        elif self.steps == 1:
+            self.kept_tops = (0,)
 
     def unroll(self, projected: Tensor, cont: Tensor, *first: Tensor) -> tuple[Tensor, list[Tensor]]:
         top, c = _Unroll.apply(projected, cont, self.blobs[len(self.blobs) - 1], *first)

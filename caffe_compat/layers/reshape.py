@@ -16,7 +16,7 @@ class Reshape(Layer):
 
     num_bottom = num_top = 1
     in_place = False
-    shares_memory = True
+    shares_memory = shares_diff = True
 
     def setup(self, bottom):
         p = self.param.reshape_param

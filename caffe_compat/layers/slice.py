@@ -22,7 +22,7 @@ class Slice(Layer):
         p = self.param.slice_param
         if p.HasField("axis") and p.HasField("slice_dim"):
             self.fail(f"axis {p.axis} and slice_dim {p.slice_dim} are both set; keep axis")
-        self.shares_memory = len(self.param.top) == 1
+        self.shares_memory = self.shares_diff = len(self.param.top) == 1
 
     def reshape(self, bottom):
         p, tops = self.param.slice_param, len(self.param.top)

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Layer
-from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.legacy import reshaped
 from caffe_compat.layers.python import Python
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import Lowered, loss_weights, lower
+from caffe_compat.net.sharing import is_in_place, kept_blobs, owners
 from caffe_compat.proto import TRAIN
 
 if TYPE_CHECKING:
@@ -45,14 +45,18 @@ class Layerwise:
         self._data: dict[str, Tensor] = {}
         self._diff: dict[str, Tensor] = {}
         self._pinned: set[str] = set()
-        self._owner = _owners_of_memory(net)
+        self._owner = owners(net)
+        self._diff_owner = owners(net, diffs=True)
+        self._kept = kept_blobs(net)
+        self._overwritten = {  # by which layer, the last one
+            self._owner.get(name, name): i
+            for i, names in enumerate(net.top_names)
+            for k, name in enumerate(names)
+            if is_in_place(net, i, k)
+        }
         self._weights = loss_weights(net)
-        self._constants = {
-            name: (layer, index)
-            for layer, names in zip(net.layers, net.top_names, strict=True)
-            if isinstance(layer, DummyData)
-            for index, name in enumerate(names)
-            if layer.is_constant(index)
+        self._first_diffs = {
+            self._diff_owner.get(name, name): weight for name, weight in self._weights.items()
         }
         self._tape: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._shaped_for: dict[int, list[tuple[int, ...]]] = {}
@@ -72,27 +76,30 @@ class Layerwise:
     # -- blobs --------------------------------------------------------------------------------
 
     def data(self, name: str) -> Tensor:
-        """The blob's values; before the first forward a constant DummyData's or zeros, as in Caffe."""
+        """The blob's values; before the first forward zeros, as in Caffe, or what is in memory of the layer's own."""
         if name not in self._data:
-            shape = self.net.blob_shapes[name]
-            if name in self._owner:
-                memory = self.data(self._owner[name])
+            if name in self._owner or name in self._kept:
+                shape = self.net.blob_shapes[name]
+                memory = self.data(self._owner[name]) if name in self._owner else self._memory_of_layer(name)
                 return memory.view(shape) if memory.numel() == prod(shape) else self._zeros(name)
-            if name in self._constants:
-                layer, index = self._constants[name]
-                self._data[name] = layer.top(index, self.net.device).clone()
-            else:
-                self._data[name] = self._zeros(name)
+            self._data[name] = self._zeros(name)
         elif not self._data[name].is_contiguous():  # the graph's, with the channels innermost
             self._data[name] = self._data[name].contiguous()
         return self._data[name]
 
     def diff(self, name: str) -> Tensor:
         """The blob's gradient; a loss top starts as its loss_weight, anything else as zeros."""
-        shape = self.data(name).shape
-        if name not in self._diff or self._diff[name].shape != shape:
-            self._diff[name] = torch.full_like(self.data(name), self._weights.get(name, 0.0))
+        data = self.data(name)
+        owner = self._diff_owner.get(name, name)
+        if owner != name and self.data(owner).numel() == data.numel():
+            return self.diff(owner).view(data.shape)
+        if name not in self._diff or self._diff[name].shape != data.shape:
+            self._diff[name] = torch.full_like(data, self._first_diffs.get(name, 0.0))
         return self._diff[name]
+
+    def _memory_of_layer(self, name: str) -> Tensor:
+        layer, index = self._kept[name]
+        return layer.top_memory(index, self.net.device)
 
     def pin(self, name: str) -> None:
         """From now on write this blob's values into the same memory: somebody holds a view of it."""
@@ -105,7 +112,12 @@ class Layerwise:
         old = self.data(name)
         if old.shape == shape:
             return
-        if any(_memory_of(old) == _memory_of(data) for key, data in self._data.items() if key != name):
+        if name in self._kept and self._memory_of_layer(name).numel() == prod(shape):
+            self._share(name, shape)
+            return
+        if self._owner.get(name, name) in self._kept or any(
+            _memory_of(old) == _memory_of(data) for key, data in self._data.items() if key != name
+        ):
             old = old.clone()  # what lies behind it is another blob's
         self._data[name] = reshaped(old, shape)
         if name in self._diff and name not in self._weights:
@@ -116,16 +128,16 @@ class Layerwise:
         """Put values that were computed elsewhere into the blobs."""
         owners = {_memory_of(value): name for name, value in self._data.items() if name not in values}
         for name, value in values.items():
-            if self._owner.get(name) in values:
-                self._share(name, value)
+            if self._owner.get(name) in values or name in self._kept:
+                self._share(name, value.shape)
             else:
                 first = owners.setdefault(_memory_of(value), name) == name
                 self._store(name, value if first else value.clone())
 
-    def _share(self, name: str, value: Tensor) -> None:
-        """The blob is the memory of its owner, which holds these values already."""
+    def _share(self, name: str, shape: tuple[int, ...]) -> None:
+        """The blob is the memory of another, or of its layer, which holds its values already."""
         self._data.pop(name, None)
-        self.net.blob_shapes[name] = tuple(value.shape)
+        self.net.blob_shapes[name] = tuple(shape)
 
     def _zeros(self, name: str) -> Tensor:
         return torch.zeros(self.net.blob_shapes[name], dtype=self.net.context.dtype, device=self.net.device)
@@ -141,7 +153,9 @@ class Layerwise:
         self.net.blob_shapes[name] = tuple(value.shape)
 
     def _store_diff(self, name: str, value: Tensor) -> None:
-        if name in self._diff and self._diff[name].shape == value.shape:
+        if name in self._diff_owner:
+            self.diff(name).copy_(value)
+        elif name in self._diff and self._diff[name].shape == value.shape:
             self._diff[name].copy_(value)
         else:
             self._diff[name] = value.detach().clone()
@@ -216,12 +230,9 @@ class Layerwise:
 
     def _load(self, i: int) -> list[Tensor]:
         layer, names = self.net.layers[i], self.net.top_names[i]
-        if layer.type == "Input" or self._constants.keys() >= set(names):
+        if layer.type == "Input":
             return [self.data(name) for name in names]
-        tops = layer.load(self.net.device)
-        return [
-            self.data(name) if name in self._constants else top for name, top in zip(names, tops, strict=True)
-        ]
+        return list(layer.load(self.net.device))
 
     def _run(self, i: int) -> list[Tensor]:
         net, layer = self.net, self.net.layers[i]
@@ -247,16 +258,36 @@ class Layerwise:
 
     def _put(self, i: int, name: str, top: Tensor) -> None:
         """Store layer i's top; a bottom that is only passed on is copied, as Caffe does where it does not share."""
-        if name in self._owner:
-            self._share(name, top)
+        if name in self.net.bottom_names[i]:
+            self._overwrite(name, top.detach())
+            return
+        if name in self._owner or name in self._kept:
+            self._share(name, top.shape)
             return
         passed_on = {_memory_of(self.data(bottom)) for bottom in self.net.bottom_names[i] if bottom != name}
         self._store(name, top.detach().clone() if _memory_of(top) in passed_on else top)
 
+    def _overwrite(self, name: str, value: Tensor) -> None:
+        """Store a top in place: all blobs of that memory have the new values."""
+        owner = self._owner.get(name, name)
+        memory = self.data(owner)
+        if memory.numel() != value.numel():
+            self._store(name, value)
+        elif owner in self._kept:
+            self._share(name, value.shape)
+            if memory.data_ptr() != value.data_ptr():
+                memory.copy_(value.reshape(memory.shape))
+        elif owner == name:
+            self._store(name, value)
+        else:
+            self._share(name, value.shape)
+            self._store(owner, value.reshape(memory.shape))
+
     def _bottom(self, i: int, name: str) -> Tensor:
-        """A blob as layer i reads it; a copy where the layer's top goes into the same memory: backward needs both."""
-        value = self.data(name).detach()
-        return value.clone() if name in self._pinned and name in self.net.top_names[i] else value
+        """A blob as layer i reads it; a copy where something will go into the same memory: backward needs both."""
+        value, owner = self.data(name).detach(), self._owner.get(name, name)
+        changes = owner in self._pinned and self._overwritten.get(owner, -1) >= i
+        return value.clone() if changes or owner in self._kept else value
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers start..end backward (start is the later one) from the diffs that stand in the tops."""
@@ -363,22 +394,6 @@ class Layerwise:
         ]
         (l1_data, l2_data), (l1_diff, l2_diff) = sums
         self.net.log.debug_norms(l1_data, l1_diff, l2_data, l2_diff)
-
-
-def _owners_of_memory(net: Net) -> dict[str, str]:
-    """For every blob that is kept in the memory of another, as in Caffe: which that is.
-
-    One that a layer in place overwrites has memory of its own: a backward pass may need what the owner held.
-    """
-    ends = list(zip(net.layers, net.bottom_names, net.top_names, strict=True))
-    overwritten = {top for _, bottoms, tops in ends for top in tops if top in bottoms}
-    return {
-        top: bottoms[0]
-        for layer, bottoms, tops in ends
-        if layer.shares_memory
-        for top in tops
-        if top not in overwritten
-    }
 
 
 def _memory_of(tensor: Tensor) -> int:

@@ -1,8 +1,9 @@
 """The layer list as a torch.fx graph.
 
 The graph takes the data layers' tops and returns (loss, outputs). In-place tops rebind the
-blob's name, so nothing runs in place; a Split is an alias; a bottom that must pass no gradient
-on (propagate_down, or no loss above) is a detach node.
+blob's name, so nothing runs in place; later readers of other blobs in that memory get the new values
+(net/sharing.py); a Split is an alias; a bottom that must pass no gradient on (propagate_down, or no
+loss above) is a detach node.
 
 With N virtual replicas the inputs hold N times the records, row i being replica i mod N's. Layers that
 treat records one by one (and BatchNorm, which groups them) run once; the losses and scores at the end run
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from caffe_compat.layers.base import Layer
+from caffe_compat.net.sharing import resolved
 
 if TYPE_CHECKING:
     from caffe_compat.net.net import Net
@@ -57,8 +59,8 @@ def lower(
 
 class _Lowering:
     def __init__(self, net: Net, outputs: Iterable[str], cut: Callable[[Net, int], bool]):
-        self.net = net
-        self.outputs = outputs
+        self.outputs = list(outputs)
+        self.net = net = resolved(net, self.outputs)
         self._cuts = [cut(net, i) for i in range(len(net.layers))]
         self._weights = loss_weights(net)
         self.replicas = net.context.virtual_replicas
