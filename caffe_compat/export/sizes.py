@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from caffe_compat.errors import LayerError, NetError, some
 from caffe_compat.export.plan import Plan, Shapes, Value
@@ -23,12 +24,14 @@ class Group:
     axes  where in the inputs they are
     base  how large they are in the net as it stands
     step  what they may be larger by is a multiple of it
+    place those of one place are larger by the same number of steps
     """
 
     word: str
     axes: Axes
     base: int
     step: int = 1
+    place: int = 0
 
 
 @dataclass
@@ -195,26 +198,35 @@ def _pictures(plan: Plan, base: Shapes) -> list[Group]:
     tied: list[Value] = []
     for value in able:
         try:
-            groups += _stepped(plan, base, [value], f"_{plan.name(value)}" if groups else "")
+            groups += _stepped(plan, base, [value], [], len(groups))
         except LayerError:
             tied.append(value)
-    if tied:
-        groups += _stepped(plan, base, tied, f"_{plan.name(tied[0])}" if groups else "")
-    return groups
+    if not tied:
+        return groups
+    if groups:  # what has to be as large as a layer makes of another may go along with that
+        with suppress(LayerError):
+            return _stepped(plan, base, tied, groups, 0)
+    return _stepped(plan, base, tied, groups, len(groups))
 
 
-def _stepped(plan: Plan, base: Shapes, values: list[Value], mark: str) -> list[Group]:
-    """The groups of the height and the width of these inputs, in the smallest steps that the layers allow."""
+def _stepped(plan: Plan, base: Shapes, values: list[Value], others: list[Group], place: int) -> list[Group]:
+    """The groups of the heights and widths of these inputs, in the smallest steps that the layers allow, after `others`.
+
+    Those of one size are one group; all heights change together, and all widths.
+    """
+    first = values[0]
     for step in _STEPS:
-        groups = [
-            Group(
-                f"{letter}{mark}",
-                {value: len(base[value]) + axis for value in values},
-                base[values[0]][axis],
-                step,
-            )
-            for letter, axis in (("H", -2), ("W", -1))
-        ]
+        groups = list(others)
+        for value in values:
+            same = next((v for v in values if base[v][-2:] == base[value][-2:]), value)
+            if same != value:
+                continue
+            mark = f"_{plan.name(value)}" if groups or place else ""
+            alike = [v for v in values if base[v][-2:] == base[value][-2:]]
+            for at, letter in enumerate("HW"):
+                axes = {v: len(base[v]) - 2 + at for v in alike}
+                groups.append(Group(f"{letter}{mark}", axes, base[value][at - 2], step, place + at))
+        groups = [replace(group, step=max(group.step, step)) for group in groups] if others else groups
         found = Open(sizes=groups)
         try:
             for sizes in _trials(groups):
@@ -222,16 +234,16 @@ def _stepped(plan: Plan, base: Shapes, values: list[Value], mark: str) -> list[G
             return groups
         except LayerError as error:
             failure = error
-    raise LayerError(f"{failure}; this fixes the size of '{plan.name(values[0])}': leave --dynamic-size out")
+    raise LayerError(f"{failure}; this fixes the size of '{plan.name(first)}': leave --dynamic-size out")
 
 
 def _trials(groups: Sequence[Group]) -> Iterator[dict[str, int]]:
-    """Sizes to try, each group's in an order of its own."""
+    """Sizes to try, each place's in an order of its own."""
     for k in range(_TRIALS if groups else 0):
-        order = [(3 + 4 * n) * k % _TRIALS if n else k for n in range(len(groups))]
         yield {
-            group.word: group.base + group.step * (1 + place)
-            for group, place in zip(groups, order, strict=True)
+            group.word: group.base
+            + group.step * (1 + ((3 + 4 * group.place) * k % _TRIALS if group.place else k))
+            for group in groups
         }
 
 

@@ -87,7 +87,7 @@ class Normalize(Layer):
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if self.bare:
-            x = graph.reshape(bottoms[0], self.folded)
+            x = graph.reshape(bottoms[0], graph.shape(tops[0]))
             total = graph.reduce(
                 "ReduceL1" if self.kind == "L1" else "ReduceSumSquare", x, [1], keepdims=True
             )

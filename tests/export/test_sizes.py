@@ -178,6 +178,23 @@ def test_pictures_that_change_together_and_apart(tmp_path):
     assert report.inputs == {"data": ("N", 4, "H", "W"), "rois": ("N_rois", 5)}
 
 
+def test_pictures_of_which_one_is_cut_to_the_other(tmp_path):
+    """Their sizes differ, and grow by the same."""
+    text = data(1, 3, 9, 8) + data(1, 3, 6, 7, name="like") + layer("Crop", "data like", "y")
+    report = export_onnx(make_net(text), tmp_path / "net.onnx", dynamic_size=True)
+    assert report.outputs == {"y": ("N", 3, "H_like", "W_like")} and report.comparisons[0].absolute == 0
+
+
+def test_small_sizes_that_the_runtime_cannot_run_are_left_out(tmp_path):
+    window = "convolution_param { num_output: 3 kernel_h: 2 kernel_w: 3 stride: 2 }"
+    report = export_onnx(
+        make_net(data(1, 3, 3, 4) + layer("Convolution", "data", "y", window)),
+        tmp_path / "net.onnx",
+        dynamic_size=True,
+    )
+    assert report.inputs == {"data": ("N", 3, "H", "W")} and report.comparisons
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
