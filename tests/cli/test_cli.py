@@ -227,7 +227,10 @@ def test_as_a_module():
     with start("plot", "gone.log", "--csv") as process:
         out, err = process.communicate()
     assert (process.returncode, out) == (1, "")
-    assert err == "caffe-compat: error: gone.log: cannot read the log: No such file or directory\n"
+    assert err == (
+        "caffe-compat: error: gone.log: cannot read the log: No such file or directory; "
+        "give the log of a training run\n"
+    )
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):

@@ -15,6 +15,7 @@ RISTRETTO = "quantization_param { bw_params: 4 fl_params: 2 %s }"
 GROUP = "detection_group_loss_param { cls_num: 2 field_w: 8 field_h: 8 stride: 4 %s }"
 LOSS = 'detection_loss_param { cls_num: 2 field_w: 8 field_h: 8 downsample_rate: 4 sample_mode: "%s" }'
 TARGET = "proposal_target_param { cls_num: 2 fg_thr: 0.5 bg_thr_hg: 0.5 img_width: 64 img_height: 64 }"
+DENSE = "denseblock_param { numTransition: 2 growthRate: 2 %s }"
 AUGMENTED = "detectnet_groundtruth_param { image_size_x: 32 image_size_y: 32 stride: 4 }"
 
 # type, parameters, bottoms, the reason in TRAIN and in TEST
@@ -47,6 +48,8 @@ CASES = [
      *["draws fields of classes where there are too many (batch_size 4)"] * 2),
     ("ProposalTarget", TARGET, [(7, 5), (3, 7)], *["samples regions at random"] * 2),
     ("DetectNetTransformation", AUGMENTED, [(2, 3, 32, 32), (2, 1, 3, 16)], "changes pictures at random in TRAIN", ""),
+    ("DenseBlock", DENSE % "use_dropout: true dropout_amount: 0.5", [X], "drops values at random in TRAIN", ""),
+    ("DenseBlock", DENSE % "", [X], "", ""),
     ("ReLU", "", [X], "", ""),
 ]  # fmt: skip
 
