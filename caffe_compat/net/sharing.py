@@ -104,7 +104,7 @@ def resolved(net: Net, outputs: Iterable[str]) -> Net:
     by_reader: dict[int | None, list[Reread]] = defaultdict(list)
     for found in rereads(net, outputs):
         by_reader[found.reader].append(found)
-    kept = _written_kept_blobs(net)
+    kept = written_kept_blobs(net)
     if not by_reader and not kept:
         return net
     program = _Program(net)
@@ -122,7 +122,7 @@ def resolved(net: Net, outputs: Iterable[str]) -> Net:
     return program.net
 
 
-def _written_kept_blobs(net: Net) -> dict[str, tuple[Layer, int, str]]:
+def written_kept_blobs(net: Net) -> dict[str, tuple[Layer, int, str]]:
     """Of the kept blobs those whose memory a layer in place changes: the layer, its top, and the name written last."""
     kept, owner = kept_blobs(net), owners(net)
     found = {}

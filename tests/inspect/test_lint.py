@@ -40,6 +40,16 @@ layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { n
   weight_filler { type: "msra" } } }
 layer { name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "c" bottom: "label" top: "loss" }
 """
+FLAT = """layer { name: "v" type: "Flatten" bottom: "f" top: "v" }
+layer { name: "r" type: "ReLU" bottom: "v" top: "v" }
+layer { name: "s" type: "Silence" bottom: "v" }
+"""
+FIRST, LOSS = HEAD.split('layer { name: "loss"')
+SHARED = DATA + FIRST + FLAT + 'layer { name: "loss"' + LOSS
+KEPT = """layer { name: "k" type: "Parameter" top: "k" parameter_param { shape { dim: 3 } } }
+layer { name: "p" type: "Power" bottom: "k" top: "k" power_param { scale: 2 } }
+layer { name: "s" type: "Silence" bottom: "k" }
+"""
 SOLVER = """net: "net.prototxt"
 base_lr: 0.1
 lr_policy: "fixed"
@@ -203,6 +213,10 @@ CASES = [
     Case("cannot-build", "net.prototxt:1: warning: layer 'd' (Inputt): unknown layer type 'Inputt'", ("Inputt", "Input"), INPUT.replace("Input", "Inputt", 1) + HEAD),
     Case("no-shapes", "net.prototxt:1: note: layer 'd' (Data): the LMDB source 'train' does not exist", 
          ("transform_param {  }", "transform_param { crop_size: 9 }"), DATA.replace("crop_size: 9", "", 1) + HEAD),
+    Case("shared-memory", "net.prototxt:8: warning: layer 'r' (ReLU): works in place on 'v', whose memory is also that of 'f': "
+         "layer 'loss' (SoftmaxWithLoss) reads 'f' afterwards", ('bottom: "v" top: "v"', 'bottom: "v" top: "w"'), net=SHARED),
+    Case("shared-memory", "net.prototxt:8: warning: layer 'k' (Parameter): its next forward reads top 'k' again, which a layer in "
+         "place on 'k'", ('bottom: "k" top: "k"', 'bottom: "k" top: "kk"'), net=DATA + HEAD + KEPT),
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from caffe_compat.inspect.lint import (
     mults,
     rule,
 )
+from caffe_compat.net.sharing import rereads, written_kept_blobs
 from caffe_compat.proto import FillerParameter, LRNParameter, PoolingParameter
 
 _SQUASHED_TWICE = {
@@ -263,3 +264,37 @@ def _windows(layer: Any, shape: Any) -> list[tuple[int, int, int]]:
     kernels = (p.kernel_h or p.kernel_size, p.kernel_w or p.kernel_size)
     strides = (p.stride_h or p.stride, p.stride_w or p.stride)
     return list(zip(shape[2:], kernels, strides, strict=True))
+
+
+@rule("shared-memory")
+def shared_memory(subject: Subject) -> Found:
+    """A layer in place on memory that has another name, too (Flatten, Reshape, Split ...): later readers of that see it."""
+    for view in subject.views:
+        if view.outline is None:
+            continue
+        net = view.outline.net
+        split = {
+            top: bottoms[0]
+            for layer, bottoms, tops in zip(net.layers, net.bottom_names, net.top_names, strict=True)
+            if layer.type == "Split"
+            for top in tops
+        }
+        for found in rereads(net, net.outputs):
+            blob, written = split.get(found.blob, found.blob), split.get(found.written, found.written)
+            reader = net.layers[found.reader] if found.reader is not None else None
+            who = f"layer '{reader.name}' ({reader.type}) reads" if reader else "the net's output shows"
+            yield (
+                net.layers[found.writer].param,
+                (
+                    f"works in place on '{written}', whose memory is also that of '{blob}': {who} '{blob}' afterwards, and gets "
+                    "the new values; give this layer's top a name of its own, unless that is meant"
+                ),
+            )
+        for blob, (origin, _, written) in written_kept_blobs(net).items():
+            yield (
+                origin.param,
+                (
+                    f"its next forward reads top '{blob}' again, which a layer in place on '{split.get(written, written)}' has "
+                    "changed by then; give that layer's top a name of its own, unless that is meant"
+                ),
+            )
