@@ -5,6 +5,7 @@ Caffe: src/caffe/layers/hdf5_data_layer.cpp, src/caffe/util/hdf5.cpp.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +46,8 @@ def opened(path: str, purpose: str, complain: Callable[[str], CaffeError]) -> It
             yield file
     except _BROKEN as problem:
         what = str(problem).partition("\n")[0]
+        if isinstance(problem, OSError) and problem.errno:  # the library repeats the path and flags, too
+            what = os.strerror(problem.errno)
         raise complain(what) from problem
 
 
@@ -100,7 +103,8 @@ def read_rows(path: str, datasets: Sequence[str]) -> list[np.ndarray]:
     """
 
     def complain(what: str) -> CaffeError:
-        return DataError(f"the HDF5 file '{path}' cannot be read: {what}; copy it again or make it again")
+        remedy = "copy it again or make it again" if os.path.exists(path) else "make it, or correct the list"
+        return DataError(f"the HDF5 file '{path}' cannot be read: {what}; {remedy}{from_where(path)}")
 
     with opened(path, "reading HDF5 files", complain) as file:
         arrays = [_read_dataset(file, path, name) for name in datasets]

@@ -55,7 +55,8 @@ def test_refusals(path, datasets, message):
 
 def test_missing_and_broken_files(path):
     with pytest.raises(
-        DataError, match=r"the HDF5 file 'none' cannot be read: .*; copy it again or make it again"
+        DataError,
+        match="the HDF5 file 'none' cannot be read: No such file or directory; make it, or correct the list; it is looked for",
     ):
         hdf5.read_rows("none", ["data"])
     os.truncate(path, os.path.getsize(path) // 2)
