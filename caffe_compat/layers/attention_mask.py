@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.argmax import ArgMax
-from caffe_compat.layers.base import Layer, Shape, as_tops, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, as_tops, layer
+from caffe_compat.layers.values import values
 
 
 def check_rows(layer: Layer, bottom: Sequence[Shape], start: int = 0) -> None:
@@ -259,6 +260,26 @@ class TopK(Layer):
             return top
         which = torch.cat((best, order[count:], order.new_full((wanted,), -1)))[:wanted]
         return top, which.to(data.dtype).view(-1, 1, 1, 1)
+
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
+        data, scores, like = values(graph, bottoms)
+        rows, wanted = data.whole(data.size(0)), data.whole(like.size(0))
+        classes = math.prod(graph.shape(bottoms[1])[1:])
+        scores = scores.reshape(-1, classes)
+        if classes > 1:
+            scores = scores.part(1, 1).largest(1)[0].most(0.0)
+        count = rows.least(wanted)
+        _, order = scores.reshape(-1).largest(rows)
+        best, _ = order.part(0, 0, count).largest(count, smallest=True)
+        top = data.take(0, best)
+        if self.filled:
+            missing = data.whole(wanted - count, *graph.shape(bottoms[0])[1:])
+            top = top.joined([top.of(0.0).op("Expand", missing)], 0)
+        top.write(tops[0])
+        if self.tops > 1:
+            none = order.of(-1).op("Expand", wanted)
+            which = best.joined([order.part(0, count), none], 0).part(0, 0, wanted)
+            which.float().reshape(-1, 1, 1, 1).write(tops[1])
 
 
 @layer("TopKOld")

@@ -117,3 +117,15 @@ def test_a_mean_that_is_still_learned(tmp_path):
     layer, session = exported(tmp_path, text % 4, [MAPS], blobs={0: 4})
     layer.blobs[0].data.fill_(4)
     assert_same(layer, session, [np.random.default_rng(1).standard_normal(MAPS)])
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("kind", ["TopK", "TopKOld"])
+@pytest.mark.parametrize(
+    "shapes", [[(5, 3, 2), (5, 1), (3, 1)], [(5, 3), (5, 1), (7, 1)], [(6, 3, 2), (6, 4), (4, 1)]]
+)
+def test_best_rows(kind, shapes, opset, tmp_path):
+    layer, session = exported(tmp_path, f'type: "{kind}"', shapes, opset, tops=("y", "which"))
+    data, scores, like = (random_numbers(np.random.default_rng(2), shape, None) for shape in shapes)
+    assert_same(layer, session, [data, scores, like])
+    assert_same(layer, session, [data, scores.round(), like])  # of equal scores the first counts
