@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from caffe_compat.errors import LayerError
-from tests.export.nets import OPSETS, assert_same, exported
+from caffe_compat.export.onnx import export_onnx
+from tests.export.nets import OPSETS, assert_same, data, exported, layer, make_net
 
 
 def ssd_inputs(random, records, places, classes, locations, how):
@@ -110,6 +112,20 @@ def test_yolo(kind, message, text, shapes, tmp_path):
         for records, scale in itertools.product((1, 2, 3), (0, 1, 2)):
             arrays = [random.standard_normal((records, *shape[1:])) * scale for shape in shapes]
             assert_same(layer, session, arrays)
+
+
+def test_boxes_that_extreme_inputs_make_infinite(tmp_path):
+    """exp of the convolutions' values overflows where the file is tried on extreme ones."""
+    maps = layer("Convolution", "data", "map", "convolution_param { num_output: 16 kernel_size: 1 }")
+    maps += layer(
+        "Deconvolution", "data", "map2", "convolution_param { num_output: 16 kernel_size: 2 stride: 2 }"
+    )
+    text = f"yolov3_detection_output_param {{ {YOLO3} confidence_threshold: 0.2 }}"
+    net = make_net(data(2, 3, 3, 2) + maps + layer("Yolov3DetectionOutput", "map map2", "found", text))
+    random = np.random.default_rng(3)
+    for blob in net.learned:
+        blob.tensor.data.copy_(torch.from_numpy(random.standard_normal(blob.tensor.shape)))
+    assert export_onnx(net, str(tmp_path / "net.onnx")).comparisons
 
 
 PROPOSAL = """feat_stride: 8 base_size: 16 min_size: 12 ratio: 0.5 ratio: 1 scale: 1 scale: 2 pre_nms_topn: %d
