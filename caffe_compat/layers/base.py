@@ -430,6 +430,10 @@ class Layer(nn.Module):
         self.blobs.append(nn.Parameter(blob, requires_grad=learned))
         return self.blobs[-1]
 
+    def from_file(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """The blobs of a caffemodel in this layer's order, for forms that older versions wrote."""
+        return arrays
+
     def owned_blobs(self) -> list[nn.Parameter]:
         """The tensors behind `blobs`, in order: a shared blob's owner, in the owner's shape."""
         return self.blobs.owned()

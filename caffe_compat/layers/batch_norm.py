@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,7 +25,8 @@ class BatchNorm(Layer):
     counter is 0. torch keeps an average instead of a sum and a counter, so it differs in the first iterations.
     NVIDIA's fork (`scale_bias`, `scale_filler`, `bias_filler`) has top = that * scale + bias, with 3 scale (C,), 1
     unless filled, and 4 bias (C,), which learn with lr_mult and decay_mult 1. Its blobs 0 and 1 are averages,
-    a = f a + (1 - f) batch with the first batch's taken whole, and 2 stays 1.
+    a = f a + (1 - f) batch with the first batch's taken whole, and 2 stays 1. Files of its version 0.15 (DIGITS) have the
+    scale, the bias, both averages and a number in this order.
     With intel/caffe's stats_batch_size each so many records have statistics of their own, in their order.
     """
 
@@ -65,6 +67,13 @@ class BatchNorm(Layer):
             self.param.param.add()
         for i, spec in enumerate(self.param.param):  # whatever the file says, as in the fork
             spec.lr_mult = spec.decay_mult = 0 if i < 3 else 1
+
+    def from_file(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        sizes = [array.size for array in arrays]
+        if not self.scaled or self.channels == 1 or sizes != [*[self.channels] * 4, 1]:
+            return arrays
+        scale, bias, mean, variance, _ = (array.reshape(-1) for array in arrays)
+        return [mean, variance, np.ones(1, np.float32), scale, bias]
 
     def _channels(self, bottom):
         if len(bottom) < 2:

@@ -132,7 +132,7 @@ def _match_binary(net: Net, path: str) -> list[tuple[Any, np.ndarray]]:
             net.log.ignoring_source_layer(name)
             continue
         net.log.copying_source_layer(name)
-        blobs = layer.owned_blobs()
+        blobs, arrays = layer.owned_blobs(), layer.from_file(arrays)
         if len(blobs) != len(arrays):
             _misfit(
                 path,

@@ -166,6 +166,26 @@ def test_another_shape_is_refused_and_nothing_copied(save, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_old_order_of_a_batch_norm_with_its_own_scale(tmp_path):
+    """NVIDIA's Caffe 0.15 wrote scale, bias, mean, variance, a number; as 1 x C x 1 x 1."""
+    text = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+        layer { name: "bn" type: "BatchNorm" bottom: "x" top: "y" batch_norm_param { scale_bias: true } }
+        state { phase: TEST }"""
+    param = parse(text, NetParameter)
+    old = NetParameter(layer=[param.layer[1]])
+    for numbers in ([2, 3, 4], [5, 6, 7], [8, 9, 10], [11, 12, 13]):
+        old.layer[0].blobs.add(num=1, channels=3, height=1, width=1, data=numbers)
+    old.layer[0].blobs.add(num=1, channels=1, height=1, width=1, data=[0])
+    (tmp_path / "old.caffemodel").write_bytes(old.SerializeToString())
+    made = Net(param)
+    weights.copy_trained_layers_from(made, str(tmp_path / "old.caffemodel"))
+    found = [blob.tolist() for blob in made.layer("bn").blobs]
+    assert found == [[8, 9, 10], [11, 12, 13], [1], [2, 3, 4], [5, 6, 7]]
+    weights.save(made, str(tmp_path / "new.caffemodel"))
+    weights.copy_trained_layers_from(made, str(tmp_path / "new.caffemodel"))
+    assert [blob.tolist() for blob in made.layer("bn").blobs] == found
+
+
 def test_a_solverstate_is_not_weights():
     state = str(REFERENCE / "sgd_fixed" / "snap_iter_6.solverstate")
     with pytest.raises(WeightsError, match="a solverstate, not weights; give the .caffemodel beside it"):
