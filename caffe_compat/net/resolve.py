@@ -9,7 +9,7 @@ from typing import Any
 
 from caffe_compat.errors import NetError, nearest
 from caffe_compat.log.write import NULL
-from caffe_compat.proto import NetParameter, Phase, fork_fields, hints
+from caffe_compat.proto import TEST, NetParameter, Phase, fork_fields, hints
 
 
 def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = False) -> Any:
@@ -54,7 +54,7 @@ def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = F
 def _left_out(blob: str, whole: Any) -> str:
     """A hint `; layer ... makes it, but ...` for a blob that a layer makes which the net's state leaves out, or ""."""
     for layer in whole.layer if whole is not None else ():
-        if blob in layer.top:
+        if _makes(layer, blob):
             unmet = [_unmet(whole.state, rule) for rule in layer.include]
             if unmet and all(reason for reason, _ in unmet):
                 reason, remedy = unmet[0]
@@ -66,6 +66,11 @@ def _left_out(blob: str, whole: Any) -> str:
     return ""
 
 
+def _makes(layer: Any, blob: str) -> bool:
+    """Whether a layer makes a blob; one in place only changes it."""
+    return blob in layer.top and blob not in layer.bottom
+
+
 def _unmet(state: Any, rule: Any) -> tuple[str, str]:
     """What a rule asks that a state does not meet, and how to give it; ("", "") where it is met."""
     if rule.HasField("phase") and rule.phase != state.phase:
@@ -73,7 +78,11 @@ def _unmet(state: Any, rule: Any) -> tuple[str, str]:
         return f"in phase {name}", f"give --phase {name}, or the net a layer for {Phase.Name(state.phase)}"
     for stage in rule.stage:
         if stage not in state.stage:
-            return f"in stage '{stage}'", f"give --stage {stage}"
+            for_tests = f'; a solver\'s test nets have the stages of its test_state: stage: "{stage}"'
+            return (
+                f"in stage '{stage}'",
+                f"give --stage {stage}{for_tests if state.phase == TEST else ''}",
+            )
     for stage in rule.not_stage:
         if stage in state.stage:
             return f"without stage '{stage}'", "leave that stage out"
@@ -121,7 +130,7 @@ def insert_splits(param: Any, whole: Any = None) -> Any:
     for i, layer in enumerate(param.layer):
         for j, blob in enumerate(layer.bottom):
             if blob not in made_by:
-                later = next((other for other in param.layer[i:] if blob in other.top), None)
+                later = next((other for other in param.layer[i:] if _makes(other, blob)), None)
                 hint = f"; {_where(later)} makes it: move that up" if later else ""
                 hint = hint or _left_out(blob, whole) or nearest(blob, made_by)
                 raise NetError(

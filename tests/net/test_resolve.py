@@ -274,7 +274,7 @@ def test_every_reference_net_resolves_to_itself(reference):
         (DATA + "\n" + layer("a", "data late") + "\n" + layer("b", "label", "late"),
          (r"n.prototxt:2: layer 'a' \(T\): bottom 1 'late' is unknown: no layer before makes it; "
          r"n.prototxt:3: layer 'b' \(T\) makes it: move that up")),
-        (layer("a", "a", "a"), r"bottom 0 'a' is unknown: no layer before makes it; n.prototxt:1: layer 'a' \(T\) makes it"),
+        (layer("a", "a", "a"), r"bottom 0 'a' is unknown: no layer before makes it$"),
         (DATA + "\n" + layer("a", "label", "data"),
          (r"n.prototxt:2: layer 'a' \(T\): top 0 'data' is produced by multiple sources: n.prototxt:1: layer 'data' "
          r"\(Data\) makes it, too; give it another name")),
@@ -295,7 +295,8 @@ def test_bad_graphs(text, message):
     [
         ("include { phase: TRAIN }", "phase: TEST",
          "n.prototxt:1: layer 'd' (Input) makes it, but only in phase TRAIN: give --phase TRAIN, or the net a layer for TEST"),
-        ('include { stage: "deploy" }', "phase: TEST", "makes it, but only in stage 'deploy': give --stage deploy"),
+        ('include { stage: "deploy" }', "phase: TEST", ("makes it, but only in stage 'deploy': give --stage "
+         'deploy; a solver\'s test nets have the stages of its test_state: stage: "deploy"')),
         ('include { not_stage: "val" }', 'stage: "val"', "makes it, but only without stage 'val': leave that stage out"),
         ("include { min_level: 3 }", "level: 1", "makes it, but only from level 3 on: give --level 3"),
         ("exclude { phase: TEST }", "phase: TEST", "makes it, but an exclude rule leaves it out here: look at its exclude"),
@@ -310,3 +311,13 @@ def test_a_bottom_that_another_phase_or_stage_makes(rule, state, hint):
     assert str(raised.value).endswith(
         f"bottom 0 'x' is unknown: no layer before makes it; {hint}"
     ) or hint in str(raised.value)
+
+
+def test_a_layer_in_place_makes_no_blob():
+    text = """layer { name: "d" type: "Input" top: "x" include { stage: "first" } }
+        layer { name: "r" type: "ReLU" bottom: "x" top: "x" } state { phase: TRAIN }"""
+    whole = parse(text, NetParameter, "n.prototxt")
+    with pytest.raises(
+        NetError, match=r"'x' is unknown: .*; n.prototxt:1: layer 'd' \(Input\) makes it, but only in stage"
+    ):
+        insert_splits(filter_net(whole, whole.state), whole)
