@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from caffe_compat.data import leveldb, lmdb
     from caffe_compat.data.convert import Options, records
-    from caffe_compat.data.image_list import read_list
+    from caffe_compat.data.image_list import read_list, why_no_picture
     from caffe_compat.data.stage import stage
     from caffe_compat.errors import DataError
 
@@ -88,8 +88,8 @@ def run(args: argparse.Namespace) -> int:
         count = write(os.path.join(temporary, name), told(records(args.rootfolder, lines, options, skip)))
         if count == 0:
             raise DataError(
-                f"none of the {len(lines)} pictures of '{args.listfile}' could be read, the first is '{skipped[0]}'; "
-                "check ROOTFOLDER, which goes before every path and usually ends with /"
+                f"none of the {len(lines)} pictures of '{args.listfile}' could be read, the first is '{skipped[0]}'"
+                f"{why_no_picture(skipped[0].removeprefix(args.rootfolder))}; check ROOTFOLDER, which goes before every path and usually ends with /"
             )
     if count % 1000:
         print(f"Processed {count} files.")

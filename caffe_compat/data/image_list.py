@@ -9,6 +9,7 @@ import re
 
 from caffe_compat.errors import DataError, from_where
 
+_LABELLED = re.compile(r"\S\s+[+-]?\d+$")
 _INTEGER = re.compile(r"\s*([+-]?\d+)")
 
 
@@ -46,3 +47,12 @@ def _entry(line: str) -> tuple[str, int]:
     number = _INTEGER.match(label)
     # Without a space the whole line is both, as in Caffe.
     return name or line, int(number[1]) if number else 0
+
+
+def why_no_picture(name: str) -> str:
+    """A clause `; ...` for the name of a picture that cannot be opened, where its line in the list is the reason, or ""."""
+    if not name.strip():
+        return "; that line of the list has no path"
+    if _LABELLED.search(name):
+        return "; that is path and label: the label follows one space, and no space follows the label"
+    return ""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffe_compat.data import images
 from caffe_compat.data.feed import Ahead, memory_budget, sent
-from caffe_compat.data.image_list import read_list
+from caffe_compat.data.image_list import read_list, why_no_picture
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.base_data import CROPS, PREPARATIONS, SeededPictureLayer
@@ -110,7 +110,8 @@ class ListedLayer(SeededPictureLayer):
         picture = images.read(path, self.p.new_height, self.p.new_width, colour)
         if picture is None:
             self.bad_data(
-                f"line {line + 1} of '{self.p.source}': cannot open or decode '{path}'; correct the list or root_folder"
+                f"line {line + 1} of '{self.p.source}': cannot open or decode '{path}'{why_no_picture(name)}; correct "
+                "the list or root_folder"
             )
         return picture
 

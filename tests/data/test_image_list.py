@@ -2,7 +2,7 @@
 
 import pytest
 
-from caffe_compat.data.image_list import read_list
+from caffe_compat.data.image_list import read_list, why_no_picture
 from caffe_compat.errors import DataError
 
 
@@ -55,3 +55,20 @@ def test_a_binary_file_is_no_list(tmp_path):
     (tmp_path / "list.txt").write_bytes(b"a 1\n\0 2\n")
     with pytest.raises(DataError, match=r"list.txt' is a binary file; give a file of `path label` lines"):
         read_list(str(tmp_path / "list.txt"))
+
+
+@pytest.mark.parametrize(
+    "line, why",
+    [
+        ("a.png 4 \n", "; that is path and label: the label follows one space"),
+        ("a.png\t4\n", "; that is path and label: the label follows one space"),
+        ("\n", "; that line of the list has no path"),
+        ("my cat.png 4\n", ""),
+        ("cat 7.png 4\n", ""),
+    ],
+)
+def test_why_a_picture_is_not_there(tmp_path, line, why):
+    path = tmp_path / "list.txt"
+    path.write_text(line)
+    ((name, _),) = read_list(str(path))
+    assert why_no_picture(name).startswith(why) and bool(why_no_picture(name)) == bool(why)
