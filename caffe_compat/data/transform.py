@@ -91,7 +91,8 @@ class Transformer:
             )
         if self.mean_values is not None and len(self.mean_values) not in (1, channels):
             self.fail(
-                f"{len(self.mean_values)} mean_value for the {channels} channels of {name()}; give 1 or {channels}"
+                f"{len(self.mean_values)} mean_value for the {channels} channels of {name()}; give "
+                f"{'1, or pictures in colour' if channels == 1 else f'1 or {channels}'}"
             )
         return (channels, *self.window) if self.window[0] else shape
 
