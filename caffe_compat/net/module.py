@@ -111,7 +111,10 @@ class Module(nn.Module):
         return self
 
     def _layers(self) -> list[Layer]:
-        return [child for child in self._modules.values() if isinstance(child, Layer)]
+        """The layers of the file; what lowering puts between them is the same in both modes."""
+        return [
+            child for child in self._modules.values() if isinstance(child, Layer) and child.modes is not None
+        ]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__.get("_modules", ()) and value is not self._modules[name]:

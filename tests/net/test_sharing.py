@@ -1,5 +1,6 @@
 """Blobs that are one memory in Caffe: values and gradients are what a real Caffe gave, or a small model of memory gives."""
 
+import pickle
 import random
 
 import numpy as np
@@ -80,6 +81,35 @@ def test_a_layer_in_place_is_seen_by_later_readers_of_the_memory(alias):
             np.testing.assert_array_equal(blobs[name].ravel(), after)
         np.testing.assert_array_equal(blobs["v"].ravel(), np.square(after))
         np.testing.assert_array_equal(diff.ravel(), [34, 8, 50, 0, 66, -8])
+
+
+@pytest.mark.parametrize("alias", ["Flatten", "Split"])
+def test_a_module_does_as_the_net_of_each_mode(alias):
+    source = NET.replace("ALIAS", ALIASES[alias]).replace("relu_param", "relu_param { } dropout_param")
+    source = source.replace('type: "ReLU"', 'type: "Dropout"').replace("negative_slope", "dropout_ratio")
+    module = PycaffeNet.over(make(source, TEST)).module()
+    x = torch.tensor(X, dtype=torch.float64)
+    for phase, run in (
+        (TEST, module.eval()),
+        (TRAIN, module.train()),
+        (TEST, pickle.loads(pickle.dumps(module)).eval()),
+    ):
+        run.train(phase == TRAIN)
+        torch.manual_seed(2)
+        expected = lower(make(source, phase))(x)
+        torch.manual_seed(2)
+        torch.testing.assert_close(run(x), expected)
+
+
+def test_a_module_goes_on_from_what_a_layer_in_place_leaves_in_the_state():
+    source = STATE + 'layer { name: "s" type: "Power" bottom: "l" top: "l" power_param { scale: 3 } }'
+    inputs = torch.ones(1, 1, 2, dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
+    module, graph = PycaffeNet.over(make(source, TEST)).module(), lower(make(source, TEST))
+    copy = pickle.loads(pickle.dumps(module))
+    for _ in range(3):
+        expected = graph(*inputs)[1]["l"]
+        for run in (module, copy):
+            torch.testing.assert_close(run(*inputs)[1]["l"], expected)
 
 
 def test_no_layer_is_added_where_all_readers_come_before():
