@@ -3,7 +3,7 @@
 import torch
 
 from caffe_compat.layers.base import layer
-from caffe_compat.layers.labels import Labelled
+from caffe_compat.layers.common.labels import Labelled
 
 
 @layer("Accuracy")

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from caffe_compat.layers.base import ONNX_INT64, OnnxGraph, Shape, layer
-from caffe_compat.layers.indexed import Indexed, poisoned
+from caffe_compat.layers.common.indices import Indexed, poisoned
 
 
 @layer("BatchReindex")

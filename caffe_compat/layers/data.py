@@ -15,7 +15,7 @@ from caffe_compat.data.feed import Batch, Kept, Streamed, memory_budget, sent
 from caffe_compat.data.records import Images, is_encoded, parse
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Shape, layer
-from caffe_compat.layers.base_data import CROPS, PREPARATIONS, PictureLayer
+from caffe_compat.layers.common.base_data import CROPS, PREPARATIONS, PictureLayer
 from caffe_compat.proto import DataParameter
 
 

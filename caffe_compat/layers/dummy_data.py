@@ -10,7 +10,7 @@ from torch import Tensor
 from caffe_compat.data.feed import sent
 from caffe_compat.fillers import fill
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import DataLayer
+from caffe_compat.layers.common.base_data import DataLayer
 from caffe_compat.proto import FillerParameter
 
 _SIDES = ("num", "channels", "height", "width")

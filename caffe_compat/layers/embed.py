@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import ONNX_INT64, OnnxGraph, Shape, layer, nothing_multiplied
-from caffe_compat.layers.indexed import Indexed, poisoned
+from caffe_compat.layers.common.indices import Indexed, poisoned
 
 
 @layer("Embed")

@@ -13,7 +13,7 @@ from caffe_compat.data.feed import memory_budget, sent
 from caffe_compat.data.hdf5 import read_names, read_rows
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import DataLayer
+from caffe_compat.layers.common.base_data import DataLayer
 
 
 @layer("HDF5Data")

@@ -14,7 +14,7 @@ from caffe_compat.data.feed import Ahead, memory_budget, sent
 from caffe_compat.data.image_list import read_list, why_no_picture
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import CROPS, PREPARATIONS, SeededPictureLayer
+from caffe_compat.layers.common.base_data import CROPS, PREPARATIONS, SeededPictureLayer
 
 _AHEAD = 4  # batches
 

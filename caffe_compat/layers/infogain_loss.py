@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import OnnxGraph, Shape, layer
-from caffe_compat.layers.labels import Labelled
+from caffe_compat.layers.common.labels import Labelled
 from caffe_compat.layers.loss import LOG_THRESHOLD, Floor, Loss
 from caffe_compat.proto.binary import read_binaryproto
 

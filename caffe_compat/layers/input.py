@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caffe_compat.data.feed import sent
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import DataLayer
+from caffe_compat.layers.common.base_data import DataLayer
 
 
 @layer("Input")

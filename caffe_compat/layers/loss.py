@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from caffe_compat.layers.base import Layer, Shape, layer
-from caffe_compat.layers.labels import Labelled
-from caffe_compat.layers.legacy import legacy_shape
+from caffe_compat.layers.common.labels import Labelled
+from caffe_compat.layers.common.legacy_shape import legacy_shape
 from caffe_compat.proto import HingeLossParameter, LossParameter
 
 LOG_THRESHOLD = 1e-20  # Caffe's kLOG_THRESHOLD: no probability below it goes into a logarithm

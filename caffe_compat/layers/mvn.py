@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.legacy import legacy_shape
+from caffe_compat.layers.common.legacy_shape import legacy_shape
 
 
 class _Normalize(torch.autograd.Function):

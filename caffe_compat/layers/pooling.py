@@ -41,7 +41,7 @@ class Pooling(Layer):
             and param is not None
             and any(len(getattr(param.pooling_param, n)) for n in _BY_AXIS)
         ):
-            from caffe_compat.layers.volumes import PoolingOverAxes
+            from caffe_compat.forks.video.volumes import PoolingOverAxes
 
             return super().__new__(PoolingOverAxes)
         return super().__new__(cls)

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Context, Layer, Shape, as_tops, layer, nothing_multiplied
-from caffe_compat.layers.legacy import legacy_shape, reshape_learned, reshaped
+from caffe_compat.layers.common.legacy_shape import legacy_shape, reshape_learned, reshaped
 
 # A net file can name any importable class and so run its code. Whoever calls the API chose the file;
 # the command line sets this to False unless --allow-python-layers is given.

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from caffe_compat.layers.base import TRAIN, layer
-from caffe_compat.layers.labels import Labelled
+from caffe_compat.layers.common.labels import Labelled
 from caffe_compat.layers.loss import Loss
 from caffe_compat.proto import LossParameter
 

@@ -13,7 +13,7 @@ from caffe_compat.data.images import opencv
 from caffe_compat.data.windows import Box, Pictures, read_windows, rounded
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.base_data import SeededPictureLayer
+from caffe_compat.layers.common.base_data import SeededPictureLayer
 
 _AHEAD = 4  # batches
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Layer
-from caffe_compat.layers.legacy import reshaped
+from caffe_compat.layers.common.legacy_shape import reshaped
 from caffe_compat.layers.python import Python
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import Lowered, loss_weights, lower

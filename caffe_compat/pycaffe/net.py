@@ -22,8 +22,8 @@ from torch import Tensor
 
 from caffe_compat.errors import CaffeError, LayerError, ParseError, WeightsError
 from caffe_compat.layers.base import Context
+from caffe_compat.layers.common.legacy_shape import reshape_learned
 from caffe_compat.layers.dummy_data import DummyData
-from caffe_compat.layers.legacy import reshape_learned
 from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
 from caffe_compat.net.module import Module, module

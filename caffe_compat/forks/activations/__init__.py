@@ -1,0 +1,1 @@
+"""Layers of one formula an element."""

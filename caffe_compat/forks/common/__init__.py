@@ -1,0 +1,1 @@
+"""What layers of several rooms share: none of these files is a layer."""

@@ -1,0 +1,1 @@
+"""Coarse, sparse and fast weights: binary, ternary, Ristretto, SkimCaffe, Winograd."""

@@ -1,0 +1,1 @@
+"""Convolutions of other forms: depthwise, local, deformable, dense blocks."""

@@ -1,0 +1,1 @@
+"""Face recognition and retrieval: margins, centers, distances, binary codes."""

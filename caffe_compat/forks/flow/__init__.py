@@ -1,0 +1,1 @@
+"""Optical flow, disparity and spatial transformers: what moves what it reads."""

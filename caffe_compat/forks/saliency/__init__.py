@@ -1,0 +1,1 @@
+"""Saliency and edges: losses of maps, masks."""

@@ -1,0 +1,1 @@
+"""Nets that label every pixel: DeepLab, PSPNet, SegNet, CRF-RNN, segaware, AttentionMask."""

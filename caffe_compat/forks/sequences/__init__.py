@@ -1,0 +1,1 @@
+"""Sequences: LSTMs of forks, connectionist temporal classification."""

@@ -1,0 +1,1 @@
+"""Values moved, enlarged, added or written out: layers of no one subject."""

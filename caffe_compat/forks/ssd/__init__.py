@@ -1,0 +1,1 @@
+"""SSD: single-shot detection, and the layers and records that came with it."""

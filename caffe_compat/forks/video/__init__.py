@@ -1,0 +1,1 @@
+"""Video clips and volumes: C3D, video-caffe."""

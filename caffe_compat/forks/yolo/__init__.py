@@ -1,0 +1,1 @@
+"""YOLO and DetectNet: detectors over a grid of cells."""

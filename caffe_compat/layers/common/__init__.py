@@ -1,0 +1,1 @@
+"""What several layers share: none of these files is a layer."""
