@@ -5,7 +5,7 @@ import re
 import pytest
 
 from caffe_compat.errors import NetError, some
-from caffe_compat.layers.base import create_layer
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import TRAIN, LayerParameter
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from caffe_compat import cli
 from caffe_compat.export.graph import Graph
-from caffe_compat.layers.base import registry
+from caffe_compat.layers.registry import registry
 from caffe_compat.proto import NetParameter
 
 ROOT = Path(__file__).parents[1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import re
 import sys
 from pathlib import Path
@@ -30,25 +31,24 @@ type or one family, with its formula, blobs, and what differs from torch.
 
 def table() -> str:
     """The whole file: one row a registered type, sorted by name without regard to case."""
-    from caffe_compat.layers.base import registry
+    from caffe_compat.layers.registry import registry
 
-    ours = [
-        (name, cls) for name, cls in registry().items() if cls.__module__.startswith("caffe_compat.layers.")
-    ]
+    ours = [(name, cls) for name, cls in registry().items() if cls.__module__.startswith("caffe_compat.")]
     rows = [_row(name, cls) for name, cls in sorted(ours, key=lambda item: item[0].lower())]
     return HEAD + "\n".join(rows) + "\n"
 
 
 def _row(name: str, cls: type) -> str:
     text = inspect.cleandoc(cls.__doc__ or "")
-    module = cls.__module__.rpartition(".")[2]
+    path = cls.__module__.removeprefix("caffe_compat.").replace(".", "/") + ".py"
+    shown, link = path.removeprefix("layers/"), os.path.relpath(path, "layers")
     source = _section(text, "Caffe")
     files = ", ".join(path.rpartition("/")[2] for path in re.findall(r"[\w/.]+\.(?:cpp|hpp|cu)", source))
     cells = [
         f"`{name}`",
         text.split("\n\n")[0].replace("\n", " "),
         _section(text, "Blobs"),
-        f"[{module}.py]({module}.py)",
+        f"[{shown}]({link})",
         files or _section(text, "Fork").partition(",")[0],
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

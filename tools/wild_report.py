@@ -199,7 +199,7 @@ class _Listener:
 def _unknown(text: str, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All layer types (and modules of Python layers) and all fields in a file that nothing here knows."""
     from caffe_compat.errors import CaffeError
-    from caffe_compat.layers.base import registry
+    from caffe_compat.layers.registry import registry
     from caffe_compat.log.write import NULL
     from caffe_compat.proto import NetParameter, SolverParameter
     from caffe_compat.proto.text import parse

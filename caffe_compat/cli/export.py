@@ -158,7 +158,8 @@ def _build(
     from caffe_compat.errors import NetError, nearest
     from caffe_compat.export.prune import prune
     from caffe_compat.inspect.outline import stand_in
-    from caffe_compat.layers.base import Context, create_layer
+    from caffe_compat.layers.base import Context
+    from caffe_compat.layers.registry import create_layer
     from caffe_compat.net.net import Net
 
     given = common.shapes(args.input)

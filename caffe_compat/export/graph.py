@@ -11,6 +11,7 @@ import torch
 
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Dim, Layer, Shape
+from caffe_compat.layers.onnx_graph import Learned
 
 END = 2**63 - 1  # what Slice takes for "to the end"
 
@@ -109,7 +110,7 @@ class Graph:
             self.constants[self._unnamed[key]] = array
         return self._unnamed[key]
 
-    def blob(self, layer: Layer, index: int, shape: Shape | None = None, transposed: bool = False) -> str:
+    def blob(self, layer: Learned, index: int, shape: Shape | None = None, transposed: bool = False) -> str:
         blob = layer.blobs[index].detach()
         form = (tuple(blob.shape) if shape is None else tuple(shape), transposed)
         known = self._blobs.setdefault(id(layer.owned_blobs()[index]), {})
@@ -127,7 +128,7 @@ class Graph:
                 self.constants[known[form]] = array.T if transposed else array
         return known[form]
 
-    def ordered_blob(self, layer: Layer, index: int, shape: Shape, order: Sequence[int]) -> str:
+    def ordered_blob(self, layer: Learned, index: int, shape: Shape, order: Sequence[int]) -> str:
         key = (id(layer.owned_blobs()[index]), tuple(shape), tuple(order))
         if key not in self._ordered:
             parts = layer.blobs[index].detach().float().cpu().chunk(len(order))

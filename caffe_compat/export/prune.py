@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from caffe_compat.export.plan import Value, offered
-from caffe_compat.layers.base import Layer, Shape, registry
+from caffe_compat.layers.base import Layer, Shape
+from caffe_compat.layers.registry import class_for
 from caffe_compat.net.resolve import filter_net
 from caffe_compat.proto import NetParameter
 
@@ -54,10 +55,9 @@ def prune(
 
 def _shown(param: Any, blobs: Collection[str]) -> dict[str, Value]:
     """What is there in place of losses: export.plan.offered, for a net that is not built."""
-    types = registry()
     judging = []
     for i, layer in enumerate(param.layer):
-        cls = types.get(layer.type, Layer)
+        cls = class_for(layer) or Layer
         if (cls.is_loss or cls.is_metric) and cls.to_onnx is not Layer.to_onnx:
             judging.append(i)
     tops = [list(layer.top) or [""] for layer in param.layer]

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from caffe_compat.errors import CaffeError, DataError, LayerError, MissingExtra, NetError, nearest
-from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
+from caffe_compat.layers.base import Context, Layer, Shape, where
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.log.write import NULL
 from caffe_compat.net.net import Net
 from caffe_compat.net.resolve import filter_net

@@ -1,4 +1,4 @@
-"""What a layer is, and the registry that finds one by the type its prototxt names.
+"""What a layer is: the names that a layer's file imports.
 
 A layer has three duties, as in Caffe: `setup` looks at the first bottom shapes and makes the
 blobs, `reshape` says the top shapes for given bottom shapes, `forward` computes. Backward is
@@ -7,225 +7,58 @@ autograd's. A layer's phase is fixed at birth; `self.training` is never read.
 
 from __future__ import annotations
 
-import functools
-import importlib
 import math
-import os
-import pkgutil
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, NoReturn, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from caffe_compat import fillers
-from caffe_compat.errors import LayerError, nearest, some
-from caffe_compat.log import names
-from caffe_compat.log.write import NULL, WARNING, Log
-from caffe_compat.proto import fork_fields
+from caffe_compat.errors import LayerError
+from caffe_compat.layers.blobs import Blobs, ViewedBlobs
+from caffe_compat.layers.context import TEST, TRAIN, Context
+from caffe_compat.layers.facts import Facts, Shape
+from caffe_compat.layers.onnx_graph import ONNX_BOOL, ONNX_FLOAT, ONNX_INT64, Dim, OnnxGraph
+from caffe_compat.log.write import WARNING, Log
 
-Shape = tuple[int, ...]
-ONNX_FLOAT, ONNX_INT64, ONNX_BOOL = 1, 7, 9  # TensorProto's data types, for Cast
-Dim = int | str  # a size in an exported file; a word names one that only a run tells: "N", the batch's
+__all__ = [
+    "FORMS",
+    "INT_MAX",
+    "ONNX_BOOL",
+    "ONNX_FLOAT",
+    "ONNX_INT64",
+    "TEST",
+    "TRAIN",
+    "TYPES",
+    "Context",
+    "Dim",
+    "Layer",
+    "OnnxGraph",
+    "Shape",
+    "as_tops",
+    "constant",
+    "form",
+    "layer",
+    "nothing_multiplied",
+    "one_a_value",
+    "where",
+]  # fmt: skip
 
-TRAIN, TEST = 0, 1  # Caffe's Phase enum
 INT_MAX = 2**31 - 1  # as many values a blob may have
 
-_REGISTRY: dict[str, type[Layer]] = {}
+TYPES: dict[str, type[Layer]] = {}  # what is registered by now; `registry.find` loads what is not
+FORMS: dict[str, list[tuple[Callable[[Any], bool], type[Layer]]]] = {}  # the other forms of a type
 _L = TypeVar("_L", bound="type[Layer]")
 
 
-def _fresh_generator() -> torch.Generator:
-    generator = torch.Generator()
-    generator.seed()
-    return generator
-
-
-@dataclass
-class Context:
-    """What a layer may know of the run it is built for.
-
-    generator  the CPU random generator that fillers and data layers draw from
-    root       relative paths inside the net start here ("" is the working directory)
-    replicas   how many data-parallel replicas share the data (Caffe's solver_count)
-    rank       which process of `ranks` this is (Caffe's solver_rank); None means the only one
-    ranks      how many processes share the replicas: process r runs replicas r, r + ranks, ...; None means one each
-    dtype      of blobs and tops
-    grouped    whether virtual replicas run as one batch, in which layers keep them apart; False where they run in turn
-    device     where blobs are made; "meta" gives them shapes and no values, for a net that is looked at and never run
-    told       the layers that have warned already; the nets of a run share it
-    ignore_unknown  whether a fork's fields that a layer does not act on are warned of, and no error
-    """
-
-    generator: torch.Generator = field(default_factory=_fresh_generator)
-    root: str = ""
-    replicas: int = 1
-    rank: int | None = 0
-    ranks: int | None = None
-    dtype: torch.dtype = torch.float32
-    grouped: bool = True
-    device: str = "cpu"
-    ignore_unknown: bool = False
-    told: set[str] = field(default_factory=set)
-
-    def path(self, name: str) -> str:
-        """Where the file is that a field of the net names."""
-        return os.path.join(self.root, names.file_name(name))
-
-    def __getstate__(self) -> dict[str, Any]:
-        # As bytes: a generator's own pickle holds a tensor that is gone before a spawned process asks for it.
-        return {**self.__dict__, "generator": self.generator.get_state().numpy().tobytes()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        stands = torch.frombuffer(bytearray(state["generator"]), dtype=torch.uint8)
-        self.__dict__.update(state, generator=torch.Generator().set_state(stands))
-
-    @property
-    def held(self) -> range:
-        """The replicas that this process runs."""
-        if self.rank is None:
-            return range(self.replicas)
-        return range(self.rank, self.replicas, self.ranks or self.replicas)
-
-    @property
-    def processes(self) -> int:
-        """How many processes share the replicas."""
-        return 1 if self.rank is None else min(self.ranks or self.replicas, self.replicas)
-
-    @property
-    def virtual_replicas(self) -> int:
-        """How many replicas the bottoms of a layer hold: record i of them is the (i mod N)-th one's of `held`."""
-        return len(self.held) if self.grouped else 1
-
-
-class OnnxGraph(Protocol):
-    """What a layer's `to_onnx` writes into (export/graph.py). Values are known by their names.
-
-    opset  the version of ONNX's operators to write
-    """
-
-    opset: int
-
-    def node(
-        self, op_type: str, inputs: Sequence[str], outputs: Sequence[str] | None = None, **attributes: Any
-    ) -> str:
-        """Add a node and return its first output; without `outputs` it has one, of a new name. "" is no input."""
-
-    def fresh(self, count: int) -> list[str]:
-        """New names, for the outputs of a node that has several."""
-
-    def constant(self, value: Any, dtype: Any = None, name: str = "") -> str:
-        """A constant: float32 from floats and int64 from whole numbers, unless `dtype` says otherwise.
-
-        A `name` says what it is to the layer; without one, equal constants are one.
-        """
-
-    def blob(self, layer: Layer, index: int, shape: Shape | None = None, transposed: bool = False) -> str:
-        """The layer's learned blob `index`, seen in another shape or with its two axes exchanged if wanted."""
-
-    def ordered_blob(self, layer: Layer, index: int, shape: Shape, order: Sequence[int]) -> str:
-        """The blob in another shape, with the `len(order)` equal parts of its axis 0 in this order."""
-
-    def known(self, value: str) -> np.ndarray | None:
-        """What a bottom or top holds, if that does not depend on the inputs; None if it does.
-
-        Where sizes are open it is for the net as it stands.
-        """
-
-    def shape(self, value: str) -> tuple[Any, ...]:
-        """The shape of a bottom or top, each a Dim: sizes that only a run tells are words, the same word the same size."""
-
-    def size(self, value: str, axis: int) -> str:
-        """The size of an axis as the file runs: int64 (1,)."""
-
-    def reshape(
-        self,
-        value: str,
-        shape: Sequence[Dim],
-        outputs: Sequence[str] | None = None,
-        source: Sequence[Dim] | None = None,
-    ) -> str:
-        """`value` in another shape, where one -1 is what remains.
-
-        `source` is its own shape where it is not a bottom or a top.
-        """
-
-    def reduce(
-        self,
-        op_type: str,
-        value: str,
-        axes: Sequence[int],
-        outputs: Sequence[str] | None = None,
-        keepdims: bool = False,
-    ) -> str:
-        """A node of the Reduce family, whose axes are an attribute or an input, as `opset` has it."""
-
-    def slice(
-        self, value: str, axis: int, start: int, end: int | None, outputs: Sequence[str] | None = None
-    ) -> str:
-        """Part of one axis, from `start` to before `end` (None: to its end)."""
-
-    def scan(
-        self,
-        step: Callable[[list[str], list[str]], tuple[Sequence[str], Sequence[str]]],
-        states: Sequence[str],
-        sequences: Sequence[str],
-        outputs: Sequence[str],
-    ) -> None:
-        """A loop over axis 0 of `sequences`: step(states, slices) adds one turn's nodes and returns (states, results).
-
-        `outputs` are the last states, then every result with all turns stacked on axis 0.
-        """
-
-
-class Layer(nn.Module):
-    """One layer of a net.
-
-    Class attributes state what Caffe's virtual methods state:
-    num_bottom, num_top   how many: an int, a (least, most) pair where most may be None, or None for any
-    equal_num_bottom_top  as many tops as bottoms
-    is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
-    is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
-    dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
-    dynamic_axis          of such tops, the axis whose size is not known before
-    is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
-    is_random             `forward` may draw random numbers from torch's own generators, through `drawn` if it can;
-                          `random_reason` says whether it does as it stands, and why
-    drops_values          of a random layer: each value of its top is 0, or what it is in every run
-    on_host               `forward` works on the host with the values, so it cannot be part of a CUDA graph
-    in_place              False where Caffe refuses a top with the name of its bottom
-    shares_memory         the tops are bottom 0's memory in Caffe: what is written into one shows in the others
-    shares_diff           so are their diffs
-    shared_tops           tops that are another top's memory, and which one
-    kept_tops             tops that are memory of the layer's own, which its next forward reads: see `top_memory`
-    shape_tops            the indices of tops that the bottoms' shapes alone tell
-    fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
+class Layer(Facts, nn.Module):
+    """One layer of a net; what is true of its type stands in `Facts`, whose attributes it overrides.
 
     Instances have `param` (LayerParameter), `name`, `type`, `phase`, `context` and `blobs`, the learned
     tensors in Caffe's order and layout.
     """
-
-    num_bottom: int | tuple[int, int | None] | None = None
-    num_top: int | tuple[int, int | None] | None = None
-    equal_num_bottom_top = False
-    is_loss = False
-    is_data = False
-    dynamic = False
-    dynamic_axis = 0
-    is_metric = False
-    is_random = False
-    drops_values = False
-    on_host = False
-    in_place = True
-    shares_memory = False
-    shares_diff = False
-    shared_tops: Mapping[int, int] = MappingProxyType({})
-    kept_tops: Collection[int] = ()
-    shape_tops: tuple[int, ...] = ()
-    fork_fields: tuple[str, ...] = ()
 
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__()
@@ -234,7 +67,7 @@ class Layer(nn.Module):
         self.type: str = param.type  # type: ignore[assignment]  # hides nn.Module.type, a cast nobody needs
         self.phase = phase
         self.context = context or Context()
-        self.blobs = _Blobs()
+        self.blobs = Blobs()
         self.fixed_blobs: set[int] = set()  # indices of blobs that never have a gradient
 
     # -- what a layer type defines ------------------------------------------------------------
@@ -254,43 +87,13 @@ class Layer(nn.Module):
         """What Caffe's forward leaves in the diffs of bottoms, by their index, where backward does not run."""
         return {}
 
-    def overwritten_diffs(self) -> tuple[int, ...]:
-        """Indices of the blobs whose gradient Caffe's backward writes, where it adds to those of all others.
-
-        Of the passes that iter_size adds up only the last counts for them.
-        """
-        return ()
-
     def top_memory(self, index: int, device: torch.device) -> Tensor:
         """The layer's own memory that is its top `index`, one of `kept_tops`: to be read and written."""
         self._undefined("top_memory")
 
-    def per_record(self) -> bool:
-        """Whether record i (axis 0) of every top depends on record i of the bottoms and on nothing else.
-
-        Such a layer runs once for the records of all virtual replicas; others run replica by replica.
-        """
-        return False
-
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         """For `is_data` layers: the next batch, one tensor a top, on `device`."""
         self._undefined("load")
-
-    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
-        """Multiplications by learned or normalising factors, with the additions that take their results; whole batch.
-
-        Products of two bottoms that are summed up count, too. Comparisons, sums, pooling windows, exponentials,
-        look-ups and reading between positions count nothing, nor do biases. `bottom` and `top` are shapes.
-        A layer with blobs must say it, even if it is 0.
-        """
-        return 0
-
-    def random_reason(self) -> str:
-        """Why the tops differ from run to run on the same bottoms, in this phase and with these parameters; else "".
-
-        It follows on the layer's name: "drops values at random in TRAIN". A data layer says so of what it serves.
-        """
-        return "draws at random" if self.is_random else ""
 
     def verify(self) -> None:
         """Raise LayerError for what `forward` saw and could not report without waiting for the device."""
@@ -310,10 +113,6 @@ class Layer(nn.Module):
 
     def skip_batches(self, count: int) -> None:
         """For `is_data` layers: stand where `count` calls of `load` from the first record would have led."""
-
-    def allow_force_backward(self, index: int) -> bool:
-        """Whether force_backward may ask for the gradient of bottom `index` (labels: no)."""
-        return not self.is_loss or index != 1
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         """Add the nodes that make `tops` of `bottoms`; `reshape` has just run for the bottoms' shapes.
@@ -490,41 +289,6 @@ class _NoGradient(torch.autograd.Function):
         ctx.layer.fail("has no gradient; take it out of the loss's path or set `propagate_down: false`")
 
 
-class _Blobs(nn.ParameterList):
-    """A ParameterList that is quick to index: nn's own costs microseconds a blob."""
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
-        return self._parameters[str(range(len(self))[index])]
-
-    def owned(self) -> list[Any]:
-        """The tensors themselves, in order."""
-        # Every pass asks for them, and named_parameters() takes ten times as long.
-        return [blob for blob in self._parameters.values() if blob is not None]
-
-
-class ViewedBlobs(_Blobs):
-    """Blobs of which some are another layer's, in another shape (share_mode PERMISSIVE) or without a gradient from here."""
-
-    def __init__(self, blobs: Iterable[nn.Parameter], shapes: dict[int, torch.Size], still: frozenset[int]):
-        super().__init__(blobs)
-        self.shapes = shapes
-        self.still = still
-
-    def __getitem__(self, index: Any) -> Any:
-        blob = super().__getitem__(index)
-        if isinstance(index, slice):
-            return blob
-        return self.seen(range(len(self))[index], blob)
-
-    def seen(self, number: int, blob: Tensor) -> Tensor:
-        """Blob `number` as this layer sees it."""
-        shape = self.shapes.get(number)
-        blob = blob.detach() if number in self.still else blob
-        return blob if shape is None else blob.view(shape)
-
-
 def where(param: Any) -> str:
     """`file:line: layer 'x' (Type)`, the head of every message about a layer."""
     head = f"{param.origin}: " if param.origin else ""
@@ -536,47 +300,21 @@ def layer(*types: str) -> Callable[[_L], _L]:
 
     def register(cls: _L) -> _L:
         for name in types:
-            if name in _REGISTRY:
+            if name in TYPES:
                 raise ValueError(
-                    f"layer type {name!r} is registered by both {_REGISTRY[name].__module__} and {cls.__module__}"
+                    f"layer type {name!r} is registered by both {TYPES[name].__module__} and {cls.__module__}"
                 )
-            _REGISTRY[name] = cls
+            TYPES[name] = cls
         return cls
 
     return register
 
 
-def registry() -> dict[str, type[Layer]]:
-    """All layer types by name; imports every module of this folder the first time."""
-    _import_layers()
-    return _REGISTRY
+def form(type_name: str, fits: Callable[[Any], bool]) -> Callable[[_L], _L]:
+    """Register the decorated class as another form of a layer type, for each LayerParameter that `fits`."""
 
+    def register(cls: _L) -> _L:
+        FORMS.setdefault(type_name, []).append((fits, cls))
+        return cls
 
-@functools.cache
-def _import_layers() -> None:
-    package = importlib.import_module("caffe_compat.layers")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"caffe_compat.layers.{module.name}")
-
-
-def create_layer(param: Any, phase: int, context: Context | None = None, log: Any = NULL) -> Layer:
-    """The layer that `param.type` names, not yet set up.
-
-    Raises LayerError for a type nobody registered, naming the nearest ones, and for a fork's fields that the
-    layer does not act on; with `context.ignore_unknown` those are a warning to `log`.
-    """
-    cls = _REGISTRY.get(param.type) or registry().get(param.type)
-    if cls is None:
-        raise LayerError(
-            f"{where(param)}: unknown layer type {param.type!r}{nearest(param.type, _REGISTRY) or ';'} "
-            f"known types: {some(sorted(_REGISTRY), param.type)}; a module that registers @layer({param.type!r}) "
-            "can be given with --import"
-        )
-    # What `param` says of a blob is the solver's to act on.
-    ignored = [n for n in fork_fields(param) if n not in cls.fork_fields and not n.startswith("param.")]
-    if ignored:
-        what = f"{where(param)}: {', '.join(ignored)}: a fork of Caffe's, which this layer does not act on"
-        if context is None or not context.ignore_unknown:
-            raise LayerError(f"{what}; remove it, or give --ignore-unknown-fields")
-        log.warn_once(f"{what}; ignored")
-    return cls(param, phase, context)
+    return register

@@ -14,8 +14,6 @@ from caffe_compat.proto import PoolingParameter
 
 LOWEST = -3.4028234663852886e38  # -FLT_MAX, where Caffe starts looking for a maximum, in double too
 
-_BY_AXIS = ("kernel_size__list", "stride__list", "pad__list", "dilation")  # what forks give once an axis
-
 
 @layer("Pooling")
 class Pooling(Layer):
@@ -28,23 +26,12 @@ class Pooling(Layer):
     AVE divides by the part of the window inside the image with its pads. MAX takes the first of equal values and
     never NaN; a second top is the place of the maximum in its height x width plane, -1 if there is none.
     STOCHASTIC in TEST is the mean weighted by the values themselves. It runs on the CPU too, where Caffe has none.
-    One size an axis, and a dilation, are a fork's: see volumes.PoolingOverAxes.
+    One size an axis, and a dilation, are a fork's: forks/video/volumes.py, PoolingOverAxes.
     """
 
     num_bottom = 1
     num_top: int | tuple[int, int | None] | None = (1, 2)
-    fork_fields = ("pooling_param.ceil_mode", *(f"pooling_param.{name}" for name in _BY_AXIS))
-
-    def __new__(cls, param: Any = None, *_: Any) -> Any:
-        if (
-            cls is Pooling
-            and param is not None
-            and any(len(getattr(param.pooling_param, n)) for n in _BY_AXIS)
-        ):
-            from caffe_compat.forks.video.volumes import PoolingOverAxes
-
-            return super().__new__(PoolingOverAxes)
-        return super().__new__(cls)
+    fork_fields: tuple[str, ...] = ("pooling_param.ceil_mode",)
 
     def setup(self, bottom):
         p = self.param.pooling_param

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from caffe_compat.errors import NetError
-from caffe_compat.layers.base import Context, Layer, Shape, ViewedBlobs
+from caffe_compat.layers.base import Context, Layer, Shape
+from caffe_compat.layers.blobs import ViewedBlobs
 from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.python import Python
 from caffe_compat.net.fuse import fuse

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.errors import LayerError, NetError
-from caffe_compat.layers.base import Context, Layer, Shape, create_layer, where
+from caffe_compat.layers.base import Context, Layer, Shape, where
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.log.write import INFO, NULL
 from caffe_compat.net.capture import Captured
 from caffe_compat.net.execution import Execution
@@ -55,7 +56,7 @@ class Net:
         context: random generator, root folder, replica and dtype for the layers.
         log: where Caffe's structure lines go.
         device: where blobs live and batches arrive.
-        create: makes the layers; as layers.base.create_layer.
+        create: makes the layers; as layers.registry.create_layer.
 
     Raises:
         NetError: the graph is wrong (unknown bottom, a blob with two sources ...).

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, create_layer, registry
+from caffe_compat.layers.base import Layer, Shape
+from caffe_compat.layers.registry import class_for, create_layer, not_acted_on
 from caffe_compat.log.write import NULL
-from caffe_compat.proto import fork_fields
 
 GIVEN = "Given (stand-in)"
 
@@ -53,11 +53,11 @@ def replace(net_param: Any, shapes: Shapes, notes: list[str]) -> dict[str, str]:
     unknown: dict[str, str] = {}
     ignored = _layers_of(net_param, notes)
     for param in net_param.layer:
-        cls = registry().get(param.type)
+        cls = class_for(param)
         why = ""
         if cls is None:
             why = f"type {param.type} is not one of this package's"
-        elif forks := [name for name in fork_fields(param) if name not in cls.fork_fields]:
+        elif forks := not_acted_on(cls, param):
             why = f"{', '.join(forks)}: a fork's, which this layer does not act on"
         elif param.name in ignored:
             why = ignored[param.name]

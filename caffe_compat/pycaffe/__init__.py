@@ -3,8 +3,8 @@
 `caffe_compat.install_as_caffe()` puts this package under the name `caffe`.
 """
 
-from caffe_compat.layers.base import registry as _registry
 from caffe_compat.layers.python import PythonLayer as Layer
+from caffe_compat.layers.registry import registry as _registry
 from caffe_compat.proto import TEST, TRAIN
 from caffe_compat.pycaffe import classifier, coord_map, detector, draw, io, net_spec
 from caffe_compat.pycaffe.classifier import Classifier

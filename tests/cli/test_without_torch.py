@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from caffe_compat.cli import main
-from caffe_compat.layers.base import registry
+from caffe_compat.layers.registry import registry
 from caffe_compat.proto.binary import write_binaryproto
 
 ROOT = Path(__file__).parents[2]
@@ -144,12 +144,12 @@ def test_every_layer_can_be_defined_without_torch():
     program = (
         "from caffe_compat.cli import without_torch\n"
         "with without_torch._stand_in():\n"
-        "    from caffe_compat.layers.base import registry\n    print(' '.join(sorted(registry())))\n"
-        "import sys; print([name for name in sys.modules if name.startswith(('torch', 'caffe_compat.layers'))])"
+        "    from caffe_compat.layers.registry import registry\n    print(' '.join(sorted(registry())))\n"
+        "import sys; print([name for name in sys.modules if name.startswith(('torch', 'caffe_compat.layers', 'caffe_compat.forks'))])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
     types, left = ran.stdout.splitlines()
-    ours = {name for name, cls in registry().items() if cls.__module__.startswith("caffe_compat.layers.")}
+    ours = {name for name, cls in registry().items() if cls.__module__.startswith("caffe_compat.")}
     assert set(types.split()) == ours and left == "[]"

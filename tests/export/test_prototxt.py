@@ -7,7 +7,8 @@ import torch
 
 from caffe_compat.export.onnx import export_onnx
 from caffe_compat.inspect.outline import StandIn
-from caffe_compat.layers.base import TEST, Context, create_layer
+from caffe_compat.layers.base import TEST, Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.net import Net
 from caffe_compat.proto import text
 from tests.export.nets import load, operators

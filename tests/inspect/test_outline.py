@@ -9,7 +9,8 @@ import torch
 
 from caffe_compat.errors import DataError, LayerError
 from caffe_compat.inspect.outline import Outline, StandIn, copy_of, is_solver, sources, state_of
-from caffe_compat.layers.base import Context, create_layer
+from caffe_compat.layers.base import Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter
 from caffe_compat.proto.binary import write_binaryproto
 from caffe_compat.proto.text import parse

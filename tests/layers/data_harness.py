@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
+from caffe_compat.layers.base import TEST, TRAIN, Context, Layer
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse, read_net
 

@@ -31,7 +31,8 @@ import caffe_compat
 from caffe_compat.errors import LayerError
 from caffe_compat.export.onnx import export_onnx
 from caffe_compat.export.plan import judges, writes
-from caffe_compat.layers.base import TEST, TRAIN, Context, Layer, create_layer
+from caffe_compat.layers.base import TEST, TRAIN, Context, Layer
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.net import Net, weights
 from caffe_compat.net.capture import Captured
 from caffe_compat.net.lower import Reshaping

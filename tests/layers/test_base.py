@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
-from caffe_compat.layers.base import TRAIN, Context, create_layer
+from caffe_compat.layers.base import TRAIN, Context
+from caffe_compat.layers.registry import create_layer
 from tests.layers.harness import layer_param, make
 
 REPLICAS, PROCESSES = 4, 2

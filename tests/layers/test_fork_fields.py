@@ -3,7 +3,7 @@
 import pytest
 
 from caffe_compat.errors import LayerError, SolverError
-from caffe_compat.layers.base import create_layer
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import TRAIN, LayerParameter, SolverParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.solver.solver import Solver

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
-from caffe_compat.layers.base import TEST, Context, create_layer
+from caffe_compat.layers.base import TEST, Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
-from caffe_compat.layers.base import TRAIN, Context, create_layer
+from caffe_compat.layers.base import TRAIN, Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto.binary import write_binaryproto
 from tests.layers.harness import Case, Error, cases, draws, errors, layer_param, make
 

@@ -8,7 +8,8 @@ import torch
 
 from caffe_compat.errors import LayerError
 from caffe_compat.layers import python
-from caffe_compat.layers.base import TEST, TRAIN, create_layer
+from caffe_compat.layers.base import TEST, TRAIN
+from caffe_compat.layers.registry import create_layer
 from tests.layers.harness import draws, layer_param, make, run
 
 SOURCE = '''

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from caffe_compat.data.images import encode
-from caffe_compat.layers.base import TEST, TRAIN, registry
+from caffe_compat.layers.base import TEST, TRAIN
+from caffe_compat.layers.registry import registry
 from tests.layers import data_harness
 from tests.layers.harness import make
 

@@ -474,7 +474,7 @@ def test_what_a_phase_makes_of_a_layer_is_the_layers_own_affair(batch):
             return bottom * factor + self.blobs[0] + shift + self.rows
 
     def create(param, phase, context, log):
-        from caffe_compat.layers.base import create_layer
+        from caffe_compat.layers.registry import create_layer
 
         return Odd(param, phase, context) if param.type == "Odd" else create_layer(param, phase, context, log)
 

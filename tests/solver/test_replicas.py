@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError, SolverError
-from caffe_compat.layers.base import TRAIN, Context, create_layer
+from caffe_compat.layers.base import TRAIN, Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.log.write import Log
 from caffe_compat.net.net import Net
 from caffe_compat.proto import NetParameter, SolverParameter

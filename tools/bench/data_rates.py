@@ -76,7 +76,8 @@ def layer_text(source: str, mean: str, batch: int, crop: int) -> str:
 
 def layer(folder: str, source: str, mean: str, batch: int, crop: int) -> Any:
     """The Data layer of a training net."""
-    from caffe_compat.layers.base import TRAIN, Context, create_layer
+    from caffe_compat.layers.base import TRAIN, Context
+    from caffe_compat.layers.registry import create_layer
     from caffe_compat.proto import NetParameter
     from caffe_compat.proto.text import parse
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from caffe_compat.data import images
 from caffe_compat.data.feed import sent
 from caffe_compat.errors import DataError, from_where
-from caffe_compat.layers.base import TRAIN, Shape, layer
+from caffe_compat.layers.base import TRAIN, Shape, form, layer
 from caffe_compat.layers.image_data import ListedLayer
 from caffe_compat.proto import VideoDataParameter, fork_fields
 from caffe_compat.proto.binary import read_binaryproto
@@ -52,11 +52,6 @@ class VideoData(ListedLayer):
         "video_data_param.modality: FLOW",
         *(f"transform_param.{name}" for name in _MULTI_SCALE),
     )
-
-    def __new__(cls, param: Any, *args: Any, **options: Any) -> Any:
-        if cls is VideoData and any(param.video_data_param.HasField(name) for name in _OF_SEGMENTS):
-            return super().__new__(VideoSegments)
-        return super().__new__(cls)
 
     def open(self) -> None:
         self.message = "image_data_param" if self._is_old() else "video_data_param"
@@ -250,6 +245,7 @@ class VideoData(ListedLayer):
         return frames
 
 
+@form("VideoData", lambda param: any(param.video_data_param.HasField(name) for name in _OF_SEGMENTS))
 class VideoSegments(VideoData):
     """tops = (stacked frames, labels) of the next batch_size lines of `folder frames label`
 

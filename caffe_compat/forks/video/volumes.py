@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, as_tops, layer
+from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, as_tops, form, layer
 from caffe_compat.layers.convolution import Convolution, Convolving, Deconvolution, Window, through_window
 from caffe_compat.layers.pooling import LOWEST, Pooling
 from caffe_compat.proto import PoolingParameter
 
 MAX, AVE = PoolingParameter.MAX, PoolingParameter.AVE
+_BY_AXIS = ("kernel_size__list", "stride__list", "pad__list", "dilation")  # what is given once an axis
 _MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _MEAN = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
@@ -293,6 +294,7 @@ class Pooling3D(_Pooling):
         return min(start + kernel, size + pad) - start
 
 
+@form("Pooling", lambda param: any(len(getattr(param.pooling_param, name)) for name in _BY_AXIS))
 class PoolingOverAxes(_Pooling, Pooling):
     """Pooling whose kernel_size, stride or pad is given once an axis, or that has a dilation: any number of axes
 
@@ -301,6 +303,7 @@ class PoolingOverAxes(_Pooling, Pooling):
     """
 
     num_top = 1
+    fork_fields = (*Pooling.fork_fields, *(f"pooling_param.{name}" for name in _BY_AXIS))
     drops = True
 
     def setup(self, bottom: Shape) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 from caffe_compat.errors import CaffeError, DataError, ParseError, UsageError, nearest
 from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
-from caffe_compat.layers.base import Layer, Shape, registry
+from caffe_compat.layers.base import Layer, Shape
+from caffe_compat.layers.registry import registry
 from caffe_compat.log import names
 from caffe_compat.log.write import NULL
 from caffe_compat.net.resolve import filter_net

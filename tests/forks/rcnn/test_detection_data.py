@@ -8,7 +8,8 @@ import torch
 
 from caffe_compat.data.images import encode
 from caffe_compat.errors import DataError, LayerError
-from caffe_compat.layers.base import Context, create_layer
+from caffe_compat.layers.base import Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
 from tests.layers.data_harness import assert_replicas_agree, assert_resumes, load, make

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
-from caffe_compat.layers.base import Context, create_layer
+from caffe_compat.layers.base import Context
+from caffe_compat.layers.registry import create_layer
 from tests.layers.harness import Error, draws, errors, layer_param
 
 SHAPES = [(2, 3, 4, 5), (2, 3)]

@@ -6,7 +6,8 @@ import pytest
 from caffe_compat.data import annotated, lmdb
 from caffe_compat.data.images import encode
 from caffe_compat.errors import DataError, LayerError
-from caffe_compat.layers.base import TEST, Context, create_layer
+from caffe_compat.layers.base import TEST, Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import (
     AnnotatedDatum,
     BatchSampler,

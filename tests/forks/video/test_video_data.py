@@ -6,7 +6,8 @@ import torch
 
 from caffe_compat.data.images import encode, opencv
 from caffe_compat.errors import DataError, LayerError
-from caffe_compat.layers.base import Context, create_layer
+from caffe_compat.layers.base import Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto.binary import write_binaryproto
 from tests.layers.data_harness import assert_replicas_agree, assert_resumes, load, make
 from tests.layers.harness import TEST, TRAIN, layer_param

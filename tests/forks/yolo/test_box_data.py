@@ -7,7 +7,8 @@ from caffe_compat.data import lmdb
 from caffe_compat.data.images import encode
 from caffe_compat.errors import DataError, LayerError
 from caffe_compat.forks.yolo import box_data
-from caffe_compat.layers.base import TEST, Context, create_layer
+from caffe_compat.layers.base import TEST, Context
+from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import Datum, NetParameter
 from caffe_compat.proto.text import parse
 from tests.layers.data_harness import CPU, assert_resumes, load, make

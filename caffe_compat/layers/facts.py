@@ -1,0 +1,84 @@
+"""What a layer type says of itself, for those who would otherwise ask for its name."""
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+Shape = tuple[int, ...]
+
+
+class Facts:
+    """What others may ask of a layer; a layer type overrides what is not so.
+
+    Class attributes state what Caffe's virtual methods state, and what others must know of the type:
+    num_bottom, num_top   how many: an int, a (least, most) pair where most may be None, or None for any
+    equal_num_bottom_top  as many tops as bottoms
+    is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
+    is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
+    dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
+    dynamic_axis          of such tops, the axis whose size is not known before
+    is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
+    is_random             `forward` may draw random numbers from torch's own generators, through `drawn` if it can;
+                          `random_reason` says whether it does as it stands, and why
+    drops_values          of a random layer: each value of its top is 0, or what it is in every run
+    on_host               `forward` works on the host with the values, so it cannot be part of a CUDA graph
+    in_place              False where Caffe refuses a top with the name of its bottom
+    shares_memory         the tops are bottom 0's memory in Caffe: what is written into one shows in the others
+    shares_diff           so are their diffs
+    shared_tops           tops that are another top's memory, and which one
+    kept_tops             tops that are memory of the layer's own, which its next forward reads: see `top_memory`
+    shape_tops            the indices of tops that the bottoms' shapes alone tell
+    fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
+    """
+
+    num_bottom: int | tuple[int, int | None] | None = None
+    num_top: int | tuple[int, int | None] | None = None
+    equal_num_bottom_top = False
+    is_loss = False
+    is_data = False
+    dynamic = False
+    dynamic_axis = 0
+    is_metric = False
+    is_random = False
+    drops_values = False
+    on_host = False
+    in_place = True
+    shares_memory = False
+    shares_diff = False
+    shared_tops: Mapping[int, int] = MappingProxyType({})
+    kept_tops: Collection[int] = ()
+    shape_tops: tuple[int, ...] = ()
+    fork_fields: tuple[str, ...] = ()
+
+    def overwritten_diffs(self) -> tuple[int, ...]:
+        """Indices of the blobs whose gradient Caffe's backward writes, where it adds to those of all others.
+
+        Of the passes that iter_size adds up only the last counts for them.
+        """
+        return ()
+
+    def per_record(self) -> bool:
+        """Whether record i (axis 0) of every top depends on record i of the bottoms and on nothing else.
+
+        Such a layer runs once for the records of all virtual replicas; others run replica by replica.
+        """
+        return False
+
+    def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
+        """Multiplications by learned or normalising factors, with the additions that take their results; whole batch.
+
+        Products of two bottoms that are summed up count, too. Comparisons, sums, pooling windows, exponentials,
+        look-ups and reading between positions count nothing, nor do biases. `bottom` and `top` are shapes.
+        A layer with blobs must say it, even if it is 0.
+        """
+        return 0
+
+    def random_reason(self) -> str:
+        """Why the tops differ from run to run on the same bottoms, in this phase and with these parameters; else "".
+
+        It follows on the layer's name: "drops values at random in TRAIN". A data layer says so of what it serves.
+        """
+        return "draws at random" if self.is_random else ""
+
+    def allow_force_backward(self, index: int) -> bool:
+        """Whether force_backward may ask for the gradient of bottom `index` (labels: no)."""
+        return not self.is_loss or index != 1
