@@ -20,6 +20,7 @@ class Accuracy(Labelled):
     num_bottom = 2
     num_top = (1, 2)
     is_metric = True
+    is_accuracy = True
 
     def setup(self, *bottom):
         p = self.param.accuracy_param

@@ -14,9 +14,11 @@ class Facts:
     equal_num_bottom_top  as many tops as bottoms
     is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
     is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
+    filled_by_caller      of a data layer: who runs the net puts the values of its tops there, which is no file
     dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
     dynamic_axis          of such tops, the axis whose size is not known before
     is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
+    is_accuracy           its top 0 is an accuracy: a share of what is right, the more the better
     is_random             `forward` may draw random numbers from torch's own generators, through `drawn` if it can;
                           `random_reason` says whether it does as it stands, and why
     drops_values          of a random layer: each value of its top is 0, or what it is in every run
@@ -35,9 +37,11 @@ class Facts:
     equal_num_bottom_top = False
     is_loss = False
     is_data = False
+    filled_by_caller = False
     dynamic = False
     dynamic_axis = 0
     is_metric = False
+    is_accuracy = False
     is_random = False
     drops_values = False
     on_host = False

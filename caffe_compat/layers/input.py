@@ -22,6 +22,7 @@ class Input(DataLayer):
     """
 
     num_top = (1, None)
+    filled_by_caller = True
 
     def setup(self, *bottom: Shape) -> None:
         shapes = [tuple(shape.dim) for shape in self.param.input_param.shape]

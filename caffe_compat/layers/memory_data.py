@@ -27,6 +27,7 @@ class MemoryData(PictureLayer):
     """
 
     num_top = (1, 2)
+    filled_by_caller = True
     fork_fields = ("memory_data_param.dim",)
 
     def open(self) -> None:

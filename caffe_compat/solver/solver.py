@@ -259,7 +259,7 @@ class Solver:
         """The output of the first test net that lr_policy `stepearly` watches: its first Accuracy layer's."""
         for net in self.test_nets[:1]:
             for layer, tops in zip(net.layers, net.top_names, strict=True):
-                if "Accuracy" in layer.type and tops[0] in net.outputs:
+                if layer.is_accuracy and tops[0] in net.outputs:
                     return str(tops[0])
         self.fail(
             f"lr_policy '{self.param.lr_policy}' watches the accuracy of tests, and "
@@ -302,7 +302,7 @@ class Solver:
                 f"the {Phase.Name(phase)} net has no layers; look at its file, and at the include and exclude rules in it"
             )
         for layer in net.data_layers():
-            if layer.type in ("Input", "MemoryData") and len(net.context.held) > 1:
+            if layer.filled_by_caller and len(net.context.held) > 1:
                 layer.fail(
                     f"is filled by the caller, which {self.replicas} replicas in one process cannot share; use a "
                     "layer that reads records, or one replica a process"

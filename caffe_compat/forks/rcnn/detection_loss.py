@@ -522,6 +522,7 @@ class DetectionAccuracy(FieldAccuracy):
     """
 
     num_bottom = 2
+    is_accuracy = True
     fork_fields = ("detection_accuracy_param", "bbox_reg_param")
 
     def setup(self, *bottom: Shape) -> None:
@@ -558,6 +559,7 @@ class DetectionGroupAccuracy(FieldAccuracy):
     """
 
     num_bottom = 3
+    is_accuracy = True
     extra = 1.0
     fork_fields = ("detection_group_accuracy_param", "bbox_reg_param")
 

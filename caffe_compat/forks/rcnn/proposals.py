@@ -453,6 +453,7 @@ class BboxAccuracy(Regression):
 
     num_bottom = 3
     num_top = (1, 2)
+    is_accuracy = True
     fork_fields = ("bbox_reg_param",)
 
     def setup(self, *bottom: Shape) -> None:

@@ -18,6 +18,7 @@ class SegAccuracy(Labelled):
 
     num_bottom, num_top = 2, 1
     is_metric = True
+    is_accuracy = True
     fork_fields = ("seg_accuracy_param",)
     counts: torch.Tensor
 

@@ -105,6 +105,7 @@ class LabelsequenceAccuracy(Layer):
 
     num_bottom, num_top = 2, 1
     is_metric = True
+    is_accuracy = True
     fork_fields = ("labelsequence_accuracy_param",)
 
     def setup(self, *bottom: Shape) -> None:
