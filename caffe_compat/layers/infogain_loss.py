@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import OnnxGraph, Shape, layer
 from caffe_compat.layers.common.labels import Labelled
-from caffe_compat.layers.loss import LOG_THRESHOLD, Floor, Loss
+from caffe_compat.layers.common.losses import LOG_THRESHOLD, Floor, Loss
 from caffe_compat.proto.binary import read_binaryproto
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import OnnxGraph, Shape, layer
-from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.common.losses import Loss
 from caffe_compat.proto import LossParameter
 
 

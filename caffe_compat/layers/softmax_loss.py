@@ -12,7 +12,7 @@ from torch.autograd import Function
 
 from caffe_compat.layers.base import TRAIN, layer
 from caffe_compat.layers.common.labels import Labelled
-from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.common.losses import Loss
 from caffe_compat.proto import LossParameter
 
 FLT_MIN = 1.1754943508222875e-38  # the least probability whose logarithm Caffe takes: at most 87.3365 an item

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from caffe_compat.layers.activations import Elementwise
 from caffe_compat.layers.base import OnnxGraph, Shape, layer
-from caffe_compat.layers.loss import KnownGradient
+from caffe_compat.layers.common.losses import KnownGradient
 
 
 @layer("Mish")

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from caffe_compat.layers.base import Layer, Shape, layer
-from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.common.losses import Loss
 
 TINY = 1e-7  # the fork adds it to every squared length
 

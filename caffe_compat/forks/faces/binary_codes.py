@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.loss import Loss, rows
+from caffe_compat.layers.common.losses import Loss, rows
 
 
 class _Spread(Loss):

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.labels import Labelled
-from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.common.losses import Loss
 
 
 class _Pull(torch.autograd.Function):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape, layer
 from caffe_compat.layers.common.labels import Labelled
-from caffe_compat.layers.loss import KnownGradient, Loss, rows
+from caffe_compat.layers.common.losses import KnownGradient, Loss, rows
 
 
 @layer("InnerDistance")

@@ -10,8 +10,8 @@ from torch import Tensor
 from caffe_compat.errors import DataError
 from caffe_compat.forks.common.sampling import between, between_in_onnx
 from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.common.losses import Loss
 from caffe_compat.layers.common.onnx_values import Value, values
-from caffe_compat.layers.loss import Loss
 
 
 @layer("SpatialTransformer")

@@ -19,7 +19,7 @@ from caffe_compat.forks.rcnn.proposals import Fields, Regression
 from caffe_compat.forks.rcnn.smooth_l1_loss import smooth_l1
 from caffe_compat.layers.base import Layer, Shape, as_tops, constant, layer
 from caffe_compat.layers.common.labels import Labelled
-from caffe_compat.layers.loss import Floor, Loss
+from caffe_compat.layers.common.losses import Floor, Loss
 from caffe_compat.layers.softmax_loss import FLT_MIN
 
 _SMALLEST = 2.0  # pixels of a box's side, in logarithms

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.loss import KnownGradient, Loss, rows
+from caffe_compat.layers.common.losses import KnownGradient, Loss, rows
 
 _LEAST = 1e-6
 

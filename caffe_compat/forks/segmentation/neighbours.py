@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.common.losses import KnownGradient, Loss
 from caffe_compat.layers.convolution import Window
 from caffe_compat.layers.im2col import Im2col
-from caffe_compat.layers.loss import KnownGradient, Loss
 from caffe_compat.proto import Im2distParameter
 
 FAR = 3.4028234663852886e38 / 100  # a distance that is none

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape, layer
 from caffe_compat.layers.common.labels import Labelled
-from caffe_compat.layers.loss import Loss
+from caffe_compat.layers.common.losses import Loss
 
 IMPOSSIBLE = -1e30  # the logarithm of 0, but with gradients that are numbers
 

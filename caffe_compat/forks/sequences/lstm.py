@@ -12,7 +12,9 @@ from torch import Tensor
 
 from caffe_compat import fillers
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
-from caffe_compat.layers.recurrent import LSTM_ORDER, _step_in_onnx, _Unit, _Unroll, first_step, whole_bias
+from caffe_compat.layers.lstm import LSTM_ORDER, Unroll
+from caffe_compat.layers.lstm_unit import Unit, step_in_onnx
+from caffe_compat.layers.recurrent import first_step, whole_bias
 
 
 class _Limit(torch.autograd.Function):
@@ -98,7 +100,7 @@ class Lstm(Layer):
         if self.limit > 0:
             top, c = self._limited(projected, cont, h, c)
         else:
-            top, c = _Unroll.apply(projected, cont, self.blobs[1], h, c)
+            top, c = Unroll.apply(projected, cont, self.blobs[1], h, c)
         if goes_on is not None:
             with torch.no_grad():
                 self.carried.copy_(torch.stack([top[-1], c]))
@@ -109,7 +111,7 @@ class Lstm(Layer):
         outputs = []
         for x_t, cont_t in zip(projected.unbind(), cont.unbind(), strict=True):
             gates = _Limit.apply(torch.addmm(x_t, h * cont_t, self.blobs[1].t()), self.limit)
-            c, h = _Unit.apply(c, gates, cont_t)
+            c, h = Unit.apply(c, gates, cont_t)
             outputs.append(h)
         return torch.stack(outputs), c
 
@@ -130,7 +132,7 @@ class Lstm(Layer):
         def step(states: list[str], slices: list[str]) -> tuple[list[str], list[str]]:
             (h, c), (x_t, cont_t) = states, slices
             gates = graph.node("Gemm", [graph.node("Mul", [h, cont_t]), weight, x_t], transB=1)
-            c, h = _step_in_onnx(graph, c, gates, cont_t, self.size)
+            c, h = step_in_onnx(graph, c, gates, cont_t, self.size)
             return [h, c], [h]
 
         zeros = graph.constant([[0.0] * self.size] * self.sequences)
@@ -214,7 +216,7 @@ class LSTMNode(Layer):
         bias = self.blobs[1] if len(self.blobs) > 1 else None
         gates = F.linear(x.flatten(1), self.blobs[0], bias)
         cont = x.new_ones(x.shape[0], 1) if cont is None else cont.detach().reshape(-1, 1)
-        c, h = _Unit.apply(c_prev.reshape(x.shape[0], self.size), gates, cont)
+        c, h = Unit.apply(c_prev.reshape(x.shape[0], self.size), gates, cont)
         return h, c
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
@@ -224,7 +226,7 @@ class LSTMNode(Layer):
         gates = graph.node("Gemm", [x, graph.blob(self, 0), *bias], transB=1)
         cells = graph.reshape(bottoms[1], (count, self.size))
         cont = graph.reshape(bottoms[2], (count, 1)) if len(bottoms) > 2 else graph.constant(1.0)
-        _step_in_onnx(graph, cells, gates, cont, self.size, tops[::-1])
+        step_in_onnx(graph, cells, gates, cont, self.size, tops[::-1])
 
 
 @layer("ContinuationIndicator")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.loss import DifferenceLoss
+from caffe_compat.layers.common.losses import DifferenceLoss
 
 
 class FlowLoss(DifferenceLoss):

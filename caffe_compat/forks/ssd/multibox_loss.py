@@ -14,7 +14,7 @@ from caffe_compat.forks.rcnn.smooth_l1_loss import smooth_l1
 from caffe_compat.forks.ssd.detection_output import check_predictions
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.legacy_shape import legacy_shape
-from caffe_compat.layers.loss import Floor, Loss
+from caffe_compat.layers.common.losses import Floor, Loss
 from caffe_compat.layers.softmax_loss import FLT_MIN
 from caffe_compat.proto import LossParameter, MultiBoxLossParameter
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from caffe_compat.forks.common.boxes import rank
 from caffe_compat.layers.base import Shape, layer
-from caffe_compat.layers.loss import KnownGradient, Loss
+from caffe_compat.layers.common.losses import KnownGradient, Loss
 from caffe_compat.proto import Yolov3Parameter
 
 FLT_MAX = 3.4028234663852886e38
