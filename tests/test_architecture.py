@@ -4,13 +4,14 @@ import ast
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "caffe_compat"
+from tests import measures, to_mend
+from tests.measures import PACKAGE, ROOT, imports
+
+SOURCES = measures.sources()
 
 # A unit may import those of the lines above its own and itself, not its neighbours.
 LEVELS = [
@@ -57,29 +58,6 @@ TOP_LEVEL = {
 }  # fmt: skip
 
 
-def sources() -> dict[str, ast.Module]:
-    """The package's modules, by path without suffix: `net/resolve`."""
-    files = {str(file.relative_to(PACKAGE).with_suffix("")): file for file in sorted(PACKAGE.rglob("*.py"))}
-    return {name: ast.parse(file.read_bytes()) for name, file in files.items()}
-
-
-SOURCES = sources()
-
-
-def imports(tree: ast.AST, module: str) -> Iterator[tuple[str, int]]:
-    """The absolute name of all that is imported anywhere in `tree`, with its line."""
-    package = ["caffe_compat", *module.split("/")[:-1]]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            base = [*base, *(node.module or "").split(".")] if node.module else base
-            for alias in node.names:
-                yield ".".join([*base, alias.name]), node.lineno
-
-
 def at_import_time(tree: ast.Module) -> ast.Module:
     """The tree without function bodies and what only type checkers see."""
 
@@ -104,6 +82,9 @@ def test_imports_are_found_in_every_form():
     found = [name for name, _ in imports(ast.parse(source), "net/net")]
     here = "caffe_compat.net"
     assert found == ["a.b", f"{here}.c", f"{here}.d.e", "caffe_compat.log.g", "caffe_compat.log.h"]
+    strings = "import_module('a.b')\nimportlib.import_module(f'{__name__}.c')\nimport_module(f'{walked}.d')\n"
+    found = [name for name, _ in imports(ast.parse(strings), "net/__init__")]
+    assert found == ["a.b", f"{here}.c"]
     early = "import a\nif TYPE_CHECKING:\n    import b\nclass C:\n    import c\n    def f(self):\n        import d\n"
     assert [name for name, _ in imports(at_import_time(ast.parse(early)), "x")] == ["a", "c"]
 
@@ -117,7 +98,7 @@ def test_imports_go_down_only(module):
     mine = unit(module)
     for name, line in imports(SOURCES[module], module):
         first, _, rest = name.partition(".")
-        if first != "caffe_compat" or not rest:
+        if first != "caffe_compat":
             continue
         theirs = rest.split(".")[0]
         if theirs not in LEVEL:
@@ -125,6 +106,9 @@ def test_imports_go_down_only(module):
         allowed = theirs == mine or (LEVEL[theirs] < LEVEL[mine] and theirs != "forks")
         # cli asks for the version, which is the package's
         allowed |= name == "caffe_compat.__version__"
+        # commands run the package, and as_caffe/caffe.py stands for it
+        allowed |= name == "caffe_compat" and (mine == "cli" or module == "pycaffe/as_caffe/caffe")
+        allowed |= f"{module}: {name}" in to_mend.UPWARD
         assert allowed, f"caffe_compat/{module}.py:{line}: {mine} must not import {name}"
 
 
@@ -192,3 +176,89 @@ def test_nothing_new_at_the_top():
         pytest.skip("not a checkout")
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.split("/")[0] for line in listing.splitlines()} <= TOP_LEVEL
+
+
+# -- what tests/to_mend.py lists, and nothing else -------------------------------------------------
+
+
+def check(found: Collection[str], listed: Collection[str], rule: str) -> None:
+    """What breaks a rule is what is listed."""
+    assert not (new := sorted(set(found) - set(listed))), f"{rule}: {', '.join(new)}"
+    assert not (mended := sorted(set(listed) - set(found))), (
+        f"mended, take it out of to_mend: {', '.join(mended)}"
+    )
+
+
+def test_upward_imports_that_are_listed_are_there():
+    found = {f"{module}: {name}" for module in SOURCES for name, _ in imports(SOURCES[module], module)}
+    assert set(to_mend.UPWARD) <= found
+
+
+def test_no_circles_of_imports():
+    check(
+        [module for circle in measures.circles() for module in circle],
+        to_mend.IN_CIRCLES,
+        "circles of imports",
+    )
+
+
+def test_no_file_is_too_long():
+    found = [file for file, lines in measures.files().items() if lines > measures.FILE_LINES]
+    check(found, to_mend.LONG_FILES, f"above {measures.FILE_LINES} lines")
+
+
+def test_no_class_is_too_long():
+    found = [name for name, lines in measures.classes().items() if lines > measures.CLASS_LINES]
+    check(found, to_mend.LONG_CLASSES, f"above {measures.CLASS_LINES} lines")
+
+
+def test_what_may_be_long_has_its_end_too():
+    exempt = [*PACKAGE.rglob("*.proto"), *PACKAGE.rglob("*.pyi"), PACKAGE / "log" / "write.py"]
+    for file in exempt:
+        assert (
+            len(file.read_bytes().splitlines()) <= measures.EXEMPT_LINES or file.name in to_mend.LONG_SCHEMAS
+        )
+
+
+def test_nobody_asks_for_a_layer_or_a_solver_by_its_type():
+    found = [f"{module}: {len(lines)}" for module, lines in measures.type_names().items()]
+    check(found, to_mend.TYPE_NAMES, f"comparisons with a type's name: {measures.type_names()}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "layer.type == 'Strange'",
+        "self.param.type in ('SGD', 'Nesterov')",
+        "layer.type not in known and 'Input' != kind",
+        "layer.type.endswith('Loss')",
+        "'Accuracy' in layer.type",
+        "_BIASED = {'Scale': 2, 'Bias': 1}",
+        "_LABELLED = ('Accuracy', 'another')",
+        "match layer.type:\n    case 'x' | 'y': pass",
+        "match kind:\n    case 'Split': pass",
+    ],
+)
+def test_questions_for_a_type_are_found(source):
+    assert list(measures.asks_for_types(ast.parse(source))) == [1]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "device.type == 'cuda'",
+        "node.op_type == 'Concat'",
+        "layer.type == other.type",
+        "net.layer.add(type='Split')",
+        "graph.node('Reshape', [value, graph.node('Concat', parts)])",
+        "kind == 'net'",
+    ],
+)
+def test_other_words_are_let_be(source):
+    assert not list(measures.asks_for_types(ast.parse(source)))
+
+
+def test_annotations_say_what_it_is():
+    assert measures.bare_any().total() == measures.BARE_ANY, (
+        "lower measures.BARE_ANY as annotations get better"
+    )

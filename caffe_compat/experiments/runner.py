@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import caffe_compat
 from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.experiments import results
 from caffe_compat.experiments.prepare import same_settings
@@ -241,7 +240,7 @@ def _start(job: Job, slot: str, running: int) -> _Active | Outcome:
 def command(words: Sequence[str], share: int = 0, **options: Any) -> subprocess.Popen[bytes]:
     """Start `caffe-compat WORDS` with this Python and this package; `share` jobs at a time share the processors."""
     environment = dict(os.environ)
-    package = str(Path(caffe_compat.__file__).parents[1])
+    package = str(Path(__file__).parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
     if share > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // share)))
