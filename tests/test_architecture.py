@@ -54,7 +54,7 @@ OPTIONAL = {
 
 TOP_LEVEL = {
     "caffe_compat", "prototxt", "tools", "tests", "setup.py", "README.md",
-    ".ci", ".gitignore", "LICENSE", "CHANGELOG.md", "MANIFEST.in", "pyproject.toml",
+    ".ci", ".gitignore", "LICENSE", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "MANIFEST.in", "pyproject.toml",
 }  # fmt: skip
 
 

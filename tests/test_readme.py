@@ -17,7 +17,7 @@ from caffe_compat.layers.registry import registry
 from caffe_compat.proto import NetParameter
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "prototxt/README.md", "tests/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "prototxt/README.md", "tests/README.md", "tools/WILD.md"]
 
 
 def command_lines(page):
@@ -81,8 +81,8 @@ def test_the_example_of_a_layer_of_ones_own_works(tmp_path, monkeypatch):
         registry().pop("Times", None)
 
 
-def test_the_readme_lists_the_folders_of_the_package():
-    text = (ROOT / "README.md").read_text()
+def test_the_folders_of_the_package_are_listed():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
     folders = {path.parent.name for path in (ROOT / "caffe_compat").glob("*/__init__.py")}
     listed = set(re.findall(r"^ {8}(\w+)/ ", text, re.MULTILINE))
     assert listed == folders
