@@ -1,7 +1,7 @@
 """DetectionLoss, DetectionGroupLoss and their accuracies: what fields around the positions of feature maps learn.
 
 Scores and offsets of a field stand at its position; truth is the map that ImageGtData and DetectionData make: class,
-x and y of the centre, width and height of the box, overlap. Offsets are those of regions.py, to be learned from the
+x and y of the centre, width and height of the box, overlap. Offsets are those of box_output.py, to be learned from the
 field: the move of the centre over the field's size, and the logarithm of the box's size (at least 2) over the field's.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.forks.common.boxes import overlap
-from caffe_compat.forks.rcnn.proposals import Fields, Regression
+from caffe_compat.forks.rcnn.box_output import Fields, Regression
 from caffe_compat.forks.rcnn.smooth_l1_loss import smooth_l1
 from caffe_compat.layers.base import Layer, Shape, as_tops, constant, layer
 from caffe_compat.layers.common.labels import Labelled

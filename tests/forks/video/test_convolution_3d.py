@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from caffe_compat.forks.video.volumes import LOWEST
+from caffe_compat.forks.video.convolution_3d import LOWEST
 from tests.layers.harness import Case, Error, cases, errors
 
 
