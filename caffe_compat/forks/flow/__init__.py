@@ -1,1 +1,1 @@
-"""Optical flow, disparity and spatial transformers: what moves what it reads."""
+"""Optical flow, disparity and spatial transformers: what moves what it reads, and the losses of it."""

@@ -1,1 +1,1 @@
-"""Saliency and edges: losses of maps, masks."""
+"""Saliency and edges: losses of maps."""

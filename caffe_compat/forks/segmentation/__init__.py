@@ -1,1 +1,1 @@
-"""Nets that label every pixel: DeepLab, PSPNet, SegNet, CRF-RNN, segaware, AttentionMask."""
+"""Nets that label every pixel: DeepLab, PSPNet, SegNet, CRF-RNN, segaware, AttentionMask, MNC."""

@@ -1,1 +1,0 @@
-"""Values moved, enlarged, added or written out: layers of no one subject."""
