@@ -99,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
     from caffe_compat.cli.models import find_net
     from caffe_compat.export.check import agreement
     from caffe_compat.export.onnx import USUAL_OPSET, export_onnx
-    from caffe_compat.export.plan import make_plan
     from caffe_compat.export.preprocess import preprocess_of
+    from caffe_compat.export.select import make_plan
     from caffe_compat.log.write import WARNING, Log
     from caffe_compat.net import weights
 

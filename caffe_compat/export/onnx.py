@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Protocol
 
-import numpy as np
-
-from caffe_compat import __version__
 from caffe_compat.errors import ExportError, MissingExtra
 from caffe_compat.export.check import Comparison, Refused, Session, compare, newest_opset
-from caffe_compat.export.graph import Body, Graph, Node, first_difference
-from caffe_compat.export.plan import Plan, Value, judges, make_plan
+from caffe_compat.export.file import beside, chunks, move_out
+from caffe_compat.export.graph import Graph
+from caffe_compat.export.model import describe, make_model
+from caffe_compat.export.nodes import check_open, write_graph
+from caffe_compat.export.plan import Plan
 from caffe_compat.export.preprocess import Preprocess
+from caffe_compat.export.select import make_plan
 from caffe_compat.export.simplify import simplify
 from caffe_compat.export.sizes import Open, open_shapes
-from caffe_compat.layers.base import ONNX_FLOAT, Dim, Layer
-from caffe_compat.proto.binary import head, is_stream
-from caffe_compat.proto.text import to_text
+from caffe_compat.layers.base import Dim
+from caffe_compat.net.net import Net
 
 OLDEST_OPSET, USUAL_OPSET = 13, 18
-_UINT8 = 2  # TensorProto's data type
-_INLINE = (
-    2**31 - 2**24
-)  # bytes of constants that a file can hold itself: protobuf's limit, less some for the rest
-_SMALL = 1024  # constants below this many bytes stay in the file even so
+# Bytes of constants that a file can hold itself: protobuf's limit, less some for the rest.
+_INLINE = 2**31 - 2**24
 
 
 @dataclass
@@ -73,8 +67,15 @@ class Report:
         return "\n".join(lines)
 
 
+class _Wrapper(Protocol):
+    """A net as pycaffe shows it, which is none of this folder's."""
+
+    @property
+    def core(self) -> Net: ...
+
+
 def export_onnx(
-    net: Any,
+    net: Net | _Wrapper,
     path: str | os.PathLike[str],
     *,
     outputs: Sequence[str] | None = None,
@@ -117,14 +118,17 @@ def export_onnx(
 
     Source: none in Caffe.
     """
-    onnx = _onnx()
+    try:
+        from onnx import checker, shape_inference
+    except ImportError as error:
+        raise MissingExtra("onnx", "writing an ONNX file") from error
     if not OLDEST_OPSET <= opset <= USUAL_OPSET:
         newest, by = newest_opset()
         if not OLDEST_OPSET <= opset <= newest:
             raise ExportError(
                 f"opset {opset} is not known; use {OLDEST_OPSET} to {newest}, the newest of {by}"
             )
-    plan = make_plan(getattr(net, "core", net), outputs, inputs, constants)
+    plan = make_plan(net if isinstance(net, Net) else net.core, outputs, inputs, constants)
     plan.find_known()
     sizes = open_shapes(plan, dynamic_batch, dynamic_size, held)
     graph = write_graph(plan, sizes, opset, preprocess)
@@ -138,20 +142,20 @@ def export_onnx(
             f"{name}: not written: {total} bytes of constants are more than the {_INLINE} that one file can hold; "
             "leave external_data out, and they go into a file beside it"
         )
-    with _beside(name, total) as temporary:
+    with beside(name, total) as temporary:
         data = f"{os.path.basename(name)}.data" if outside else ""
         taken, shapes = _ends(graph, plan, sizes)
-        model = _model(onnx, graph, plan, taken, shapes, preprocess)
+        model = make_model(graph, plan, taken, shapes, preprocess)
         inside = graph.constants
         if data:
-            inside = _move_out(onnx, graph.constants, model, os.path.join(temporary, data))
-        _describe(model, plan, preprocess, sources)
+            inside = move_out(graph.constants, model, os.path.join(temporary, data))
+        describe(model, plan, preprocess, sources)
         file = os.path.join(temporary, os.path.basename(name))
         with open(file, "wb") as stream:
-            stream.writelines(_chunks(onnx, model, inside))
+            stream.writelines(chunks(model, inside))
         try:
-            onnx.checker.check_model(file, full_check=True)
-        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            checker.check_model(file, full_check=True)
+        except (checker.ValidationError, shape_inference.InferenceError) as error:
             raise ExportError(f"{name}: not written, for onnx refuses it: {error}") from error
         report = Report(name, len(graph.nodes), total, opset, taken, shapes, sizes.why, _notes(plan, sizes))
         if check:
@@ -159,7 +163,7 @@ def export_onnx(
                 report.comparisons, report.runtime = compare(plan, sizes, file, name, preprocess)
             except Refused as refusal:
                 report.runtime = str(refusal)
-                if older := _taken(onnx, plan, sizes, opset, preprocess):
+                if older := _taken(plan, sizes, opset, preprocess):
                     raise ExportError(
                         f"{name}: not written, for {refusal}; use an opset of {OLDEST_OPSET} to {older}, or give "
                         "--no-check"
@@ -178,95 +182,16 @@ def _ends(
     return inputs, {name: sizes.shapes[value] for name, value in plan.outputs.items()}
 
 
-def _taken(onnx: Any, plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | None) -> int:
+def _taken(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | None) -> int:
     """The newest older opset in which ONNX Runtime takes the net, or 0."""
     for older in range(opset - 1, OLDEST_OPSET - 1, -1):
         graph = write_graph(plan, sizes, older, preprocess)
         simplify(graph, list(plan.outputs))
-        model = _model(onnx, graph, plan, *_ends(graph, plan, sizes), preprocess)
+        model = make_model(graph, plan, *_ends(graph, plan, sizes), preprocess)
         with suppress(Refused):
-            Session(b"".join(map(bytes, _chunks(onnx, model, graph.constants))))
+            Session(b"".join(map(bytes, chunks(model, graph.constants))))
             return older
     return 0
-
-
-def _onnx() -> Any:
-    try:
-        import onnx
-        import onnx.checker
-        import onnx.shape_inference
-    except ImportError as error:
-        raise MissingExtra("onnx", "writing an ONNX file") from error
-    return onnx
-
-
-# -- the layers' nodes --------------------------------------------------------------------------
-
-
-def write_graph(plan: Plan, sizes: Open, opset: int, preprocess: Preprocess | None = None) -> Graph:
-    """Every needed layer's nodes, not yet simplified."""
-    net = plan.net
-    names: dict[Value, str] = {value: name for name, value in plan.outputs.items()} | plan.inputs
-    kept = {*plan.outputs, *plan.inputs.values()}
-    last = {name: (i, k) for i in plan.layers for k, name in enumerate(net.top_names[i])}
-    graph = Graph(opset, {*net.blob_names, *plan.outputs})
-    for value, name in plan.inputs.items():
-        graph.shapes[name] = sizes.shapes[value]
-    for value, numbers in plan.fills.items():
-        graph.layer = net.layers[value[0]]
-        names[value] = _fill(graph, plan, sizes, value, numbers)
-        graph.values[names[value]] = plan.known[value]
-    if preprocess is not None:
-        value, name = preprocess.choose(plan)
-        graph.layer = net.layers[value[0]]
-        names[value] = preprocess.write(graph, name)
-        graph.shapes[names[value]] = sizes.shapes[value]
-    for i in plan.layers:
-        layer = graph.layer = net.layers[i]
-        if plan.is_input(i):
-            continue
-        for k, name in enumerate(net.top_names[i]):
-            if (i, k) not in names:  # in place, the last one has the blob's name, unless an input has it
-                head = name if last.get(name) == (i, k) and name not in kept else f"{name}_{layer.name}"
-                names[i, k] = head if head == name else graph.unique(head)
-            graph.shapes[names[i, k]] = sizes.shapes[i, k]
-            if (i, k) in plan.known:
-                graph.values[names[i, k]] = plan.known[i, k]
-        tops = [names[i, k] for k in range(len(net.top_names[i]))]
-        tops = [graph.unique(top) if (i, k) in plan.inputs else top for k, top in enumerate(tops)]
-        bottoms = [names[value] for value in plan.bottoms(i)]
-        try:
-            layer.to_onnx(graph, bottoms, tops[-1:] if judges(layer) else tops)
-        except TypeError:  # it reckons with sizes that are words
-            if not sizes.sizes:
-                raise
-            _fixes_size(layer)
-    for name, value in plan.outputs.items():  # an input as it is, or one value under two names
-        if names[value] != name:
-            graph.layer = net.layers[value[0]]
-            graph.node("Identity", [names[value]], [name])
-    graph.layer = None
-    return graph
-
-
-def check_open(plan: Plan, sizes: Open, graph: Graph, preprocess: Preprocess | None) -> None:
-    """Raise LayerError for a layer whose nodes hold sizes that are to stay open: of other sizes it writes others."""
-    if not sizes.sizes:
-        return
-    base = plan.input_shapes()
-    for larger in (1, 2, 5):
-        with plan.undisturbed():
-            plan.propagate(sizes.resized(base, lambda group, n=larger: group.base + n * group.step))  # type: ignore[misc]
-            other = write_graph(plan, sizes, graph.opset, preprocess)
-        node = first_difference(graph, other)
-        if node is not None:
-            _fixes_size(node.layers[0])
-
-
-def _fixes_size(layer: Layer) -> NoReturn:
-    layer.fail(
-        "cannot be exported for pictures of any size: what its `to_onnx` writes is for one size; leave --dynamic-size out"
-    )
 
 
 def _notes(plan: Plan, sizes: Open) -> list[str]:
@@ -282,205 +207,6 @@ def _notes(plan: Plan, sizes: Open) -> list[str]:
     if plan.unread:
         notes.append(f"left out, as no output needs them: {', '.join(plan.unread)}")
     return notes
-
-
-def _fill(graph: Graph, plan: Plan, sizes: Open, value: Value, numbers: np.ndarray) -> str:
-    """One number, or one for each row, in the shape of a blob, as large as the inputs that it goes with."""
-    name, shape = plan.name(value), sizes.shapes[value]
-    lengths = [graph.constant([size]) if isinstance(size, int) else "" for size in shape]
-    if value in sizes.axes:
-        other = next(v for v in plan.inputs if sizes.word(v) == sizes.word(value))
-        lengths[sizes.axes[value]] = graph.size(plan.inputs[other], sizes.axes[other])
-        whole = graph.node("Concat", lengths, axis=0)
-    else:
-        whole = graph.constant([int(size) for size in shape])
-    graph.shapes[name] = shape
-    if not numbers.ndim:
-        graph.fills[name] = float(numbers)
-    return graph.node("Expand", [graph.constant(numbers), whole], [name])
-
-
-# -- ONNX's messages ----------------------------------------------------------------------------
-
-
-def _model(
-    onnx: Any,
-    graph: Graph,
-    plan: Plan,
-    inputs: dict[str, tuple[Dim, ...]],
-    outputs: dict[str, tuple[Dim, ...]],
-    preprocess: Preprocess | None,
-) -> Any:
-    """The model without its constants."""
-    helper = onnx.helper
-    pictures = preprocess.choose(plan)[1] if preprocess is not None else None
-    values = {
-        name: helper.make_tensor_value_info(name, _UINT8 if name == pictures else ONNX_FLOAT, shape)
-        for name, shape in {**graph.shapes, **inputs, **outputs}.items()
-    }
-    made = {name for node in graph.nodes for name in node.outputs}
-    body = helper.make_graph(
-        [_node(onnx, node, name) for node, name in zip(graph.nodes, _node_names(graph), strict=True)],
-        plan.net.name or "net",
-        [values[name] for name in inputs],
-        [values[name] for name in outputs],
-        value_info=[info for name, info in values.items() if name in made and name not in outputs],
-    )
-    imports = [helper.make_opsetid("", graph.opset)]
-    return helper.make_model(
-        body,
-        opset_imports=imports,
-        ir_version=helper.find_min_ir_version_for(imports),
-        producer_name="caffe_compat",
-        producer_version=__version__,
-    )
-
-
-def _node(onnx: Any, node: Node, name: str) -> Any:
-    attributes = {
-        key: _body(onnx, value, f"{name}/{key}") if isinstance(value, Body) else value
-        for key, value in node.attributes.items()
-    }
-    words = "; ".join(_describe_layer(layer) for layer in node.layers)
-    return onnx.helper.make_node(node.op_type, node.inputs, node.outputs, name, words, **attributes)
-
-
-def _body(onnx: Any, body: Body, name: str) -> Any:
-    helper = onnx.helper
-    nodes = [_node(onnx, node, f"{name}/{i}") for i, node in enumerate(body.nodes)]
-    inputs, outputs = (
-        [helper.make_value_info(value, helper.make_tensor_type_proto(ONNX_FLOAT, None)) for value in values]
-        for values in (body.inputs, body.outputs)
-    )
-    return helper.make_graph(nodes, name, inputs, outputs)
-
-
-def _tensor(onnx: Any, name: str, array: np.ndarray, **values: Any) -> Any:
-    """The message about a constant, without its numbers; `values` may say where they are."""
-    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-    return onnx.TensorProto(name=name, dims=array.shape, data_type=kind, **values)
-
-
-def _chunks(onnx: Any, model: Any, constants: dict[str, np.ndarray]) -> list[Any]:
-    """The bytes of the model's file, `constants` added to its own.
-
-    Their numbers come straight from the arrays: through messages they would be copied four times.
-    """
-    initializer = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
-    raw_data = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
-    body = [model.graph.SerializeToString()]
-    for name, array in constants.items():
-        numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        words = _tensor(onnx, name, array).SerializeToString() + head(raw_data, array.nbytes)
-        body += [head(initializer, len(words) + array.nbytes), words, numbers]
-    rest = onnx.ModelProto()
-    rest.CopyFrom(model)
-    rest.ClearField("graph")
-    graph = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
-    return [rest.SerializeToString(), head(graph, sum(map(len, body))), *body]
-
-
-def _node_names(graph: Graph) -> list[str]:
-    """A layer's name for the last of its nodes, `layer/Operator` for those before."""
-    last = {node.layers[0].name: i for i, node in enumerate(graph.nodes) if node.layers}
-    names: list[str] = []
-    taken: set[str] = set()
-    for i, node in enumerate(graph.nodes):
-        layer = node.layers[0].name if node.layers else "preprocess"
-        name = layer if last.get(layer) == i else f"{layer}/{node.op_type}"
-        count, candidate = 1, name
-        while candidate in taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        taken.add(candidate)
-        names.append(candidate)
-    return names
-
-
-def _describe_layer(layer: Layer) -> str:
-    place = f", {layer.param.origin}" if layer.param.origin else ""
-    return f"{layer.name} ({layer.type}){place}"
-
-
-def _describe(model: Any, plan: Plan, preprocess: Preprocess | None, sources: Sequence[str]) -> None:
-    """What the file came from, as metadata."""
-    net = plan.net
-    entries = {"caffe.net": net.name, "caffe.phase": "TRAIN" if net.phase == 0 else "TEST"}
-    if net.param.state.level:
-        entries["caffe.level"] = str(net.param.state.level)
-    if any(net.param.state.stage):
-        entries["caffe.stage"] = ",".join(net.param.state.stage)
-    if plan.inputs:
-        entries["caffe.channels"] = "BGR, as Caffe reads pictures"
-    for value, name in plan.inputs.items():
-        param = net.layers[value[0]].param
-        if param.HasField("transform_param"):
-            entries[f"caffe.transform_param.{name}"] = to_text(param.transform_param).strip()
-    if preprocess is not None:
-        entries["caffe.preprocess"] = str(preprocess)
-    for path in sources:
-        entries[f"source.{os.path.basename(path)}"] = f"sha256:{_sha256(path)}"
-    for key, words in entries.items():
-        model.metadata_props.add(key=key, value=words)
-
-
-def _sha256(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-            return digest.hexdigest()
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be read: {error.strerror}; check the path") from error
-
-
-def _move_out(onnx: Any, constants: dict[str, np.ndarray], model: Any, path: str) -> dict[str, np.ndarray]:
-    """Write the large constants to the file `path` and note in the model where each is; returns the small ones."""
-    small = {}
-    with open(path, "wb") as file:
-        for name, array in constants.items():
-            if array.nbytes < _SMALL:
-                small[name] = array
-                continue
-            tensor = _tensor(onnx, name, array, data_location=onnx.TensorProto.EXTERNAL)
-            file.write(b"\0" * (-file.tell() % 64))
-            place = {"location": os.path.basename(path), "offset": file.tell(), "length": array.nbytes}
-            for key, value in place.items():
-                tensor.external_data.add(key=key, value=str(value))
-            file.write(np.ascontiguousarray(array).data)
-            model.graph.initializer.append(tensor)
-    return small
-
-
-# -- the file -----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _beside(path: str, size: int) -> Iterator[str]:
-    """A folder beside `path` whose files take their places there at the end, if all went well.
-
-    Raises ExportError for any OSError; then nothing has changed.
-    """
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        if os.path.isdir(path) or is_stream(path):
-            raise OSError(f"it is a {'folder' if os.path.isdir(path) else 'device, not a file'}")
-        temporary = tempfile.mkdtemp(prefix=".onnx-", dir=folder)
-        try:
-            yield temporary
-            # The constants first: a file without them would be broken, one with others is not there yet.
-            for name in sorted(os.listdir(temporary), key=lambda name: not name.endswith(".data")):
-                with open(os.path.join(temporary, name), "rb") as file:
-                    os.fsync(file.fileno())
-                os.replace(os.path.join(temporary, name), os.path.join(folder, name))
-        finally:
-            shutil.rmtree(temporary)
-    except OSError as error:
-        raise ExportError(
-            f"{path}: cannot be written ({size} bytes of constants): {error.strerror or error}; "
-            "write to a folder that exists, that you may write to, with enough space"
-        ) from error
 
 
 def _shape(shape: tuple[Dim, ...]) -> str:

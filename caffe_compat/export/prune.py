@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from caffe_compat.export.plan import Value, offered
+from caffe_compat.export.plan import Value
+from caffe_compat.export.select import offered
 from caffe_compat.layers.base import Layer, Shape
 from caffe_compat.layers.registry import class_for
 from caffe_compat.net.resolve import filter_net

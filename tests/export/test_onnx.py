@@ -308,16 +308,16 @@ def test_constants_in_a_file_of_their_own(tmp_path):
 
 def test_constants_above_what_a_file_can_hold_go_beside_it(tmp_path, monkeypatch):
     module = sys.modules["caffe_compat.export.onnx"]
-    chunks = module._chunks
+    chunks = module.chunks
 
-    def small_only(onnx, model, constants):
+    def small_only(model, constants):
         # The limit is that of any message, also of one in the making.
         assert all(array.nbytes < 1024 for array in constants.values())
         assert not any(tensor.raw_data for tensor in model.graph.initializer)
-        return chunks(onnx, model, constants)
+        return chunks(model, constants)
 
     monkeypatch.setattr(module, "_INLINE", 1500)
-    monkeypatch.setattr(module, "_chunks", small_only)
+    monkeypatch.setattr(module, "chunks", small_only)
     net = make_net(SCALED)
     assert export_onnx(net, tmp_path / "net.onnx").comparisons
     assert sorted(os.listdir(tmp_path)) == ["net.onnx", "net.onnx.data"]
