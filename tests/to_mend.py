@@ -84,8 +84,6 @@ LONG_SCHEMAS: tuple[str, ...] = ("forks.proto",)
 
 # module: lines that ask for a layer or a solver by its type's name
 TYPE_NAMES: tuple[str, ...] = (
-    "export/plan: 1",
-    "export/select: 1",
     "net/layerwise: 1",
     "net/lower: 2",
     "net/module: 1",
@@ -93,7 +91,6 @@ TYPE_NAMES: tuple[str, ...] = (
     "net/resolve: 1",
     "parity/logs: 3",
     "parity/replay: 5",
-    "parity/stand_in: 1",
     "parity/steps: 3",
     "solver/update_rules: 1",
 )

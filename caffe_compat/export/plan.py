@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape
-from caffe_compat.layers.recurrent import Recurrent
 from caffe_compat.net.net import Net
 
 Value = tuple[int, int]  # top k of layer i
@@ -80,7 +79,7 @@ class Plan:
         return shapes
 
     def is_input(self, i: int) -> bool:
-        return is_source(self.net.layers[i])
+        return self.net.layers[i].is_source()
 
     # -- values ---------------------------------------------------------------------------------
 
@@ -151,8 +150,7 @@ class Plan:
                     name: None if buffer is None else buffer.clone()
                     for name, buffer in layer._buffers.items()
                 }
-                if isinstance(layer, Recurrent):
-                    layer.reset()
+                layer.forget()
             yield
         finally:
             for layer, own in zip(layers, buffers, strict=True):
@@ -168,11 +166,6 @@ class Plan:
 def judges(layer: Layer) -> bool:
     """Whether a file has something else in the layer's place."""
     return layer.is_loss or layer.is_metric
-
-
-def is_source(layer: Layer) -> bool:
-    """Whether the layer's tops are inputs of a file: data layers, those written in Python among them."""
-    return layer.is_data or (layer.type == "Python" and not layer.param.bottom)
 
 
 def writes(layer: Layer) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from caffe_compat.errors import NetError, nearest, some
-from caffe_compat.export.plan import Plan, Value, is_source, judges, writes
+from caffe_compat.export.plan import Plan, Value, judges, writes
 from caffe_compat.layers.base import Layer
-from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.net.net import Net
 from caffe_compat.net.sharing import resolved
 
@@ -33,13 +32,13 @@ def make_plan(
     net = resolved(net, net.blob_names)
     plan = Plan(net)
     last: dict[str, Value] = {}
-    origin: dict[Value, Value] = {}  # of a Split's tops
+    origin: dict[Value, Value] = {}  # of tops that are a bottom under another name
     for i, layer in enumerate(net.layers):
         sources = [origin.get(last[name], last[name]) for name in net.bottom_names[i]]
         plan.sources.append(sources)
         for k, name in enumerate(net.top_names[i]):
             last[name] = (i, k)
-            if layer.type == "Split":
+            if layer.is_alias:
                 origin[i, k] = sources[0]
     blobs = {name: origin.get(value, value) for name, value in last.items()}
     own = [name for name, value in last.items() if value not in origin]
@@ -107,13 +106,13 @@ def _collect(plan: Plan, starts: dict[Value, str]) -> None:
         made = [value for value in tops if value not in starts]
         if made:
             plan.layers.insert(0, i)
-            if not is_source(layer):
+            if not layer.is_source():
                 used.update(plan.bottoms(i))
-        named = tops if is_source(layer) else [value for value in tops if value in starts]
+        named = tops if layer.is_source() else [value for value in tops if value in starts]
         plan.inputs = {**{value: plan.name(value) for value in named}, **plan.inputs}
     plan.unread = [name for value, name in starts.items() if value not in plan.inputs]
     for i in plan.layers:
-        if not is_source(net.layers[i]) and not writes(net.layers[i]):
+        if not net.layers[i].is_source() and not writes(net.layers[i]):
             Layer.to_onnx(net.layers[i], None, [], [])  # type: ignore[arg-type]  # says that it cannot
 
 
@@ -122,7 +121,7 @@ def _check_given(plan: Plan, starts: dict[Value, str]) -> None:
     other = [
         (value, name)
         for value, name in plan.inputs.items()
-        if value not in starts and not _constant(plan, value)
+        if value not in starts and _constant(plan, value) is None
     ]
     if other:
         (value, name), *_ = other
@@ -133,9 +132,8 @@ def _check_given(plan: Plan, starts: dict[Value, str]) -> None:
         raise NetError(f"no output needs {some(starts.values())}; name blobs that depend on the inputs")
 
 
-def _constant(plan: Plan, value: Value) -> bool:
-    layer = plan.net.layers[value[0]]
-    return isinstance(layer, DummyData) and layer.is_constant(value[1])
+def _constant(plan: Plan, value: Value) -> float | None:
+    return plan.net.layers[value[0]].constant_top(value[1])
 
 
 def _rename(plan: Plan) -> None:
@@ -154,10 +152,9 @@ def _rename(plan: Plan) -> None:
 def _fills(plan: Plan, starts: dict[Value, str]) -> dict[Value, np.ndarray]:
     """Take what is constant out of the inputs, unless nothing else is left."""
     fills = {}
-    for i, k in plan.inputs:
-        layer = plan.net.layers[i]
-        if isinstance(layer, DummyData) and layer.is_constant(k) and (i, k) not in starts:
-            fills[i, k] = np.array(layer.fillers[k].value, np.float32)
+    for value in plan.inputs:
+        if value not in starts and (number := _constant(plan, value)) is not None:
+            fills[value] = np.array(number, np.float32)
     if len(fills) == len(plan.inputs):
         return {}
     for value in fills:
@@ -230,7 +227,7 @@ def _default_outputs(plan: Plan, blobs: dict[str, Value], offered: dict[str, Val
     outputs = {}
     for name in net.outputs:
         value = blobs[name]
-        if value not in judged and not is_source(net.layers[value[0]]) and not judges(net.layers[value[0]]):
+        if value not in judged and not net.layers[value[0]].is_source() and not judges(net.layers[value[0]]):
             outputs[name] = value
     shown: set[tuple[Value, str]] = set()
     for name, (i, k) in offered.items():
@@ -244,7 +241,7 @@ def _default_outputs(plan: Plan, blobs: dict[str, Value], offered: dict[str, Val
     for i, layer in enumerate(net.layers):
         if judges(layer) and not writes(layer):
             for value in plan.sources[i]:
-                if value in judged or is_source(net.layers[value[0]]):
+                if value in judged or net.layers[value[0]].is_source():
                     continue
                 if value not in read and value not in outputs.values():
                     outputs[net.top_names[value[0]][value[1]]] = value

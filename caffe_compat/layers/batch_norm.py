@@ -96,6 +96,9 @@ class BatchNorm(Layer):
     def per_record(self):
         return True  # not across a replica's batch, but `forward_scaled` itself keeps replicas apart
 
+    def removed_mean(self):
+        return None if self.global_stats else 0
+
     def forward(self, bottom):
         return self.forward_scaled(bottom, None, None)
 

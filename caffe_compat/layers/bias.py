@@ -63,6 +63,7 @@ class Bias(Layer):
 
     num_bottom = (1, 2)
     num_top = 1
+    bias_blob = 0
     multiply_adds = nothing_multiplied
 
     def setup(self, *bottom):

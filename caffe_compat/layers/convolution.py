@@ -88,6 +88,7 @@ class Convolving(Layer, ABC):
     num_bottom: int | tuple[int, int | None] | None = (1, None)
     num_top: int | tuple[int, int | None] | None = (1, None)
     equal_num_bottom_top = True
+    bias_blob = 1
     transposed = False
     operator = "Conv"
     missing: Shape = ()

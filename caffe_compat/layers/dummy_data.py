@@ -11,7 +11,7 @@ from caffe_compat.data.feed import sent
 from caffe_compat.fillers import fill
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.base_data import DataLayer
-from caffe_compat.proto import FillerParameter
+from caffe_compat.proto import FillerParameter, LayerParameter
 
 _SIDES = ("num", "channels", "height", "width")
 
@@ -46,6 +46,13 @@ class DummyData(DataLayer):
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         return self.shapes
+
+    @classmethod
+    def makes_the_same(cls, param: LayerParameter) -> bool:
+        return all(filler.type == "constant" for filler in param.dummy_data_param.data_filler)
+
+    def constant_top(self, index: int) -> float | None:
+        return self.fillers[index].value if self.is_constant(index) else None
 
     def random_reason(self) -> str:
         constant = all(map(self.is_constant, range(len(self.fillers))))

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
+from caffe_compat.proto import LayerParameter
+
 Shape = tuple[int, ...]
 
 
@@ -15,6 +17,7 @@ class Facts:
     is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
     is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
     filled_by_caller      of a data layer: who runs the net puts the values of its tops there, which is no file
+    is_alias              its tops are its bottom under other names, as those of the Splits that Caffe inserts
     dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
     dynamic_axis          of such tops, the axis whose size is not known before
     is_metric             it judges bottom 0 (accuracy); an exported file has that blob in its place, as with a loss
@@ -28,6 +31,8 @@ class Facts:
     shares_diff           so are their diffs
     shared_tops           tops that are another top's memory, and which one
     kept_tops             tops that are memory of the layer's own, which its next forward reads: see `top_memory`
+    label_bottom          the bottom that holds a class number for each item of bottom 0, whose axis 1 is the classes
+    bias_blob             the index of the blob that is added to each channel, which is the last one where it is there
     shape_tops            the indices of tops that the bottoms' shapes alone tell
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
     """
@@ -38,6 +43,7 @@ class Facts:
     is_loss = False
     is_data = False
     filled_by_caller = False
+    is_alias = False
     dynamic = False
     dynamic_axis = 0
     is_metric = False
@@ -50,6 +56,8 @@ class Facts:
     shares_diff = False
     shared_tops: Mapping[int, int] = MappingProxyType({})
     kept_tops: Collection[int] = ()
+    label_bottom: int | None = None
+    bias_blob: int | None = None
     shape_tops: tuple[int, ...] = ()
     fork_fields: tuple[str, ...] = ()
 
@@ -75,6 +83,29 @@ class Facts:
         A layer with blobs must say it, even if it is 0.
         """
         return 0
+
+    def is_source(self) -> bool:
+        """Whether its tops come from outside, so that they are the inputs of an exported file."""
+        return self.is_data
+
+    @classmethod
+    def makes_the_same(cls, param: LayerParameter) -> bool:
+        """For `is_data` layers: whether this one needs no source, and serves the same in every program."""
+        return False
+
+    def constant_top(self, index: int) -> float | None:
+        """For `is_data` layers: the number that top `index` holds all over in every batch; None for any other top."""
+        return None
+
+    def removed_mean(self) -> int | None:
+        """The index of the blob that keeps the batch's mean, which is taken out of each channel; None if none is.
+
+        Whatever is added to the bottom's channels then changes nothing.
+        """
+        return None
+
+    def forget(self) -> None:
+        """Make the next forward begin as the first one does, with nothing carried over from those before."""
 
     def random_reason(self) -> str:
         """Why the tops differ from run to run on the same bottoms, in this phase and with these parameters; else "".

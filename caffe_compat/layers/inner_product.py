@@ -21,6 +21,7 @@ class InnerProduct(Layer):
     """
 
     num_bottom = num_top = 1
+    bias_blob = 1
     fork_fields: tuple[str, ...] = ("inner_product_param.normalize",)
 
     def setup(self, bottom):

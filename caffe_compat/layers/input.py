@@ -10,6 +10,7 @@ from torch import Tensor
 from caffe_compat.data.feed import sent
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.base_data import DataLayer
+from caffe_compat.proto import LayerParameter
 
 
 @layer("Input")
@@ -40,6 +41,10 @@ class Input(DataLayer):
     def load(self, device: torch.device) -> tuple[Tensor, ...]:
         self.tops = [sent(top, device) for top in self.tops]
         return tuple(self.tops)
+
+    @classmethod
+    def makes_the_same(cls, param: LayerParameter) -> bool:
+        return True
 
     def get_state(self) -> dict[str, Any]:
         """Nothing: what is in the tops is the caller's."""

@@ -279,6 +279,9 @@ class Python(Layer):
         self._call("reshape", self.bottom, self.top)
         return [blob.shape for blob in self.top]
 
+    def is_source(self) -> bool:
+        return not self.param.bottom
+
     def random_reason(self) -> str:
         return "runs the user's own code, which may be random"
 

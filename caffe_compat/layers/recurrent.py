@@ -131,8 +131,7 @@ class Recurrent(Layer):
         )  # the static input's share is the same in every step
         return streams * (steps * sum(each) - (steps - 1) * once)
 
-    def reset(self) -> None:
-        """Make the next forward begin with zero states."""
+    def forget(self) -> None:
         self.carried.zero_()
 
     def top_memory(self, index: int, device: torch.device) -> Tensor:

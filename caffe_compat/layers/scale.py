@@ -29,6 +29,7 @@ class Scale(Layer):
 
     num_bottom = (1, 2)
     num_top = 1
+    bias_blob = 1
     multiply_adds = one_a_value
 
     def setup(self, *bottom):

@@ -13,6 +13,7 @@ class Split(Layer):
     num_bottom = 1
     num_top = (1, None)
     in_place = False
+    is_alias = True
     shares_memory = True
 
     def setup(self, bottom):

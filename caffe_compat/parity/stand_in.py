@@ -62,7 +62,7 @@ def replace(net_param: Any, shapes: Shapes, notes: list[str]) -> dict[str, str]:
         elif param.name in ignored:
             why = ignored[param.name]
         is_source = not param.bottom and (cls is None or cls.is_data)
-        if not why and (not is_source or _makes_the_same(param)):
+        if not why and cls is not None and (not is_source or cls.makes_the_same(param)):
             continue
         tops = shapes(param)
         if tops is None:
@@ -71,12 +71,6 @@ def replace(net_param: Any, shapes: Shapes, notes: list[str]) -> dict[str, str]:
             unknown[param.name] = why
         _replace(param, "Input" if is_source else GIVEN, tops)
     return unknown
-
-
-def _makes_the_same(param: Any) -> bool:
-    """Whether a data layer needs no source and serves the same in every program."""
-    fillers = param.dummy_data_param.data_filler
-    return param.type == "Input" or (param.type == "DummyData" and all(f.type == "constant" for f in fillers))
 
 
 def _replace(param: Any, kind: str, tops: Sequence[Shape]) -> None:

@@ -176,7 +176,7 @@ def test_state_is_carried_from_one_forward_to_the_next(kind, formula):
     whole = formula(x, cont, *blobs)
     halves = [layer(*tensors(x[i : i + 4], cont[i : i + 4])).detach() for i in (0, 4)]
     np.testing.assert_allclose(np.concatenate(halves), whole, rtol=1e-10)
-    layer.reset()
+    layer.forget()
     np.testing.assert_allclose(layer(*tensors(x[:4], cont[:4])).detach(), whole[:4], rtol=1e-10)
 
 

@@ -84,8 +84,7 @@ class Lstm(Layer):
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         return bottom[0][0] * (self.blobs[0].numel() + self.blobs[1].numel())
 
-    def reset(self) -> None:
-        """Make the next forward begin with zero states."""
+    def forget(self) -> None:
         self.carried.zero_()
 
     def forward(self, x: Tensor, goes_on: Tensor | None = None) -> Tensor:

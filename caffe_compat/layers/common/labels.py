@@ -19,6 +19,8 @@ class Labelled(Indexed):
     is NaN.
     """
 
+    label_bottom = 1
+
     def __init__(self, param: Any, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.classes = 0

@@ -124,7 +124,7 @@ def test_a_forward_goes_on_where_the_last_one_ended():
     whole = lstm(2)(np.concatenate([first, second]), np.ones(16), *blobs)
     tops = [layer(torch.from_numpy(x), torch.from_numpy(ones)).detach() for x in (first, second)]
     np.testing.assert_allclose(np.concatenate(tops), whole, rtol=1e-12)
-    layer.reset()
+    layer.forget()
     np.testing.assert_allclose(
         layer(torch.from_numpy(first), torch.from_numpy(ones)).detach(), tops[0], rtol=1e-12
     )
