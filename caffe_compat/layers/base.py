@@ -98,10 +98,10 @@ class Layer(Facts, nn.Module):
     def verify(self) -> None:
         """Raise LayerError for what `forward` saw and could not report without waiting for the device."""
 
-    def log_creation(self, log: Any) -> None:
+    def log_creation(self, log: Log) -> None:
         """Write what Caffe logs when it makes this layer."""
 
-    def log_setup(self, log: Any) -> None:
+    def log_setup(self, log: Log) -> None:
         """Write what Caffe logs while it sets this layer up; `setup` is done."""
 
     def get_state(self) -> dict[str, Any]:

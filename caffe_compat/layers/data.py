@@ -16,6 +16,7 @@ from caffe_compat.data.records import Images, is_encoded, parse
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Shape, layer
 from caffe_compat.layers.common.base_data import CROPS, PREPARATIONS, PictureLayer
+from caffe_compat.log.write import Log
 from caffe_compat.proto import DataParameter
 
 
@@ -65,12 +66,12 @@ class Data(PictureLayer):
         # A picture no larger than the crop leaves no choice.
         return super().crops_at_random() and self._first.shape[1:] != self.transform.window
 
-    def log_creation(self, log: Any) -> None:
+    def log_creation(self, log: Log) -> None:
         p = self.param.data_param
         if os.path.exists(self.context.path(p.source)):  # else `setup` says so
             log.opened(DataParameter.DB.Name(p.backend).lower(), p.source)
 
-    def log_setup(self, log: Any) -> None:
+    def log_setup(self, log: Log) -> None:
         super().log_setup(log)
         log.output_size("data", (self.batch_size, *self.top_shape))
 

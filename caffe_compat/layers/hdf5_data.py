@@ -14,6 +14,7 @@ from caffe_compat.data.hdf5 import read_names, read_rows
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.base_data import DataLayer
+from caffe_compat.log.write import Log
 
 
 @layer("HDF5Data")
@@ -52,7 +53,7 @@ class HDF5Data(DataLayer):
         self.row_shapes = [tuple(blob.shape[1:]) for blob in first]
         self._restart()
 
-    def log_setup(self, log: Any) -> None:
+    def log_setup(self, log: Log) -> None:
         log.hdf5_list(self.param.hdf5_data_param.source, len(self.files))
 
     def reshape(self, *bottom: Shape) -> list[Shape]:

@@ -15,6 +15,7 @@ from caffe_compat.data.image_list import read_list, why_no_picture
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.base_data import CROPS, PREPARATIONS, SeededPictureLayer
+from caffe_compat.log.write import Log
 
 _AHEAD = 4  # batches
 
@@ -139,7 +140,7 @@ class ImageData(ListedLayer):
         self._keep = len(self.lines) * first.nbytes <= memory_budget()
         self.top_shape = self.top_of(first, lambda: f"'{self.lines[line][0]}'")
 
-    def log_setup(self, log: Any) -> None:
+    def log_setup(self, log: Log) -> None:
         super().log_setup(log)
         skipped = self.first_line(self.held[0]) if self.p.rand_skip else None
         log.image_list(self.p.source, len(self.lines), self.p.shuffle, skipped)

@@ -7,7 +7,7 @@ from typing import Any
 
 from caffe_compat.errors import LayerError, nearest, some
 from caffe_compat.layers.base import FORMS, TYPES, Context, Layer, where
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import NULL, Log
 from caffe_compat.proto import fork_fields
 
 STOCK, FORKS = "caffe_compat.layers", "caffe_compat.forks"
@@ -54,7 +54,7 @@ def _import_all(package: str) -> None:
         importlib.import_module(module.name)
 
 
-def create_layer(param: Any, phase: int, context: Context | None = None, log: Any = NULL) -> Layer:
+def create_layer(param: Any, phase: int, context: Context | None = None, log: Log = NULL) -> Layer:
     """The layer that `param.type` names, not yet set up.
 
     Raises LayerError for a type nobody registered, naming the nearest ones, and for a fork's fields that the

@@ -19,6 +19,7 @@ from caffe_compat.data.images import planes
 from caffe_compat.data.transform import Transformer
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import TRAIN, Layer, Shape, where
+from caffe_compat.log.write import Log
 from caffe_compat.proto import DataParameter
 from caffe_compat.proto.binary import read_binaryproto
 
@@ -138,7 +139,7 @@ class PictureLayer(DataLayer):
         """Whether the place of the crop is drawn."""
         return self.transform.random_crop
 
-    def log_setup(self, log: Any) -> None:
+    def log_setup(self, log: Log) -> None:
         if self.param.transform_param.HasField("mean_file"):
             log.mean_file(self.param.transform_param.mean_file)
 
