@@ -37,7 +37,14 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["caffe_compat", "caffe_compat.*"]),
     package_data={"caffe_compat": ["**/*.proto", "py.typed"]},
-    install_requires=["lmdb>=1.4", "numpy>=2,<3", "onnx>=1.16", "protobuf>=4.25,<8", "torch>=2.6,<3"],
+    install_requires=[
+        "lmdb>=1.4",
+        "numpy>=2,<3",
+        "onnx>=1.16",
+        "protobuf>=4.25,<8",
+        "torch>=2.6,<3",
+        "tqdm>=4.66",
+    ],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["caffe-compat = caffe_compat.cli:main"]},
 )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import math
 import os
 import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
 
 from caffe_compat.errors import DataError
 from caffe_compat.log.progress import is_terminal
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _BLOCK = 1 << 18
 _ATTEMPTS = 4  # in a row that bring no byte
@@ -79,43 +83,35 @@ def _fetch_rest(url: str, part: str) -> bool:
         if "Content-Length" not in response.headers:
             raise _cannot(url, part.removesuffix(".part"), "the server does not say how long the file is")
         total = have + int(response.headers["Content-Length"])
-        bar = _Bar(os.path.basename(part).removesuffix(".part"), have, total, sys.stderr)
-        with open(part, "ab" if have else "wb") as file:
+        name, terminal = os.path.basename(part).removesuffix(".part"), is_terminal(sys.stderr)
+        with open(part, "ab" if have else "wb") as file, _begin(name, have, total, sys.stderr) as bar:
             while block := response.read(_BLOCK):
                 file.write(block)
-                have += len(block)
-                bar.show(have)
-        bar.end()
+                tenth, have = have * 10 // total, have + len(block)
+                bar.update(len(block))
+                if have * 10 // total != tenth and not terminal:
+                    print(bar, file=sys.stderr, flush=True)
     return have == total
 
 
-class _Bar:
-    """`name: 42% of 170 MB, 3.1 MB/s, 0:31 left`, redrawn on a terminal, a line each tenth elsewhere."""
+def _begin(name: str, have: int, total: int, stream: TextIO) -> tqdm:
+    """`name: 42% of 170 MB, 3.1 MB/s, 00:31 left`: redrawn on a terminal, to be printed elsewhere."""
+    from tqdm import tqdm
 
-    def __init__(self, name: str, have: int, total: int, stream: Any):
-        self._name, self._total, self._stream = name, total, stream
-        self._first, self._start = have, time.monotonic()
-        self._terminal = is_terminal(stream)
-        self._shown = have * 10 // total if total else 0
-        self._next = 0.0
-
-    def show(self, have: int) -> None:
-        now, tenth = time.monotonic(), have * 10 // self._total
-        if (now < self._next) if self._terminal else (tenth == self._shown):
-            return
-        self._next, self._shown = now + 0.1, tenth
-        rate = (have - self._first) / max(now - self._start, 1e-6)
-        minutes, seconds = divmod(round((self._total - have) / rate), 60)
-        line = (
-            f"{self._name}: {have / self._total:.0%} of {self._total / 1e6:.0f} MB, "
-            f"{rate / 1e6:.1f} MB/s, {minutes}:{seconds:02} left"
-        )
-        self._stream.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
-        self._stream.flush()
-
-    def end(self) -> None:
-        if self._terminal:
-            self._stream.write("\n")
+    return tqdm(
+        desc=name,
+        initial=have,
+        total=total,
+        file=stream,
+        delay=1e-6 if is_terminal(stream) else math.inf,
+        position=0,
+        miniters=1,
+        ncols=1000,  # no terminal's width: the line is never cut, and a terminal may not tell its size
+        nrows=24,
+        smoothing=0,  # the rate is that of the whole fetch
+        unit_scale=1e-6,
+        bar_format="{desc}: {percentage:.0f}% of {total:.0f} MB, {rate_noinv:.1f} MB/s, {remaining} left",
+    )
 
 
 def _size(path: str) -> int:

@@ -173,7 +173,7 @@ class Log:
         """Take the bar off the screen: the run is over."""
         if self._bar:
             with self._writing():
-                self._bar.clear()
+                self._bar.close()
                 self._stream.flush()
                 self._bar = ProgressBar(self._stream)
 

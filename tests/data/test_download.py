@@ -156,11 +156,22 @@ def test_bar_of_a_terminal(monkeypatch):
 
     stream = io.StringIO()
     stream.isatty = lambda: True
-    clock = iter([0.0, 2.0, 2.05, 4.0])
-    monkeypatch.setattr(download.time, "monotonic", lambda: next(clock))
-    bar = download._Bar("x", 0, 100_000_000, stream)
-    for have in (20_000_000, 21_000_000, 50_000_000):
-        bar.show(have)
-    bar.end()
-    shown = stream.getvalue().split("\r\x1b[K")
-    assert shown == ["", "x: 20% of 100 MB, 10.0 MB/s, 0:08 left", "x: 50% of 100 MB, 12.5 MB/s, 0:04 left\n"]
+    seconds = [0.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: seconds[0])
+    with download._begin("x", 0, 100_000_000, stream) as bar:
+        for seconds[0], new in ((2.0, 20_000_000), (2.05, 1_000_000), (4.0, 29_000_000)):
+            bar.update(new)
+    shown = stream.getvalue().split("\r")
+    assert shown[1] == "x: 20% of 100 MB, 10.0 MB/s, 00:08 left"
+    assert {line.rstrip() for line in shown[2:]} == {"x: 50% of 100 MB, 12.5 MB/s, 00:04 left"}
+    assert shown[-1].endswith("\n")
+
+
+def test_lines_off_a_terminal(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(download, "_BLOCK", 100_000)
+    download.download(server.url, str(tmp_path / "x"), MD5)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" of ")[0] for line in lines] == [
+        f"x: {done}%" for done in (16, 23, 31, 47, 55, 62, 70, 86, 94, 100)
+    ]
+    assert all(" of 1 MB, " in line and line.endswith(" left") for line in lines)
