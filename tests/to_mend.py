@@ -23,8 +23,6 @@ IN_CIRCLES: tuple[str, ...] = (
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
     "caffe_compat/data/leveldb.py",
-    "caffe_compat/forks/capsules/capsule.py",
-    "caffe_compat/forks/flow/resample.py",
     "caffe_compat/forks/video/video_data.py",
     "caffe_compat/forks/yolo/yolo_loss.py",
     "caffe_compat/log/read.py",
