@@ -44,7 +44,7 @@ LONG_FILES: tuple[str, ...] = (
     "tests/cli/test_cli.py",
     "tests/export/test_onnx.py",
     "tests/forks/ssd/test_annotated_data.py",
-    "tests/forks/yolo/test_yolo_loss.py",
+    "tests/forks/yolo/test_region_loss.py",
     "tests/layers/harness.py",
     "tests/layers/test_python.py",
     "tests/log/test_read.py",
