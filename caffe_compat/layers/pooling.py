@@ -23,7 +23,7 @@ class Pooling(Layer):
     AVE divides by the part of the window inside the image with its pads. MAX takes the first of equal values and
     never NaN; a second top is the place of the maximum in its height x width plane, -1 if there is none.
     STOCHASTIC in TEST is the mean weighted by the values themselves. It runs on the CPU too, where Caffe has none.
-    One size an axis, and a dilation, are a fork's: forks/video/convolution_3d.py, PoolingOverAxes.
+    One size an axis, and a dilation, are a fork's: forks/video/pooling_3d.py, PoolingOverAxes.
     """
 
     num_bottom = 1

@@ -6,7 +6,7 @@ import torch
 
 from caffe_compat.data.images import encode
 from caffe_compat.errors import DataError, LayerError
-from caffe_compat.forks.video.video_data import PLACES, VideoSegments, crop_sizes
+from caffe_compat.forks.video.video_segments import PLACES, VideoSegments, crop_sizes
 from caffe_compat.layers.base import Context
 from caffe_compat.layers.registry import create_layer
 from tests.layers.data_harness import assert_replicas_agree, assert_resumes, load, make
