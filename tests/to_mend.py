@@ -23,8 +23,6 @@ IN_CIRCLES: tuple[str, ...] = (
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
     "caffe_compat/data/leveldb.py",
-    "caffe_compat/forks/video/video_data.py",
-    "caffe_compat/forks/yolo/yolo_loss.py",
     "caffe_compat/log/read.py",
     "caffe_compat/net/layerwise.py",
     "caffe_compat/net/module.py",
@@ -44,7 +42,6 @@ LONG_FILES: tuple[str, ...] = (
     "tests/cli/test_cli.py",
     "tests/export/test_onnx.py",
     "tests/forks/ssd/test_annotated_data.py",
-    "tests/forks/yolo/test_region_loss.py",
     "tests/layers/harness.py",
     "tests/layers/test_python.py",
     "tests/log/test_read.py",

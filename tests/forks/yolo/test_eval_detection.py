@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from caffe_compat.errors import LayerError
-from tests.forks.yolo.test_region_loss import ANCHORS, CLASSES, LENGTH, SIDE, N, box_of, measure, sigmoid
+from tests.forks.yolo.boxes import ANCHORS, CLASSES, LENGTH, SIDE, N, box_of, measure, sigmoid
 from tests.layers.harness import Error, draws, errors, make
 
 BOXES = 2 * SIDE * SIDE
