@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import collections
 import hashlib
+import io
 import multiprocessing
 import os
 import re
@@ -186,26 +187,17 @@ def _build(param: Any, repository: str) -> None:
                 inputs.update(fitting)
 
 
-class _Listener:
-    """Keeps the warnings of a parse that goes on past unknown fields."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def warn_once(self, line: str) -> None:
-        self.lines.append(line)
-
-
 def _unknown(text: str, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All layer types (and modules of Python layers) and all fields in a file that nothing here knows."""
     from caffe_compat.errors import CaffeError
     from caffe_compat.layers.registry import registry
-    from caffe_compat.log.write import NULL
+    from caffe_compat.log.write import NULL, Log
     from caffe_compat.proto import NetParameter, SolverParameter
     from caffe_compat.proto.text import parse
     from caffe_compat.proto.upgrade import upgrade_net
 
-    log = _Listener()
+    warnings = io.StringIO()
+    log = Log(warnings, progress=False)
     try:
         param = parse(
             text, NetParameter if kind == "net" else SolverParameter, "", ignore_unknown=True, log=log
@@ -220,8 +212,8 @@ def _unknown(text: str, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         for layer in getattr(param, "layer", ())
         if layer.type == "Python"
     }
-    found = (re.search(r"(\w+) has no field '(\w+)'", line) for line in log.lines)
-    return tuple(sorted(types)), tuple(sorted({f"{match[1]}.{match[2]}" for match in found if match}))
+    found = re.findall(r"(\w+) has no field '(\w+)'", warnings.getvalue())
+    return tuple(sorted(types)), tuple(sorted({f"{message}.{field}" for message, field in found}))
 
 
 def _cause(message: str) -> str:
