@@ -27,9 +27,6 @@ LONG_FILES: tuple[str, ...] = (
     "caffe_compat/net/layerwise.py",
     "caffe_compat/net/module.py",
     "caffe_compat/net/net.py",
-    "caffe_compat/parity/logs.py",
-    "caffe_compat/parity/replay.py",
-    "caffe_compat/parity/steps.py",
     "caffe_compat/proto/binary.py",
     "caffe_compat/proto/upgrade.py",
     "caffe_compat/pycaffe/model_libs.py",
@@ -60,7 +57,6 @@ LONG_FILES: tuple[str, ...] = (
 LONG_CLASSES: tuple[str, ...] = (
     "caffe_compat/net/layerwise.py: Layerwise",
     "caffe_compat/net/net.py: Net",
-    "caffe_compat/parity/replay.py: Replay",
     "caffe_compat/pycaffe/net.py: Net",
     "caffe_compat/solver/solver.py: Solver",
 )
@@ -75,8 +71,6 @@ TYPE_NAMES: tuple[str, ...] = (
     "net/module: 1",
     "net/net: 2",
     "net/resolve: 1",
-    "parity/logs: 3",
-    "parity/replay: 5",
-    "parity/steps: 3",
+    "parity/diagnosis: 1",
     "solver/update_rules: 1",
 )

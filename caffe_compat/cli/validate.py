@@ -82,9 +82,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _reference(args: argparse.Namespace) -> "Report":
+    from caffe_compat.parity.batches import validate_data
     from caffe_compat.parity.bundle import open_bundle
-    from caffe_compat.parity.replay import TOLERANCE, validate_net
-    from caffe_compat.parity.steps import validate_data, validate_solver
+    from caffe_compat.parity.nets import TOLERANCE, validate_net
+    from caffe_compat.parity.steps import validate_solver
 
     bundle = open_bundle(args.reference, args.root, args.net, args.solver)
     if bundle.kind == "data":

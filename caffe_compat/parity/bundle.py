@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,9 @@ _LOCAL = struct.Struct("<4s5H3I2H")  # the head of a zip member
 _KINDS = "fiubUS"  # of arrays: numbers and texts
 _ARRAYS = ("bundle.npz", "trajectory.npz")
 _WEIGHTS = ("weights.caffemodel", "init.caffemodel")
+
+
+_M = TypeVar("_M")  # a message
 
 
 class _Member(NamedTuple):
@@ -205,7 +208,7 @@ class Bundle:
         name = self.solver.net or self.solver.train_net
         return next((str(f) for f in (folder, folder.parent) if name and (f / name).exists()), "")
 
-    def _find_net(self, net: str | None, path: Path) -> Any:
+    def _find_net(self, net: str | None, path: Path) -> NetParameter:
         param = self.solver
         if net is None and param is not None:
             for field in ("net_param", "train_net_param"):
@@ -247,7 +250,7 @@ def open_bundle(
     return Bundle(file, root, net, solver)
 
 
-def read_fork(path: str, cls: Any, notes: list[str]) -> Any:
+def read_fork(path: str, cls: type[_M], notes: list[str]) -> _M:
     """The message in the prototxt `path`, whatever fork wrote it: fields nobody knows are left out, with notes."""
     warnings = io.StringIO()
     message = text.parse_file(path, cls, ignore_unknown=True, log=Log(warnings, progress=False))
@@ -255,7 +258,7 @@ def read_fork(path: str, cls: Any, notes: list[str]) -> Any:
     return message
 
 
-def parse_fork(content: str, cls: Any, source: str, notes: list[str]) -> Any:
+def parse_fork(content: str, cls: type[_M], source: str, notes: list[str]) -> _M:
     """`read_fork` for a prototxt that is no file."""
     warnings = io.StringIO()
     message = text.parse(content, cls, source, ignore_unknown=True, log=Log(warnings, progress=False))

@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 AGREES, DIFFERS, PARTLY = "agrees", "differs", "partly compared"
 EXIT_CODES = {AGREES: 0, DIFFERS: 1, PARTLY: 3}
 
+_SHOWN = 5  # departures listed of each check
 FLOOR = 1e-3  # arrays whose largest value is below this are compared as if it were this
+
+
+Curves = dict[str, list[tuple[str, list[float], list[float]]]]  # name -> (label, x, y) of each curve
 
 
 @dataclass
@@ -58,6 +63,22 @@ class Check:
     details: list[str] = field(default_factory=list)
 
 
+def judged(name: str, details: Sequence[str], text: str) -> Check:
+    """AGREES without departures, else DIFFERS with the first ones."""
+    shown = list(details[:_SHOWN])
+    if len(details) > _SHOWN:
+        shown.append(f"... and {len(details) - _SHOWN} more")
+    return Check(name, DIFFERS if details else AGREES, text, shown)
+
+
+def with_gaps(check: Check, gaps: Sequence[str]) -> Check:
+    """The same check, PARTLY done because of the gaps if it does not differ anyway."""
+    if gaps and check.status == AGREES:
+        check.status = PARTLY
+    check.details += gaps
+    return check
+
+
 @dataclass
 class Report:
     """What a validation found.
@@ -69,7 +90,7 @@ class Report:
     checks     of a log
     notes      what could not be compared, and why
     kinks      values next to a kink of the net rounded to its other side, which moves gradients
-    curves     name -> [(label, x, y)] to draw
+    curves     to draw
     """
 
     source: str
@@ -81,7 +102,7 @@ class Report:
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     kinks: bool = False
-    curves: dict[str, list[tuple[str, list[float], list[float]]]] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
 
     @property
     def first(self) -> Row | None:
@@ -124,7 +145,12 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare(
-    row: Row, ours: Any, theirs: Any, tolerance: float, floor: float = FLOOR, noise: float = 0.0
+    row: Row,
+    ours: Tensor | ArrayLike,
+    theirs: Tensor | ArrayLike,
+    tolerance: float,
+    floor: float = FLOOR,
+    noise: float = 0.0,
 ) -> Row:
     """Fill `row` with the differences of two arrays (numpy or tensors).
 
@@ -156,7 +182,7 @@ def compare(
     return row
 
 
-def _tensor(array: Any) -> Tensor:
+def _tensor(array: Tensor | ArrayLike) -> Tensor:
     if isinstance(array, Tensor):
         return array.detach().to("cpu")
     array = np.asarray(array)

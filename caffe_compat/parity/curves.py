@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from caffe_compat.log.read import RunLog
-from caffe_compat.parity.compare import AGREES, DIFFERS, PARTLY, Check
+from caffe_compat.parity.compare import AGREES, DIFFERS, PARTLY, Check, Curves
 
-SCORE_TOLERANCE = (
-    0.02  # of an accuracy, absolute: two runs of one Caffe with different seeds differ by about half
-)
+# Of an accuracy, absolute: two runs of one Caffe with different seeds differ by about half.
+SCORE_TOLERANCE = 0.02
 LOSS_TOLERANCE = 0.25  # of the area between loss curves, relative to Caffe's mean loss
 
 Curve = tuple[list[float], list[float]]
@@ -29,7 +28,7 @@ def curve_checks(caffe: RunLog, ours: RunLog) -> list[Check]:
     return checks
 
 
-def curves_of(caffe: RunLog, ours: RunLog) -> dict[str, list[tuple[str, list[float], list[float]]]]:
+def curves_of(caffe: RunLog, ours: RunLog) -> Curves:
     """What a report draws: name -> (label, iterations, values) of both."""
     curves = {}
     for name, net in _test_outputs(caffe):

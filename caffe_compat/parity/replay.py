@@ -1,123 +1,33 @@
-"""A bundle's net run here: first end to end, then, if anything departs, each layer alone on Caffe's own blobs."""
+"""A bundle's net run here, end to end or a layer at a time, with the rows that compare it with Caffe's numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.errors import CaffeError, DataError, some
+from caffe_compat.errors import DataError, some
 from caffe_compat.layers.base import Context, Layer
+from caffe_compat.layers.input import Input
+from caffe_compat.log.write import Log
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
 from caffe_compat.parity import stand_in
 from caffe_compat.parity.bundle import Bundle
-from caffe_compat.parity.compare import Report, Row, compare
-from caffe_compat.proto import NetParameter
+from caffe_compat.parity.compare import Row, compare
+from caffe_compat.parity.learned import CANCELLED, cancelled_biases, learned
+from caffe_compat.parity.versions import Version, Versions
+from caffe_compat.proto import LayerParameter, NetParameter
 
-TOLERANCE = 2e-4
 GRADIENT_FLOOR = 1e-5  # gradients are small by nature
-VALUE, GRADIENT, PARAM_GRADIENT, CHANGED = (
-    "value",
-    "gradient",
-    "parameter gradient",
-    "parameter after the pass",
-)
-_SETTLED = "compared on Caffe's own blobs"
-CANCELLED = "rounding noise: the BatchNorm behind takes this bias out again"
-
-# Layers whose last blob is a bias, which a BatchNorm behind them takes out again.
-_BIASED = {"Convolution": 2, "Deconvolution": 2, "InnerProduct": 2, "Scale": 2, "Bias": 1}
-
-
-def validate_net(bundle: Bundle, tolerance: float = TOLERANCE) -> Report:
-    """Compare every blob, gradient and learned blob of a net that ran in Caffe; name the layers that depart."""
-    report = Report(bundle.path, "net", tolerance, notes=list(bundle.notes))
-    add_net_rows(bundle, report)
-    return report
-
-
-def add_net_rows(bundle: Bundle, report: Report) -> None:
-    """Replay the net of a bundle (or the first pass of a solver's) into `report`."""
-    try:
-        replay = Replay(bundle, report.tolerance)
-    except CaffeError as error:
-        refused(bundle, report, error)
-        return
-    report.missing += replay.missing
-    report.notes += replay.notes
-    rows = replay.end_to_end()
-    if replay.another_net:  # what departs there is no fault
-        for row in rows:
-            if not row.agrees:
-                row.agrees, row.compared, row.note = True, False, "differs, in another net"
-    departing = [row for row in rows if not row.agrees]
-    alone: list[Row] = []
-    if departing:
-        backward = all(row.what in (GRADIENT, PARAM_GRADIENT) for row in departing)
-        alone = replay.each_alone({row.layer for row in departing} if backward else None)
-        if backward and _settle(rows, alone):
-            report.kinks = True
-            report.notes.append(
-                "gradients end to end differ from Caffe's, though all values agree and every layer by itself gives Caffe's "
-                f"gradients: values next to a kink (of ReLU or a maximum) rounded to its other side; {_SETTLED}"
-            )
-    report.rows += rows
-    if bundle.arrays.cut:
-        report.missing.append(f"{bundle.path} is cut short")
-    if report.first is None:
-        return
-    bad = [row for row in alone if not row.agrees]
-    for layer in dict.fromkeys(row.layer for row in bad):
-        rows = [row for row in bad if row.layer == layer]
-        what = ", ".join(dict.fromkeys(f"{row.what} of {row.name}" for row in rows))
-        report.guilty.append(
-            f"layer '{layer}' ({rows[0].type}): {what} (relative {rows[0].relative:.2g})"
-            + (f"; {rows[0].note}" if rows[0].note else "")
-        )
-    if not bad:
-        report.notes.append(
-            "no layer departs when it is fed Caffe's own blobs: the difference builds up over the layers by rounding, "
-            "or comes from a layer whose bottoms or gradients the bundle lacks"
-        )
-
-
-def _settle(rows: list[Row], alone: list[Row]) -> bool:
-    """Put each layer's own gradients in the place of departing ones, if every departing one has such and it agrees.
-
-    A ReLU passes a gradient or stops it. Where its bottom is 1e-8 here and -1e-8 in Caffe, both are right, and the
-    gradients of all layers before it differ by more than any tolerance. Fed Caffe's own blobs, layers that are right
-    agree, and by the chain rule so does the whole.
-    """
-    own = {(row.layer, row.what, row.name): row for row in alone if row.compared}
-    places = [k for k, row in enumerate(rows) if not row.agrees]
-    keys = [(rows[k].layer, rows[k].what, rows[k].name) for k in places]
-    if not all(row.agrees for row in alone) or not all(key in own for key in keys):
-        return False
-    for k, key in zip(places, keys, strict=True):
-        own[key].note = f"{_SETTLED}; end to end relative {rows[k].relative:.2g}"
-        rows[k] = own[key]
-    return True
-
-
-def refused(bundle: Bundle, report: Report, error: CaffeError) -> None:
-    """Enter that we cannot build a net which Caffe ran: our fault, unless it is not the bundle's own net."""
-    if bundle.given_net or isinstance(error, DataError):
-        report.missing.append(f"{error}; is it another net, or a bundle that was cut short?")
-        return
-    report.guilty.append(f"Caffe ran this net and we do not: {error}")
-    report.rows.append(Row("", "", "net", report.source, agrees=False, note=str(error)))
+VALUE, GRADIENT, PARAM_GRADIENT = "value", "gradient", "parameter gradient"
+CHANGED = "parameter after the pass"
 
 
 class Replay:
-    """One net with Caffe's numbers beside it.
-
-    A version of a blob is a pair (i, k): what top k of layer i wrote. In-place layers make new versions of the
-    blob of the same name.
-    """
+    """One net with Caffe's numbers beside it."""
 
     def __init__(self, bundle: Bundle, tolerance: float):
         self.bundle, self.arrays, self.tolerance = bundle, bundle.arrays, tolerance
@@ -128,7 +38,7 @@ class Replay:
         self.net = self._build()
         self.lw = self.net.layerwise
         self.passes: int = bundle.meta.get("passes", 1)
-        self._find_versions()
+        self.theirs = Versions(bundle, self.net)
         self.before = [[blob.detach().clone() for blob in layer.owned_blobs()] for layer in self.net.layers]
         self.given = self._find_given()
         self.cancelled = cancelled_biases(self.net)
@@ -164,7 +74,7 @@ class Replay:
                 blob.copy_(_tensor(self.arrays[f"param.{key}"]).view(blob.shape))
         return net
 
-    def _create(self, param: Any, phase: int, context: Any, log: Any) -> Layer:
+    def _create(self, param: LayerParameter, phase: int, context: Context, log: Log) -> Layer:
         """The layer, which claims Caffe's top shapes while the net is built: one wrong shape must not stop us."""
         layer = stand_in.create(param, phase, context, log)
         shapes = self._known_shapes(param)
@@ -173,7 +83,7 @@ class Replay:
             layer.__dict__["reshape"] = lambda *bottom: (reshape(*bottom), shapes)[1]
         return layer
 
-    def _known_shapes(self, param: Any) -> list[tuple[int, ...]] | None:
+    def _known_shapes(self, param: LayerParameter) -> list[tuple[int, ...]] | None:
         """The shapes of a layer's tops in the bundle."""
         shapes = []
         for k, top in enumerate(param.top):
@@ -185,74 +95,26 @@ class Replay:
             shapes.append(shape[1:] if key.startswith("in.") and self.bundle.kind == "solver" else shape)
         return shapes
 
-    # -- who wrote what -----------------------------------------------------------------------
-
-    def _find_versions(self) -> None:
-        net = self.net
-        self.first: dict[str, tuple[int, int]] = {}
-        self.last: dict[str, tuple[int, int]] = {}
-        self.source: list[list[tuple[int, int]]] = []
-        self.reader: dict[tuple[int, int], tuple[int, int]] = {}
-        for i, (bottoms, tops) in enumerate(zip(net.bottom_names, net.top_names, strict=True)):
-            self.source.append([self.last[name] for name in bottoms])
-            for k, version in enumerate(self.source[i]):
-                self.reader[version] = (i, k)
-            for k, name in enumerate(tops):
-                self.first.setdefault(name, (i, k))
-                self.last[name] = (i, k)
+    # -- what is Caffe's own here ---------------------------------------------------------------
 
     def _find_given(self) -> dict[int, str]:
         """Layers whose tops are Caffe's own, and why."""
         given: dict[int, str] = {}
         for i, layer in enumerate(self.net.layers):
             why = self.unknown.get(layer.name, "") or layer.random_reason()
-            if why or layer.type == "Input":
+            if why or isinstance(layer, Input):
                 given[i] = why
                 if why and layer.name not in self.unknown:
                     self.notes.append(
                         f"layer '{layer.name}' ({layer.type}) {why}: it cannot be compared value by value; Caffe's tops "
                         "were taken for what follows"
                     )
-                missing = [n for k, n in enumerate(self.net.top_names[i]) if self._key(i, k) is None]
+                missing = [n for k, n in enumerate(self.net.top_names[i]) if self.theirs.key(i, k) is None]
                 if missing:
                     raise DataError(
                         f"{self.bundle.path}: lacks the values of {some(missing)}, made by '{layer.name}'"
                     )
         return given
-
-    def _key(self, i: int, k: int) -> str | None:
-        """What Caffe's values of a version are called in the bundle, None if it lacks them."""
-        net, name = self.net, self.net.top_names[i][k]
-        keys = [f"top.{net.layer_names[i]}.{k}"]
-        if net.layers[i].is_data and self.bundle.kind == "net":
-            keys.append(f"in.{name}")
-        if self.last[name] == (i, k):
-            keys.append(f"blob.{name}")
-        for key in keys:
-            if key in self.arrays:
-                return key
-        if net.layers[i].type == "Split":
-            return self._key(*self.source[i][0])
-        return None
-
-    def _theirs(self, i: int, k: int) -> np.ndarray | None:
-        """Caffe's values of a version."""
-        key = self._key(i, k)
-        return None if key is None else self.arrays[key]
-
-    def _their_diff(self, version: tuple[int, int]) -> np.ndarray | None:
-        """Caffe's gradient of a version: what the layer that reads it gave back, or what an output was given."""
-        i, k = version
-        name = self.net.top_names[i][k]
-        reader = self.reader.get(version)
-        if reader is None:
-            return self.arrays.get(f"topdiff.{name}")
-        key = f"bottomdiff.{self.net.layer_names[reader[0]]}.{reader[1]}"
-        if key in self.arrays:
-            return self.arrays[key]
-        if self.first[name] != version:
-            return None
-        return self.arrays.get(f"diff.{name}", self.arrays.get(f"grad.{name}"))
 
     # -- end to end ---------------------------------------------------------------------------
 
@@ -272,14 +134,14 @@ class Replay:
         if not self.bundle.meta.get("backward", any(self.bundle.names("diff"))):
             return rows
         for version in ((i, k) for i, tops in enumerate(self.net.top_names) for k in range(len(tops))):
-            if version not in self.reader:
+            if version not in self.theirs.reader:
                 self._take_diff(version)
         for i in reversed(range(len(self.net.layers))):
             if self._runs_backward(i) and i not in self.broken:
                 self.lw.backward(i, i)
                 rows += self._gradient_rows(i)
             if i in self.given or i in self.broken:
-                for version in self.source[i]:
+                for version in self.theirs.source[i]:
                     self._take_diff(version)
         for i in range(len(self.net.layers)):
             rows += self._param_gradient_rows(i)
@@ -294,19 +156,19 @@ class Replay:
     def _misshapen(self, i: int) -> bool:
         """Whether a top of layer i has another shape than Caffe's; what follows gets Caffe's then."""
         for k, name in enumerate(self.net.top_names[i]):
-            key = self._key(i, k)
+            key = self.theirs.key(i, k)
             if key is not None and self.arrays.shape(key) != tuple(self.lw.data(name).shape):
                 self.broken.add(i)
         return i in self.broken
 
     def _take_tops(self, i: int) -> None:
-        tops = ((name, self._theirs(i, k)) for k, name in enumerate(self.net.top_names[i]))
+        tops = ((name, self.theirs.values(i, k)) for k, name in enumerate(self.net.top_names[i]))
         self.lw.store({name: self._copy(theirs) for name, theirs in tops if theirs is not None})
 
-    def _take_diff(self, version: tuple[int, int]) -> bool:
-        diff = self._their_diff(version)
+    def _take_diff(self, version: Version) -> bool:
+        diff = self.theirs.diff(version)
         if diff is None:
-            return version not in self.reader  # a loss's own weight stands there
+            return version not in self.theirs.reader  # a loss's own weight stands there
         mine = self.lw.diff(self.net.top_names[version[0]][version[1]])
         if tuple(mine.shape) == diff.shape:
             mine.copy_(_tensor(diff))
@@ -329,7 +191,7 @@ class Replay:
         for i, layer in enumerate(self.net.layers):
             if only is not None and layer.name not in only:
                 continue
-            bottoms = [self._theirs(*version) for version in self.source[i]]
+            bottoms = [self.theirs.values(*version) for version in self.theirs.source[i]]
             if layer.is_data or layer.name in self.unknown or any(b is None for b in bottoms):
                 continue
             self._reset(i)
@@ -368,10 +230,10 @@ class Replay:
         return Row(self.net.layer_names[i], self.net.layers[i].type, what, name)
 
     def _value_rows(self, i: int) -> Iterator[Row]:
-        if self.net.layers[i].type == "Input":
+        if isinstance(self.net.layers[i], Input):
             return
         for k, name in enumerate(self.net.top_names[i]):
-            theirs = self._theirs(i, k)
+            theirs = self.theirs.values(i, k)
             row = self._row(i, VALUE, name)
             if theirs is None:
                 row.compared, row.note = False, "not in the bundle"
@@ -404,7 +266,7 @@ class Replay:
         for k, name in enumerate(self.net.bottom_names[i]):
             if not self.net.bottom_need_backward[i][k]:
                 continue
-            theirs = self._their_diff(self.source[i][k])
+            theirs = self.theirs.diff(self.theirs.source[i][k])
             if theirs is None:
                 continue
             row = self._row(i, GRADIENT, name)
@@ -417,51 +279,20 @@ class Replay:
     def _param_gradient_rows(self, i: int) -> Iterator[Row]:
         layer = self.net.layers[i]
         for index, owned in enumerate(layer.owned_blobs()):
-            key = f"paramgrad.{layer.name}.{index}"
+            name = f"{layer.name}.{index}"
+            key = f"paramgrad.{name}"
             if key not in self.arrays or not owned.requires_grad:
                 continue
             theirs = self.arrays[key]
             row = self._row(i, PARAM_GRADIENT, f"{layer.name}[{index}]")
             if self.given.get(i):
                 row.shape, row.compared, row.note = theirs.shape, False, self.given[i]
-            elif (i, index) in self.cancelled:
+            elif name in self.cancelled:
                 row.shape, row.compared, row.note = theirs.shape, False, CANCELLED
             else:
                 ours = torch.zeros_like(owned) if owned.grad is None else owned.grad
                 compare(row, ours.view(layer.blobs[index].shape), theirs, self.tolerance, GRADIENT_FLOOR)
             yield row
-
-
-def cancelled_biases(net: Net) -> set[tuple[int, int]]:
-    """(layer, blob index) of each bias whose only reader is a BatchNorm that subtracts the batch's mean.
-
-    Its true gradient is 0, so what a program computes for it is rounding noise.
-    """
-    found = set()
-    last: dict[str, int] = {}
-    for i, layer in enumerate(net.layers):
-        if layer.type == "BatchNorm" and not _uses_global_stats(layer):
-            j = last[net.bottom_names[i][0]]
-            blobs = net.layers[j].blobs
-            if len(blobs) == _BIASED.get(net.layers[j].type) and blobs[-1].dim() == 1:
-                found.add((j, len(blobs) - 1))
-        for name in net.top_names[i]:
-            last[name] = i
-    return found
-
-
-def _uses_global_stats(layer: Layer) -> bool:
-    p = layer.param.batch_norm_param
-    return p.use_global_stats if p.HasField("use_global_stats") else layer.phase == 1
-
-
-def learned(net: Net, key: str) -> Tensor | None:
-    """The blob that `<layer>.<index>` names, or None."""
-    name, _, index = key.rpartition(".")
-    layer = net.layer(name)
-    if layer is None or not index.isdigit() or int(index) >= len(layer.blobs):
-        return None
-    return layer.blobs[int(index)]
 
 
 def _tensor(array: np.ndarray) -> Tensor:

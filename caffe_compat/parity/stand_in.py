@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape
+from caffe_compat.layers.base import Context, Layer, Shape
 from caffe_compat.layers.registry import class_for, create_layer, not_acted_on
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import NULL, Log
+from caffe_compat.proto import LayerParameter, NetParameter
 
 GIVEN = "Given (stand-in)"
 
-Shapes = Callable[[Any], "Sequence[Shape] | None"]
+Shapes = Callable[[LayerParameter], "Sequence[Shape] | None"]
 
 
 class Given(Layer):
@@ -37,12 +37,12 @@ class Given(Layer):
         return tuple(nothing + torch.zeros(shape) for shape in self.reshape())
 
 
-def create(param: Any, phase: int, context: Any = None, log: Any = NULL) -> Layer:
+def create(param: LayerParameter, phase: int, context: Context | None = None, log: Log = NULL) -> Layer:
     """`create_layer` that knows stand-ins; no net of a user's can name one."""
     return Given(param, phase, context) if param.type == GIVEN else create_layer(param, phase, context, log)
 
 
-def replace(net_param: Any, shapes: Shapes, notes: list[str]) -> dict[str, str]:
+def replace(net_param: NetParameter, shapes: Shapes, notes: list[str]) -> dict[str, str]:
     """Put stand-ins into `net_param`; returns {layer name: why} for those whose absence keeps us from comparing.
 
     `shapes(layer_param)` says the top shapes that Caffe had, or None where nobody knows them: then the layer
@@ -73,7 +73,7 @@ def replace(net_param: Any, shapes: Shapes, notes: list[str]) -> dict[str, str]:
     return unknown
 
 
-def _replace(param: Any, kind: str, tops: Sequence[Shape]) -> None:
+def _replace(param: LayerParameter, kind: str, tops: Sequence[Shape]) -> None:
     kept = {"name", "top", "bottom", "include", "exclude", "phase", "loss_weight", "origin", "propagate_down"}
     for field, _ in param.ListFields():
         if field.name not in kept:
@@ -83,7 +83,7 @@ def _replace(param: Any, kind: str, tops: Sequence[Shape]) -> None:
         param.input_param.shape.add().dim.extend(shape)
 
 
-def _layers_of(net_param: Any, notes: Sequence[str]) -> dict[str, str]:
+def _layers_of(net_param: NetParameter, notes: Sequence[str]) -> dict[str, str]:
     """The reader's warnings by the name of the layer in whose lines they are."""
     lines = []
     for param in net_param.layer:

@@ -7,7 +7,7 @@ import pytest
 
 from caffe_compat.errors import DataError
 from caffe_compat.parity.bundle import open_bundle
-from caffe_compat.parity.replay import validate_net
+from caffe_compat.parity.nets import validate_net
 from tests.parity.harness import NET, ROOT, dump_net, dump_solver, rewrite
 
 REFERENCE = ROOT / "tests/reference"

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from caffe_compat.parity.batches import validate_data
 from caffe_compat.parity.bundle import open_bundle
 from caffe_compat.parity.logs import validate_log
-from caffe_compat.parity.replay import validate_net
-from caffe_compat.parity.steps import validate_data, validate_solver
+from caffe_compat.parity.nets import validate_net
+from caffe_compat.parity.steps import validate_solver
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 SOLVERS = sorted(path.parent.name for path in REFERENCE.glob("solvers/*/trajectory.npz"))

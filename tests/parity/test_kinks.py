@@ -7,7 +7,7 @@ import torch
 import caffe_compat
 from caffe_compat.parity.bundle import open_bundle
 from caffe_compat.parity.compare import Row, compare
-from caffe_compat.parity.replay import validate_net
+from caffe_compat.parity.nets import validate_net
 from caffe_compat.parity.steps import _forgive_kinks
 from tests.parity.harness import dump_net, rewrite
 

@@ -14,7 +14,7 @@ from caffe_compat.layers.relu import ReLU
 from caffe_compat.layers.scale import Scale
 from caffe_compat.layers.softmax_loss import SoftmaxWithLoss
 from caffe_compat.parity.bundle import open_bundle
-from caffe_compat.parity.replay import validate_net
+from caffe_compat.parity.nets import validate_net
 from tests.parity.harness import ROOT, dump_net
 
 

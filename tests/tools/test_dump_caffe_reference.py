@@ -11,7 +11,7 @@ import pytest
 
 import caffe_compat.pycaffe
 from caffe_compat.parity.bundle import open_bundle
-from caffe_compat.parity.replay import validate_net
+from caffe_compat.parity.nets import validate_net
 from caffe_compat.parity.steps import validate_solver
 from caffe_compat.pycaffe import net as pycaffe_net
 from caffe_compat.pycaffe import solvers as pycaffe_solvers
