@@ -36,7 +36,6 @@ LONG_FILES: tuple[str, ...] = (
     "caffe_compat/solver/solver.py",
     "caffe_compat/solver/update_rules.py",
     "tests/cli/test_cli.py",
-    "tests/export/test_onnx.py",
     "tests/forks/ssd/test_annotated_data.py",
     "tests/layers/harness.py",
     "tests/layers/test_python.py",

@@ -10,6 +10,7 @@ from caffe_compat.layers.base import TEST, Context
 from caffe_compat.net import Net
 from caffe_compat.proto import NetParameter
 from caffe_compat.proto.text import parse
+from caffe_compat.pycaffe import Net as PycaffeNet
 
 
 def make_net(text: str, phase: int = TEST, seed: int = 1) -> Net:
@@ -43,6 +44,28 @@ def convolution(bottom: str, top: str, outputs: int = 4, more: str = "") -> str:
         top,
         f"convolution_param {{ num_output: {outputs} kernel_size: 3 pad: 1 }} {more}",
     )
+
+
+POOL = "pooling_param { kernel_size: 3 stride: 2 }"
+IP = "inner_product_param { num_output: 7 }"
+# A small net whose scaling goes into its weights.
+SCALED = (
+    data(2, 3, 8, 9)
+    + convolution("data", "conv")
+    + layer("BatchNorm", "conv", "conv", name="bn")
+    + layer("Scale", "conv", "conv", "scale_param { bias_term: true }", name="scale")
+    + layer("ReLU", "conv", "conv", name="relu")
+    + layer("Dropout", "conv", "conv", name="drop")
+    + layer("Pooling", "conv", "pool", POOL)
+    + layer("InnerProduct", "pool", "ip", IP)
+)
+
+
+def outputs_of(net, x):
+    """The net's own numbers."""
+    view = PycaffeNet.over(net)
+    view.blobs["data"].reshape(*x.shape)
+    return view.forward(data=x)
 
 
 def load(path) -> onnx.ModelProto:

@@ -1,6 +1,5 @@
 """Files as people would have written them: names, shapes, what is folded, what is refused, and that they run."""
 
-import hashlib
 import os
 import sys
 
@@ -11,39 +10,19 @@ import pytest
 import torch
 
 import caffe_compat
-from caffe_compat.errors import ExportError, LayerError, MissingExtra, NetError
+from caffe_compat.errors import ExportError, LayerError, MissingExtra
 from caffe_compat.export import check
 from caffe_compat.export.onnx import export_onnx
-from caffe_compat.export.preprocess import Preprocess, preprocess_of
 from caffe_compat.layers.base import TRAIN
 from caffe_compat.pycaffe import Net as PycaffeNet
-from tests.export.nets import convolution, data, layer, load, make_net, operators, run
+from tests.export.nets import SCALED, data, layer, load, make_net, operators, outputs_of, run
 
-POOL = "pooling_param { kernel_size: 3 stride: 2 }"
-IP = "inner_product_param { num_output: 7 }"
-SCALED = (
-    data(2, 3, 8, 9)
-    + convolution("data", "conv")
-    + layer("BatchNorm", "conv", "conv", name="bn")
-    + layer("Scale", "conv", "conv", "scale_param { bias_term: true }", name="scale")
-    + layer("ReLU", "conv", "conv", name="relu")
-    + layer("Dropout", "conv", "conv", name="drop")
-    + layer("Pooling", "conv", "pool", POOL)
-    + layer("InnerProduct", "pool", "ip", IP)
-)
 LABELLED = (
     SCALED
     + data(2, name="label")
     + layer("Accuracy", "ip label", "accuracy")
     + layer("SoftmaxWithLoss", "ip label", "loss")
 )
-
-
-def outputs_of(net, x):
-    """The net's own numbers."""
-    view = PycaffeNet.over(net)
-    view.blobs["data"].reshape(*x.shape)
-    return view.forward(data=x)
 
 
 def test_a_net_is_written_by_its_own_names(tmp_path):
@@ -94,75 +73,6 @@ def test_the_net_is_left_as_it_was(tmp_path):
     assert net.blob_shapes == shapes
 
 
-def test_losses_give_way_to_what_a_trained_net_shows(tmp_path):
-    net = make_net(LABELLED)
-    report = export_onnx(net, tmp_path / "net.onnx")
-    assert report.outputs == {"prob": ("N", 7)} and list(report.inputs) == ["data"]
-    x = np.random.default_rng(1).standard_normal((2, 3, 8, 9)).astype(np.float32)
-    (prob,) = run(tmp_path / "net.onnx", data=x)
-    view = PycaffeNet.over(net)
-    view.forward(data=x, label=np.zeros(2))
-    np.testing.assert_allclose(prob, torch.softmax(torch.tensor(view.blobs["ip"].data), 1), rtol=1e-4)
-
-
-def test_a_metric_alone_gives_way_to_what_it_judges(tmp_path):
-    net = make_net(SCALED + data(2, name="label") + layer("Accuracy", "ip label", "accuracy"))
-    assert list(export_onnx(net, tmp_path / "net.onnx").outputs) == ["ip"]
-
-
-def test_two_losses_name_what_they_show(tmp_path):
-    text = (
-        LABELLED
-        + layer("InnerProduct", "pool", "aux", IP)
-        + layer("SoftmaxWithLoss", "aux label", "aux_loss")
-    )
-    report = export_onnx(make_net(text), tmp_path / "net.onnx")
-    assert list(report.outputs) == ["loss_prob", "aux_loss_prob"]
-
-
-def test_the_second_top_of_a_loss_is_its_probability(tmp_path):
-    text = SCALED + data(2, name="label")
-    text += 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" top: "p" loss_weight: 1 loss_weight: 0 }\n'
-    text += layer("ArgMax", "p", "best")
-    report = export_onnx(make_net(text), tmp_path / "net.onnx", outputs=["best", "p"])
-    assert report.outputs == {"best": ("N", 1, 1), "p": ("N", 7)}
-    best, p = run(tmp_path / "net.onnx", data=np.ones((4, 3, 8, 9), np.float32))
-    assert (best.reshape(-1) == p.argmax(1)).all()
-
-
-def test_chosen_outputs_prune_the_rest(tmp_path):
-    report = export_onnx(make_net(LABELLED), tmp_path / "net.onnx", outputs=["pool", "conv"])
-    assert report.outputs == {"pool": ("N", 4, 4, 4), "conv": ("N", 4, 8, 9)}
-    assert operators(load(tmp_path / "net.onnx")) == ["Conv", "Relu", "MaxPool"]
-
-
-def test_outputs_that_are_not_there(tmp_path):
-    net = make_net(LABELLED)
-    with pytest.raises(
-        NetError,
-        match=r"no blob 'pol' to be an output; did you mean 'pool'.* it has: conv, pool, ip, loss, prob and 3 more",
-    ):
-        export_onnx(net, tmp_path / "net.onnx", outputs=["pol"])
-    with pytest.raises(
-        LayerError, match=r"layer 'loss' \(SoftmaxWithLoss\): cannot be exported: 'loss' judges .* 'ip'"
-    ):
-        export_onnx(net, tmp_path / "net.onnx", outputs=["loss"])
-    with pytest.raises(NetError, match="has no output to export; name blobs with --outputs"):
-        export_onnx(
-            make_net(data(2, 3) + layer("Silence", "data", "x").replace('top: "x"', "")), tmp_path / "n.onnx"
-        )
-    assert os.listdir(tmp_path) == []
-
-
-def test_an_input_may_be_an_output(tmp_path):
-    net = make_net(data(2, 3) + layer("ReLU", "data", "y"))
-    report = export_onnx(net, tmp_path / "net.onnx", outputs=["data", "y"])
-    assert report.outputs == {"data": ("N", 3), "y": ("N", 3)}
-    x = np.array([[1, -2, 3]], np.float32)
-    same, rectified = run(tmp_path / "net.onnx", data=x)
-    assert same.tolist() == [[1, -2, 3]] and rectified.tolist() == [[1, 0, 3]]
-
-
 def test_what_has_no_form_in_onnx_is_refused_before_anything_is_written(tmp_path):
     net = make_net(
         data(2, 3)
@@ -179,21 +89,6 @@ def test_what_has_no_form_in_onnx_is_refused_before_anything_is_written(tmp_path
             tmp_path / "net.onnx",
         )
     assert os.listdir(tmp_path) == []
-
-
-def test_places_that_cannot_be_written(tmp_path):
-    net = make_net(SCALED)
-    with pytest.raises(
-        ExportError, match="cannot be written .*No such file or directory; write to a folder that exists"
-    ):
-        export_onnx(net, tmp_path / "missing" / "net.onnx")
-    (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(ExportError, match=r"folder.onnx: cannot be written .*: it is a folder"):
-        export_onnx(net, tmp_path / "folder.onnx")
-    os.mkfifo(tmp_path / "pipe.onnx")
-    with pytest.raises(ExportError, match=r"pipe.onnx: cannot be written .*: it is a device, not a file"):
-        export_onnx(net, tmp_path / "pipe.onnx")
-    assert sorted(os.listdir(tmp_path)) == ["folder.onnx", "pipe.onnx"]
 
 
 def test_a_file_of_other_numbers_is_not_written(tmp_path, monkeypatch):
@@ -292,140 +187,6 @@ def test_an_operator_that_the_runtime_has_not_in_an_opset(tmp_path, monkeypatch)
     assert export_onnx(net, tmp_path / "net.onnx", opset=15).comparisons
 
 
-def test_constants_in_a_file_of_their_own(tmp_path):
-    net = make_net(SCALED)
-    report = export_onnx(net, tmp_path / "net.onnx", external_data=True)
-    assert report.comparisons and sorted(os.listdir(tmp_path)) == ["net.onnx", "net.onnx.data"]
-    bare = onnx.load(str(tmp_path / "net.onnx"), load_external_data=False)
-    outside = {t.name: t for t in bare.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL}
-    assert set(outside) == {"ip.0"}  # 3.1 kB; the rest is small
-    assert {entry.key: entry.value for entry in outside["ip.0"].external_data}["location"] == "net.onnx.data"
-    (whole,) = run(tmp_path / "net.onnx", data=np.ones((1, 3, 8, 9), np.float32))
-    export_onnx(net, tmp_path / "one.onnx")
-    (one,) = run(tmp_path / "one.onnx", data=np.ones((1, 3, 8, 9), np.float32))
-    assert (whole == one).all()
-
-
-def test_constants_above_what_a_file_can_hold_go_beside_it(tmp_path, monkeypatch):
-    module = sys.modules["caffe_compat.export.onnx"]
-    chunks = module.chunks
-
-    def small_only(model, constants):
-        # The limit is that of any message, also of one in the making.
-        assert all(array.nbytes < 1024 for array in constants.values())
-        assert not any(tensor.raw_data for tensor in model.graph.initializer)
-        return chunks(model, constants)
-
-    monkeypatch.setattr(module, "_INLINE", 1500)
-    monkeypatch.setattr(module, "chunks", small_only)
-    net = make_net(SCALED)
-    assert export_onnx(net, tmp_path / "net.onnx").comparisons
-    assert sorted(os.listdir(tmp_path)) == ["net.onnx", "net.onnx.data"]
-    with pytest.raises(
-        ExportError,
-        match=r"one.onnx: not written: \d{4} bytes of constants are more than the 1500 .*leave external_data out",
-    ):
-        export_onnx(net, tmp_path / "one.onnx", external_data=False)
-    assert sorted(os.listdir(tmp_path)) == ["net.onnx", "net.onnx.data"]
-
-
-def test_metadata_tells_where_a_file_comes_from(tmp_path):
-    source = tmp_path / "net.caffemodel"
-    source.write_bytes(b"weights")
-    text = 'name: "small" state { stage: "deploy" }' + SCALED
-    export_onnx(make_net(text), tmp_path / "net.onnx", sources=[str(source)])
-    model = load(tmp_path / "net.onnx")
-    entries = {entry.key: entry.value for entry in model.metadata_props}
-    assert entries["source.net.caffemodel"] == "sha256:" + hashlib.sha256(b"weights").hexdigest()
-    assert (entries["caffe.net"], entries["caffe.phase"], entries["caffe.stage"]) == (
-        "small",
-        "TEST",
-        "deploy",
-    )
-    assert model.graph.name == "small" and model.producer_name == "caffe_compat"
-    with pytest.raises(ExportError, match=r"gone.caffemodel: cannot be read: No such file"):
-        export_onnx(make_net(text), tmp_path / "net.onnx", sources=[str(tmp_path / "gone.caffemodel")])
-
-
-def test_a_shared_blob_is_one_constant(tmp_path):
-    share = 'param { name: "w" } param { name: "b" }'
-    text = data(2, 3, 5) + layer("InnerProduct", "data", "x", "inner_product_param { num_output: 15 }")
-    text += layer("InnerProduct", "x", "y", f"{share} inner_product_param {{ num_output: 15 }}")
-    text += layer("InnerProduct", "y", "z", f"{share} inner_product_param {{ num_output: 15 }}")
-    other = 'param { name: "w" share_mode: PERMISSIVE }'
-    text += layer("Reshape", "z", "cube", "reshape_param { shape { dim: 0 dim: 15 dim: 1 } }")
-    text += layer("Bias", "cube", "end", f"{other.replace('w', 'b')} bias_param {{ axis: 1 }}")
-    export_onnx(make_net(text), tmp_path / "net.onnx")
-    names = [tensor.name for tensor in load(tmp_path / "net.onnx").graph.initializer]
-    assert sorted(name for name in names if not name.startswith("constant")) == ["b", "w", "x.0", "x.1"]
-
-
-def test_shared_weights_take_no_batch_norm_up(tmp_path):
-    share = 'param { name: "w" } param { name: "b" }'
-    text = data(2, 4, 5, 6) + convolution("data", "x", more=share) + layer("BatchNorm", "x", "n")
-    text += convolution("n", "y", more=share)
-    export_onnx(make_net(text), tmp_path / "net.onnx")
-    assert operators(load(tmp_path / "net.onnx")) == ["Conv", "BatchNormalization", "Conv"]
-
-
-@pytest.mark.parametrize(
-    "before",
-    [
-        layer(
-            "Deconvolution",
-            "data",
-            "x",
-            "convolution_param { num_output: 4 kernel_size: 3 stride: 2 group: 2 }",
-        ),
-        layer(
-            "Convolution",
-            "data",
-            "x",
-            "convolution_param { num_output: 4 kernel_size: 3 bias_term: false group: 2 }",
-        ),
-        layer("InnerProduct", "data", "x", "inner_product_param { num_output: 4 transpose: true }"),
-        layer("InnerProduct", "data", "x", "inner_product_param { num_output: 4 bias_term: false }"),
-    ],
-)
-def test_scaling_goes_into_the_weights_before_it(before, tmp_path):
-    text = data(3, 6, 5, 7) + before + layer("BatchNorm", "x", "n")
-    text += layer("Scale", "n", "s", "scale_param { bias_term: true }")
-    text += layer("Power", "s", "y", "power_param { scale: 0.5 shift: -0.25 }")
-    report = export_onnx(make_net(text), tmp_path / "net.onnx")
-    assert set(operators(load(tmp_path / "net.onnx"))) <= {"Conv", "ConvTranspose", "Gemm", "Flatten"}
-    assert report.comparisons[0].relative < 1e-5
-
-
-def test_scaling_without_weights_before_it_is_one_node(tmp_path):
-    text = (
-        data(3, 6, 5, 7)
-        + layer("BatchNorm", "data", "n")
-        + layer("Scale", "n", "y", "scale_param { bias_term: true }")
-    )
-    report = export_onnx(make_net(text), tmp_path / "net.onnx")
-    assert operators(load(tmp_path / "net.onnx")) == ["BatchNormalization"]
-    assert report.comparisons[0].relative < 1e-5
-
-
-def test_an_output_between_keeps_its_numbers(tmp_path):
-    text = data(2, 3, 5, 6) + convolution("data", "x") + layer("BatchNorm", "x", "n")
-    report = export_onnx(make_net(text), tmp_path / "net.onnx", outputs=["x", "n"])
-    assert operators(load(tmp_path / "net.onnx")) == ["Conv", "BatchNormalization"]
-    assert all(comparison.relative < 1e-5 for comparison in report.comparisons)
-
-
-def test_constant_data_becomes_padding(tmp_path):
-    zeros = 'layer { name: "zeros" type: "DummyData" top: "zeros" dummy_data_param { shape { dim: 2 dim: 4 dim: 5 dim: 6 } } }\n'
-    text = data(2, 3, 5, 6) + zeros + layer("Concat", "data zeros", "y")
-    report = export_onnx(make_net(text), tmp_path / "net.onnx")
-    assert operators(load(tmp_path / "net.onnx")) == ["Pad"] and report.outputs == {"y": ("N", 7, 5, 6)}
-    text = data(2, 3, 5, 6) + zeros.replace("dim: 4", "dim: 3") + layer("Eltwise", "data zeros", "y")
-    report = export_onnx(make_net(text), tmp_path / "net.onnx")
-    assert list(report.inputs) == ["data"] and report.outputs == {"y": ("N", 3, 5, 6)}
-    report = export_onnx(make_net(zeros + layer("ReLU", "zeros", "y")), tmp_path / "net.onnx")
-    assert report.inputs == {"zeros": ("N", 4, 5, 6)}
-
-
 def test_a_batch_size_that_is_fixed(tmp_path):
     text = data(2, 3, 4) + layer("Reshape", "data", "x", "reshape_param { shape { dim: 2 dim: 12 } }")
     report = export_onnx(make_net(text), tmp_path / "net.onnx")
@@ -463,36 +224,6 @@ def test_recurrent_layers_loop_over_streams_of_any_number(tmp_path):
     report = export_onnx(make_net(text), tmp_path / "net.onnx")
     assert report.inputs == {"data": (4, "N", 3), "cont": (4, "N")} and report.outputs == {"y": (4, "N", 5)}
     assert "Scan" in operators(load(tmp_path / "net.onnx")) and report.comparisons[0].relative < 1e-5
-
-
-def test_preprocessing_inside(tmp_path):
-    net = make_net(SCALED)
-    mean = np.array([104, 117, 123], np.float32).reshape(3, 1, 1)
-    report = export_onnx(net, tmp_path / "net.onnx", preprocess=Preprocess(mean, 0.5))
-    model = load(tmp_path / "net.onnx")
-    assert operators(model)[:3] == ["Cast", "Sub", "Mul"] and report.comparisons[0].relative < 1e-5
-    assert model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
-    words = {entry.key: entry.value for entry in model.metadata_props}["caffe.preprocess"]
-    assert words == "uint8 in, minus 104, 117, 123, times 0.5"
-    pictures = np.random.default_rng(2).integers(0, 256, (2, 3, 8, 9), np.uint8)
-    (ours,) = run(tmp_path / "net.onnx", data=pictures)
-    np.testing.assert_allclose(ours, outputs_of(net, (pictures - mean) * np.float32(0.5))["ip"], rtol=1e-4)
-
-
-def test_preprocessing_that_does_not_fit(tmp_path):
-    net = make_net(SCALED)
-    with pytest.raises(
-        ExportError, match=r"a mean of shape \(2, 1, 1\) does not fit input 'data' of \(3, 8, 9\)"
-    ):
-        export_onnx(net, tmp_path / "net.onnx", preprocess=preprocess_of(net, mean_values=(1, 2)))
-    with pytest.raises(
-        ExportError, match="no input with four axes .pictures. to preprocess; the inputs are: data"
-    ):
-        export_onnx(
-            make_net(data(2, 3) + layer("ReLU", "data", "y")), tmp_path / "n.onnx", preprocess=Preprocess()
-        )
-    with pytest.raises(ExportError, match="no input 'pixels' to preprocess"):
-        export_onnx(net, tmp_path / "net.onnx", preprocess=Preprocess(blob="pixels"))
 
 
 def test_pycaffes_net_is_taken_too(tmp_path):
