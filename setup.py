@@ -11,6 +11,7 @@ INIT = (HERE / "caffe_compat" / "__init__.py").read_text(encoding="utf-8")
 EXTRAS = {
     "images": ["opencv-python-headless>=4.8"],
     "hdf5": ["h5py>=3.10"],
+    "leveldb": ["cramjam>=2.9", "crc32c>=2.4"],
     "plot": ["matplotlib>=3.8"],
     "pycaffe": ["scipy>=1.11"],  # only to resize with interp_order above 1
     "onnx": ["onnxruntime>=1.18"],  # only to run what is exported

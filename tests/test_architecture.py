@@ -43,6 +43,8 @@ WITHOUT_TORCH = [
 
 # Optional packages, imported where they are used and, where a unit is named, only there.
 OPTIONAL = {
+    "cramjam": "data/leveldb",
+    "crc32c": "data/leveldb",
     "cv2": "",
     "h5py": "",
     "matplotlib": "log/plot",

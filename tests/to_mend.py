@@ -22,7 +22,6 @@ IN_CIRCLES: tuple[str, ...] = (
 
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
-    "caffe_compat/data/leveldb.py",
     "caffe_compat/log/read.py",
     "caffe_compat/net/layerwise.py",
     "caffe_compat/net/module.py",
