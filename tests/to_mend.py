@@ -58,7 +58,7 @@ LONG_CLASSES: tuple[str, ...] = (
 )
 
 # schema above measures.EXEMPT_LINES
-LONG_SCHEMAS: tuple[str, ...] = ("forks.proto",)
+LONG_SCHEMAS: tuple[str, ...] = ()
 
 # module: lines that ask for a layer or a solver by its type's name
 TYPE_NAMES: tuple[str, ...] = (

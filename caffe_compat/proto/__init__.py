@@ -1,140 +1,26 @@
-"""The message classes of caffe.proto, made when this package is imported.
+"""The message classes of caffe.proto and of the forks' files, made when this package is imported.
 
 `from caffe_compat.proto import NetParameter, SolverParameter, BlobProto, ..., TRAIN, TEST`: every message
 by name, and the enums outside messages with their values. They live in a descriptor pool of their own, so
 a real Caffe's `caffe_pb2` may be loaded in the same process.
 """
 
+import glob
 import importlib
-import itertools
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf import message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.internal import enum_type_wrapper
 
-_TOKEN = re.compile(
-    r"""//[^\n]*
-    | (?P<label>optional|required|repeated)\s+(?P<kind>[\w.]+)\s+(?P<field>\w+)\s*=\s*(?P<number>\d+)\s*
-      (?:\[\s*(?P<option>\w+)\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<value>[\w.+-]+))\s*\]\s*)?;
-    | "([^"]*)" | ([\w.+-]+|[{}=;\[\]])""",
-    re.VERBOSE,
-)
-_LABELS = {"optional": 1, "required": 2, "repeated": 3}
-_SCALARS = {
-    "double": 1, "float": 2, "int64": 3, "uint64": 4, "int32": 5, "bool": 8, "string": 9, "bytes": 12, "uint32": 13,
-}  # fmt: skip
-
-
-class Schema(NamedTuple):
-    """A FileDescriptorProto, and the names (M.field, M.ENUM_VALUE) that `extend M` and `hint M` added."""
-
-    file: Any
-    forks: set[str]
-    hints: set[str]
-
-
-def compile_schema(text: str, name: str = "caffe.proto") -> Schema:
-    """The messages of a schema.
-
-    It takes the part of proto2 that caffe.proto uses: messages, enums, fields with [default = x] or
-    [packed = true], `extend M { ... }` and `hint M { ... }` in the sense that caffe.proto explains.
-    ValueError for the rest.
-    """
-    tokens: Iterator[Any] = (
-        m if m["label"] else m[m.lastindex] for m in _TOKEN.finditer(text) if m.lastindex
-    )
-    file = descriptor_pb2.FileDescriptorProto(name=name)
-    messages: dict[str, Any] = {}
-    taken: dict[str, dict[str | int, Any]] = {}  # the fields of each message by name and by number
-    added: dict[str, set[str]] = {"extend": set(), "hint": set()}
-
-    def expect(*wanted: str) -> None:
-        for want in wanted:
-            if (got := next(tokens, "the end")) != want:
-                raise ValueError(f"{name}: expected {want!r}, found {got!r}")
-
-    def enum(into: Any) -> list[str]:
-        """Read an enum of a message or the file; the names of its values."""
-        enum_name, values = next(tokens), []
-        found = [known for known in into.enum_type if known.name == enum_name]
-        target = found[0] if found else into.enum_type.add(name=enum_name)
-        expect("{")
-        while (value := next(tokens)) != "}":
-            expect("=")
-            target.value.add(name=value, number=int(next(tokens)))
-            expect(";")
-            values.append(value)
-        return values
-
-    def field(match: re.Match[str], into: Any) -> str:
-        label, kind, field_name, digits, option, quoted, value = match.groups()[:7]
-        number, known = int(digits), taken.setdefault(into.name, {})
-        for key in (field_name, number):
-            if key in known:
-                other = known[key]
-                raise ValueError(
-                    f"{name}: {into.name}.{field_name} = {number} is taken by {other.name} = {other.number}"
-                )
-        new = into.field.add(name=field_name, number=number, label=_LABELS[label])
-        known[field_name] = known[number] = new
-        if kind in _SCALARS:
-            new.type = _SCALARS[kind]
-        else:
-            new.type_name = kind  # the pool finds out where it is and whether it is a message or an enum
-        if option == "default":
-            new.default_value = value if quoted is None else quoted
-        elif option == "packed":
-            new.options.packed = value == "true"
-        elif option:
-            raise ValueError(f"{name}: unknown option {option!r} of {into.name}.{field_name}")
-        return field_name
-
-    def body(into: Any) -> list[str]:
-        """Read what is in the braces of a message; the names of fields and enum values."""
-        names = []
-        expect("{")
-        while (word := next(tokens)) != "}":
-            if word == "enum":
-                names += enum(into)
-            elif isinstance(word, re.Match):
-                names.append(field(word, into))
-            elif word in _LABELS:
-                rest = " ".join(
-                    str(token) for token in itertools.takewhile(lambda token: token != ";", tokens)
-                )
-                raise ValueError(
-                    f"{name}: expected 'LABEL TYPE NAME = NUMBER [default = VALUE];' in {into.name}, "
-                    f"found '{word} {rest}'"
-                )
-            else:
-                raise ValueError(f"{name}: expected a field or an enum in {into.name}, found {word!r}")
-        return names
-
-    expect("syntax", "=", "proto2", ";", "package")
-    file.package = next(tokens)
-    expect(";")
-    for word in tokens:
-        if word == "message":
-            message = file.message_type.add(name=next(tokens))
-            messages[message.name] = message
-            body(message)
-        elif word in added:
-            message = messages[next(tokens)]
-            added[word].update(f"{message.name}.{member}" for member in body(message))
-        elif word == "enum":
-            enum(file)
-        else:
-            raise ValueError(f"{name}: expected a message, an enum, extend or hint, found {word!r}")
-    return Schema(file, added["extend"], added["hint"])
+from caffe_compat.proto.schema import LABELS, compile_schema
 
 
 def is_repeated(field: Any) -> bool:
     """Whether a field descriptor is of a repeated field; protobuf 7 has no `label`, protobuf 4 no `is_repeated`."""
-    return field.is_repeated if hasattr(field, "is_repeated") else field.label == _LABELS["repeated"]
+    return field.is_repeated if hasattr(field, "is_repeated") else field.label == LABELS["repeated"]
 
 
 def fork_fields(message: Any) -> list[str]:
@@ -196,7 +82,7 @@ def extend(schema: str) -> dict[str, Any]:
     file.dependency.append(_SCHEMA.file.name)
     own = file.message_type.pop(0)
     for field in own.field:
-        if field.HasField("type") or field.label != _LABELS["optional"]:
+        if field.HasField("type") or field.label != LABELS["optional"]:
             raise ValueError(f"LayerParameter.{field.name} must be an optional message")
         if field.name in _EXPORTS["LayerParameter"].DESCRIPTOR.fields_by_name or field.name in EXTENSIONS:
             raise ValueError(f"LayerParameter has a field {field.name!r} already; give yours another name")
@@ -212,6 +98,13 @@ def extend(schema: str) -> dict[str, Any]:
     handles = {field.name: _POOL.FindExtensionByName(f"caffe.{field.name}") for field in own.field}
     EXTENSIONS.update(handles)
     return handles
+
+
+def _sections(forks: Path) -> Iterator[tuple[str, str]]:
+    """What each fork adds, by the path of its file: room/owner.proto."""
+    for name in sorted(glob.glob("*/*.proto", root_dir=forks)):
+        with open(forks / name, encoding="utf-8") as file:
+            yield name, file.read()
 
 
 def _make_classes(schema: Any) -> dict[str, Any]:
@@ -235,10 +128,9 @@ TRAINING_NETS = ("net", "net_param", "train_net", "train_net_param")  # the fiel
 EXTENSIONS: dict[str, Any] = {}  # what `extend` added to LayerParameter, by name
 _EXTENSION_RANGE = (1_000_000, 2_000_000)
 _POOL = DescriptorPool()
+_HERE = Path(__file__).parent
 _SCHEMA = compile_schema(
-    "".join(
-        Path(__file__).with_name(part).read_text(encoding="utf-8") for part in ("caffe.proto", "forks.proto")
-    )
+    (_HERE / "caffe.proto").read_text(encoding="utf-8"), sections=_sections(_HERE.parent / "forks")
 )
 _EXPORTS = _make_classes(_SCHEMA.file)
 globals().update(_EXPORTS)

@@ -2,9 +2,11 @@
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pb2
@@ -148,6 +150,34 @@ def test_compiler_reads_the_whole_subset():
     assert isinstance(file, descriptor_pb2.FileDescriptorProto)
 
 
+def test_sections_are_read_in_any_order():
+    stock = HEAD + "message M { optional K k = 1; enum K { A = 0; } }"
+    forks = [
+        ("one", "extend M { enum K { B = 1; } } extend N { optional M m = 2; }"),
+        ("two", "hint M { optional int32 b = 2; } message N { optional bool n = 1; }"),
+    ]
+    one, other = (compile_schema(stock, sections=order) for order in (forks, forks[::-1]))
+    assert {message.name: message for message in one.file.message_type} == {
+        message.name: message for message in other.file.message_type
+    }
+    assert one[1:] == other[1:] == ({"M.B", "N.m"}, {"M.b"})
+    with pytest.raises(ValueError, match=r"^two: M\.c = 1 is taken by k = 1"):
+        compile_schema(stock, sections=[("two", "extend M { optional bool c = 1; }")])
+
+
+def test_a_forks_file_bears_its_owners_name():
+    """One file an owner; its sections name his repositories."""
+    files = sorted((Path(proto.__file__).parents[1] / "forks").rglob("*.proto"))
+    assert len({file.name for file in files}) == len(files) > 150
+    for file in files:
+        titles = re.findall(
+            r"^// ---- (?:Fork: (\S+)/\S+)?.* -*$", file.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        owners = {owner.lower() for owner in titles}
+        assert owners == {file.stem} or owners == {""}, file
+        assert len(titles) == len(set(titles)) or owners != {""}, file
+
+
 @pytest.mark.parametrize(
     "text, match",
     [
@@ -166,6 +196,9 @@ def test_compiler_reads_the_whole_subset():
         ),
         (HEAD + "service S { }", "expected a message, an enum, extend or hint, found 'service'"),
         (HEAD + "message M", "expected '{', found 'the end'"),
+        (HEAD + "message M { optional int32 a = 1;", "expected '}' after M, found the end"),
+        (HEAD + "message M { enum E { A = 0; B; } }", "expected 'NAME = NUMBER;' in E, found 'B ;'"),
+        (HEAD + "extend M { optional int32 a = 1; }", "there is no message 'M' to add to"),
     ],
 )
 def test_compiler_complains(text, match):
