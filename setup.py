@@ -13,6 +13,7 @@ EXTRAS = {
     "hdf5": ["h5py>=3.10"],
     "leveldb": ["cramjam>=2.9", "crc32c>=2.4"],
     "plot": ["matplotlib>=3.8"],
+    "matlab": ["scipy>=1.11"],  # MatWrite's files
     "pycaffe": ["scipy>=1.11"],  # only to resize with interp_order above 1
     "onnx": ["onnxruntime>=1.18"],  # only to run what is exported
 }

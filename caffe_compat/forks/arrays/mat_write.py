@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import struct
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
-from caffe_compat.errors import SnapshotError
+from caffe_compat.errors import MissingExtra, SnapshotError
 from caffe_compat.layers.base import Layer, Shape, layer
 from caffe_compat.layers.common.legacy_shape import legacy_shape
 from caffe_compat.proto.binary import write_atomic
-
-_INT8, _INT32, _UINT32, _SINGLE, _DOUBLE, _MATRIX = 1, 5, 6, 7, 9, 14  # MATLAB's data types
-_CLASS_DOUBLE, _CLASS_SINGLE = 6, 7
 
 
 @layer("MatWrite")
@@ -92,19 +89,10 @@ class MatWrite(Layer):
 
 
 def mat_file(array: np.ndarray) -> bytes:
-    """A MATLAB 5 file with the float array as `data`."""
-    double = array.dtype == np.float64
-    values = array.tobytes(order="F")
-    parts = [
-        _element(_UINT32, struct.pack("<2I", _CLASS_DOUBLE if double else _CLASS_SINGLE, 0)),
-        _element(_INT32, struct.pack(f"<{array.ndim}i", *array.shape)),
-        _element(_INT8, b"data"),
-        _element(_DOUBLE if double else _SINGLE, values),
-    ]
-    header = b"MATLAB 5.0 MAT-file, caffe_compat".ljust(124) + struct.pack("<H2s", 0x0100, b"IM")
-    return header + _element(_MATRIX, b"".join(parts))
-
-
-def _element(kind: int, data: bytes) -> bytes:
-    """Type, size and data, up to a multiple of 8 bytes."""
-    return struct.pack("<2I", kind, len(data)) + data + bytes(-len(data) % 8)
+    """A MATLAB 5 file with the array as `data`."""
+    try:
+        from scipy.io import savemat
+    except ImportError as error:
+        raise MissingExtra("scipy", "writing a MATLAB file (MatWrite)") from error
+    savemat(file := BytesIO(), {"data": array})
+    return file.getvalue()

@@ -1,12 +1,13 @@
-"""MatWrite: what is in its files, byte by byte."""
+"""MatWrite: what is in its files."""
 
-import struct
+import sys
 
 import numpy as np
 import pytest
 import torch
+from scipy.io import loadmat
 
-from caffe_compat.errors import LayerError
+from caffe_compat.errors import LayerError, MissingExtra
 from caffe_compat.layers.base import Context
 from caffe_compat.layers.registry import create_layer
 from tests.layers.harness import Error, draws, errors, layer_param
@@ -25,19 +26,9 @@ def made(root, fields, dtype=torch.float32):
 
 def read(path):
     """The name and the array in a file of one matrix."""
-    data = path.read_bytes()
-    assert data[:19] == b"MATLAB 5.0 MAT-file" and data[124:128] == b"\x00\x01IM"
-    kind, size = struct.unpack_from("<2I", data, 128)
-    assert (kind, size) == (14, len(data) - 136)
-    at, parts = 136, []
-    while at < len(data):
-        kind, size = struct.unpack_from("<2I", data, at)
-        parts.append((kind, data[at + 8 : at + 8 + size]))
-        at += 8 + size + -size % 8
-    (_, flags), (_, dims), (_, name), (kind, values) = parts
-    assert struct.unpack("<2I", flags) == ({7: 7, 9: 6}[kind], 0)
-    array = np.frombuffer(values, {7: "<f4", 9: "<f8"}[kind])
-    return name.decode(), array.reshape(struct.unpack(f"<{len(dims) // 4}i", dims), order="F")
+    ((name, array),) = [item for item in loadmat(path).items() if not item[0].startswith("__")]
+    assert (path.read_bytes()[:19], array.flags.f_contiguous) == (b"MATLAB 5.0 MAT-file", True)
+    return name, array
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -82,6 +73,12 @@ def test_what_cannot_be_written(tmp_path, fields, match):
     (tmp_path / "list.txt").write_text("first\n")
     with pytest.raises(LayerError, match=match):
         made(tmp_path, fields)(*(torch.zeros(shape) for shape in SHAPES))
+
+
+def test_a_missing_scipy_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(MissingExtra, match=r"\(MatWrite\) needs the package scipy; .* pip install scipy"):
+        made(tmp_path, "")(*(torch.zeros(shape) for shape in SHAPES))
 
 
 ERRORS = [
