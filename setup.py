@@ -10,6 +10,7 @@ INIT = (HERE / "caffe_compat" / "__init__.py").read_text(encoding="utf-8")
 
 EXTRAS = {
     "images": ["opencv-python-headless>=4.8"],
+    "gpu": ["nvidia-ml-py>=12.535"],  # only to see how busy a GPU is
     "hdf5": ["h5py>=3.10"],
     "leveldb": ["cramjam>=2.9", "crc32c>=2.4"],
     "plot": ["matplotlib>=3.8"],

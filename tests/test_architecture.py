@@ -50,6 +50,7 @@ OPTIONAL = {
     "matplotlib": "log/plot",
     "onnx": "export",
     "onnxruntime": "",
+    "pynvml": "experiments/sharing",
     "scipy": "",
     "tensorboard": "",
     "tqdm": "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -261,7 +262,14 @@ def _room(args: argparse.Namespace) -> Callable[[Sequence[str]], str | None]:
     """What finds room for one more run on a GPU, unless --jobs says how many there are."""
     from caffe_compat.experiments.sharing import Sharing
 
-    return Sharing().room if args.gpu and args.jobs is None else lambda running: None
+    if not args.gpu or args.jobs is not None:
+        return lambda running: None
+    if not find_spec("pynvml"):
+        _say(
+            "a GPU takes one run at a time: to see whether it has room for more needs the package nvidia-ml-py; "
+            "install it with: pip install nvidia-ml-py"
+        )
+    return Sharing().room
 
 
 def _run(args: argparse.Namespace) -> int:

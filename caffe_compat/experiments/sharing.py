@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -13,11 +12,7 @@ BUSY = 75  # percent of the time; above it another run would only slow the other
 SETTLING = 60.0  # seconds that a run needs until it trains steadily
 PERIOD = 5.0  # seconds between two looks
 LOOKS = 6  # whose mean counts
-_QUERY = [
-    "nvidia-smi",
-    "--query-gpu=index,utilization.gpu,memory.used,memory.free",
-    "--format=csv,noheader,nounits",
-]
+_MIB = 1 << 20
 
 
 class Use(NamedTuple):
@@ -29,14 +24,24 @@ class Use(NamedTuple):
 
 
 def uses() -> dict[str, Use]:
-    """The use of each GPU by its index; empty where nvidia-smi does not tell."""
+    """The use of each GPU by its index; empty where the driver does not tell, or nvidia-ml-py is not installed."""
     try:
-        lines = subprocess.run(
-            _QUERY, capture_output=True, text=True, check=True, timeout=30
-        ).stdout.splitlines()
-        rows = [[word.strip() for word in line.split(",")] for line in lines]
-        return {index: Use(*map(float, numbers)) for index, *numbers in rows}
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError):
+        import pynvml as nvml
+    except ImportError:
+        return {}
+    try:
+        nvml.nvmlInit()
+        found = {}
+        for index in range(nvml.nvmlDeviceGetCount()):
+            gpu = nvml.nvmlDeviceGetHandleByIndex(index)
+            memory = nvml.nvmlDeviceGetMemoryInfo(
+                gpu, nvml.nvmlMemory_v2
+            )  # "used" is without what is reserved
+            percent = nvml.nvmlDeviceGetUtilizationRates(gpu).gpu
+            found[str(index)] = Use(percent, memory.used // _MIB, memory.free // _MIB)
+        nvml.nvmlShutdown()
+        return found
+    except nvml.NVMLError:
         return {}
 
 

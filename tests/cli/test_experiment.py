@@ -2,17 +2,21 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 import caffe_compat
+from caffe_compat.cli import experiment as command
 from caffe_compat.cli import main
 from caffe_compat.experiments import results, runner
+from caffe_compat.experiments.sharing import Sharing
 from caffe_compat.log.read import read_log
 from caffe_compat.proto.text import read_solver
 from tests.experiments import logs, synthetic
@@ -320,3 +324,13 @@ def test_a_real_run_that_is_killed_ends_like_one_that_is_not(data, tmp_path, cap
     assert [row.loss for row in one.train] == [row.loss for row in other.train]
     assert one.test[-1].outputs == other.test[-1].outputs
     assert len(one.train) == 101
+
+
+def test_what_tells_whether_a_gpu_has_room(monkeypatch, capsys):
+    args = Namespace(gpu="0", jobs=None)
+    assert command._room(args).__func__ is Sharing.room
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    command._room(args)
+    assert re.search(r"takes one run at a time: .* pip install nvidia-ml-py$", capsys.readouterr().err)
+    assert command._room(Namespace(gpu="0", jobs=2))(["0"]) is None

@@ -1,4 +1,7 @@
-"""Whether a GPU has room for one more run, with a stand-in for nvidia-smi and the clock."""
+"""Whether a GPU has room for one more run, with stand-ins for the driver and the clock."""
+
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,15 +68,41 @@ def test_what_was_seen_before_a_run_began_does_not_count():
     assert second >= 80 + SETTLING + (LOOKS - 1) * PERIOD
 
 
-def test_what_nvidia_smi_prints(monkeypatch, tmp_path):
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho '0, 37, 1204, 142567'\necho '1, 100, 80, 143691'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+class Driver:
+    """Stands in for the package pynvml: two GPUs; `fails` is the call that does."""
+
+    NVMLError = ZeroDivisionError
+    nvmlMemory_v2 = 0x02000028
+    fails = ""
+    gpus = ((37, 1204, 142567), (100, 80, 143691))
+
+    def __getattr__(self, name):
+        return lambda *args: self.answer(name, *args)
+
+    def answer(self, name, gpu=None, version=0):
+        if name == self.fails:
+            raise self.NVMLError
+        mib = 1 << 20
+        return {
+            "nvmlDeviceGetCount": 2,
+            "nvmlDeviceGetHandleByIndex": gpu,
+            "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=self.gpus[gpu or 0][0]),
+            "nvmlDeviceGetMemoryInfo": version
+            and SimpleNamespace(used=self.gpus[gpu][1] * mib, free=self.gpus[gpu][2] * mib + 5),
+        }.get(name)
+
+
+def test_what_the_driver_tells(monkeypatch):
+    driver = Driver()
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
     assert sharing.uses() == {"0": Use(37, 1204, 142567), "1": Use(100, 80, 143691)}
-    for broken in ("echo '0, [N/A], 1, 2'", "exit 9", "echo nothing"):
-        program.write_text(f"#!/bin/sh\n{broken}\n")
+    for driver.fails in ("nvmlInit", "nvmlDeviceGetUtilizationRates"):
         assert sharing.uses() == {}
-    program.unlink()
-    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_without_the_package_or_a_driver_nothing_is_told(monkeypatch):
+    nvml = pytest.importorskip("pynvml")
+    monkeypatch.setattr(nvml, "nvmlInit", lambda: nvml._nvmlCheckReturn(nvml.NVML_ERROR_LIBRARY_NOT_FOUND))
+    assert sharing.uses() == {}
+    monkeypatch.setitem(sys.modules, "pynvml", None)
     assert sharing.uses() == {}
