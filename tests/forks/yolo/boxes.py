@@ -87,13 +87,6 @@ def box_of(x, n, a, i, j, anchors, centre):
     return np.array([(c[0] + j) / width, (c[1] + i) / height, w, h])
 
 
-def listed(label, column):
-    for row in label.reshape(-1, 5):
-        if row[column] == 0:
-            return
-        yield row
-
-
 def loss_and_gradient(layer, x, label, weight=1.0):
     x = torch.tensor(x, requires_grad=True)
     top = layer(x, torch.from_numpy(label))
