@@ -1,4 +1,4 @@
-"""SeLU, SeLUDropout, Truncation."""
+"""SeLU, SeLUDropout."""
 
 import numpy as np
 import pytest
@@ -9,32 +9,20 @@ from tests.layers.harness import TEST, Case, Error, cases, errors, make
 LAMBDA, ALPHA = (float(np.float32(v)) for v in (1.050700987, 1.67326324))
 SHAPE = (2, 3, 5)
 DROPOUT = 'type: "SeLUDropout" selu_dropout_param { dropout_ratio: %g alpha: -1.75 }'
-TRUNCATION = 'type: "Truncation" truncation_param { truncation_min: -0.5 truncation_max: 1 }'
 
 
 def selu(scale, alpha):
     return lambda x: scale * np.where(x > 0, x, alpha * (np.exp(x) - 1))
 
 
-def truncation_diffs(diffs, x):
-    d = diffs[0]
-    return np.where(x < -0.5, np.maximum(d, 0), np.where(x > 1, np.minimum(d, 0), d))
-
-
 CASES = [
     Case("selu", 'type: "SeLU"', [SHAPE], selu(LAMBDA, ALPHA)),
     Case("other-name", 'type: "SeLu" selu_param { lambda: 2 alpha: 0.5 }', [SHAPE], selu(2, 0.5)),
     Case("dropout-in-test", DROPOUT % 0.25, [SHAPE], lambda x: x, phase=TEST),
-    Case("truncation", TRUNCATION, [SHAPE], lambda x: x.clip(-0.5, 1), diffs=truncation_diffs),
 ]
 
 ERRORS = [
     Error(DROPOUT % 1, [SHAPE], "dropout_ratio is 1; it must be above 0 and below 1"),
-    Error(
-        'type: "Truncation" truncation_param { truncation_min: 2 }',
-        [SHAPE],
-        "truncation_min 2 above truncation_max 1",
-    ),
 ]
 
 test_case = cases(CASES)

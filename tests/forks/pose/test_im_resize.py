@@ -1,10 +1,10 @@
-"""ImResize and Nms, place by place."""
+"""ImResize, place by place."""
 
 import math
 
 import numpy as np
 
-from tests.layers.harness import Case, Error, cases, draws, errors
+from tests.layers.harness import Case, Error, cases, errors
 
 
 def cubic(v0, v1, v2, v3, t):
@@ -34,37 +34,7 @@ def resized(height, width, start=1.0, gap=0.1):
     return formula
 
 
-def peaks(parts, most, threshold):
-    def formula(x):
-        top = np.zeros((len(x), parts, most + 1, 3))
-        for n in range(len(x)):
-            for part in range(parts):
-                image, count = x[n, part], 0
-                height, width = image.shape
-                for row in range(1, height - 1):
-                    for column in range(1, width - 1):
-                        around = image[row - 1 : row + 2, column - 1 : column + 2].copy()
-                        around[1, 1] = -np.inf
-                        if image[row, column] > threshold and image[row, column] > around.max():
-                            count += 1
-                            if count <= most:
-                                top[n, part, count] = (*centre(image, row, column), image[row, column])
-                top[n, part, 0, 0] = count
-        return top
-
-    return formula
-
-
-def centre(image, row, column):
-    height, width = image.shape
-    sums = np.zeros(3)
-    for y in range(max(1, row - 3), min(height, width, row + 4)):
-        for x in range(max(1, column - 3), min(width, column + 4)):
-            sums += max(0, image[y, x]) * np.array([x, y, 1])
-    return sums[:2] / sums[2]
-
-
-RESIZE, NMS = 'type: "ImResize" imresize_param { %s }', 'type: "Nms" nms_param { %s }'
+RESIZE = 'type: "ImResize" imresize_param { %s }'
 
 CASES = [
     Case("factor", RESIZE % "factor: 2", [(1, 2, 4, 3)], resized(8, 6), gradient=(), onnx=False),
@@ -72,9 +42,6 @@ CASES = [
         "scales", RESIZE % "target_spatial_width: 7 target_spatial_height: 9 scale_gap: 0.3", [(3, 2, 8, 10)],
         resized(9, 7, 1, 0.3), gradient=(), onnx=False,
     ),
-    Case("peaks", NMS % "threshold: 0.2 num_parts: 2 max_peaks: 3", [(2, 3, 7, 8)], peaks(2, 3, 0.2), gradient=(), onnx=False),
-    Case("tall", NMS % "threshold: 0.2 num_parts: 1 max_peaks: 50", [(2, 1, 9, 5)], peaks(1, 50, 0.2), gradient=(), onnx=False),
-    Case("none", NMS % "threshold: 3 num_parts: 1 max_peaks: 2", [draws((2, 1, 5, 4))], peaks(1, 2, 3), gradient=(), onnx=False),
 ]  # fmt: skip
 
 ERRORS = [
@@ -84,7 +51,6 @@ ERRORS = [
         r"leaves nothing of record 1, of which \(3, 3\) are cut off",
     ),
     Error(RESIZE % "factor: 2", [(3, 2, 4)], "has 3 axes, 4 are needed"),
-    Error(NMS % "num_parts: 4", [(2, 3, 5, 6)], "has 3 channels and nms_param.num_parts is 4; lower it"),
 ]
 
 test_case = cases(CASES)
