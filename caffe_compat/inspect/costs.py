@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from caffe_compat.net.net import Net
 
 VALUE_BYTES = 4  # of a float32
 
 
-def of_net(net: Any) -> int:
+def of_net(net: Net) -> int:
     """Multiply-adds of one forward pass of a built net; of one replica."""
     return sum(
         layer.multiply_adds(*([net.blob_shapes[name] for name in names] for names in names_of_layer))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from caffe_compat.inspect.graph import Graph
 from caffe_compat.layers.base import Shape
-from caffe_compat.proto import EltwiseParameter, PoolingParameter
+from caffe_compat.proto import (
+    ConvolutionParameter,
+    EltwiseParameter,
+    LayerParameter,
+    NetParameter,
+    PoolingParameter,
+)
 
 # Layers that join the box of what they read, if nobody else reads it.
 _FOLLOWERS = frozenset(
@@ -43,7 +48,7 @@ class _Box:
 
 
 def net_graph(
-    param: Any, shapes: Mapping[str, Shape] | None = None, rankdir: str = "TB", fold: bool = False
+    param: NetParameter, shapes: Mapping[str, Shape] | None = None, rankdir: str = "TB", fold: bool = False
 ) -> Graph:
     """The graph of a NetParameter's layers, all of them: filter it first.
 
@@ -78,7 +83,7 @@ def net_graph(
     return graph
 
 
-def _boxes(param: Any) -> list[_Box]:
+def _boxes(param: NetParameter) -> list[_Box]:
     readers = Counter(blob for layer in param.layer for blob in set(layer.bottom))
     in_place = Counter(layer.top[0] for layer in param.layer if _works_in_place(layer))
     boxes: list[_Box] = []
@@ -101,11 +106,11 @@ def _boxes(param: Any) -> list[_Box]:
     return boxes
 
 
-def _works_in_place(layer: Any) -> bool:
+def _works_in_place(layer: LayerParameter) -> bool:
     return len(layer.bottom) == len(layer.top) == 1 and layer.bottom[0] == layer.top[0]
 
 
-def _describe(layer: Any) -> str:
+def _describe(layer: LayerParameter) -> str:
     """The layer's type with the numbers that make its shape: `Convolution 64, 3x3 / 2`."""
     if layer.HasField("convolution_param"):
         p = layer.convolution_param
@@ -128,7 +133,7 @@ def _describe(layer: Any) -> str:
     return layer.type
 
 
-def _pair(p: Any, name: str, sizes: Any, default: int) -> str:
+def _pair(p: ConvolutionParameter | PoolingParameter, name: str, sizes: Sequence[int], default: int) -> str:
     """`3x5` of name_h and name_w, or of one size or several."""
     if p.HasField(f"{name}_h") or p.HasField(f"{name}_w"):
         sizes = [getattr(p, f"{name}_h"), getattr(p, f"{name}_w")]

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -379,7 +379,7 @@ def _pixel(x: float, y: float) -> tuple[int, int]:
     return round(x), round(y)
 
 
-def _writer(cv2: Any, canvas: np.ndarray) -> Callable[[str, float, float], Any]:
+def _writer(cv2: ModuleType, canvas: np.ndarray) -> Callable[[str, float, float], object]:
     return lambda text, x, y: cv2.putText(
         canvas, text, _pixel(x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (20, 20, 20), 1, cv2.LINE_AA
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import cast
+
+from google.protobuf.message import Message
 
 from caffe_compat.errors import CaffeError, DataError, LayerError, MissingExtra, NetError, nearest
 from caffe_compat.layers.base import Context, Layer, Shape, where
+from caffe_compat.layers.common.base_data import DataLayer
 from caffe_compat.layers.registry import create_layer
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.net import Net
 from caffe_compat.net.resolve import filter_net
-from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter
+from caffe_compat.proto import TEST, TRAIN, LayerParameter, NetParameter, NetState, SolverParameter
 
 
 class StandIn(Layer):
@@ -19,7 +22,7 @@ class StandIn(Layer):
 
     is_data = True
 
-    def __init__(self, param: Any, phase: int, context: Context, shapes: list[Shape]):
+    def __init__(self, param: LayerParameter, phase: int, context: Context, shapes: list[Shape]):
         super().__init__(param, phase, context)
         self.shapes = shapes
 
@@ -48,12 +51,12 @@ class Outline:
 
     def __init__(
         self,
-        param: Any,
+        param: NetParameter,
         *,
         inputs: Mapping[str, Shape] | None = None,
         root: str = "",
         ignore_unknown: bool = False,
-        log: Any = NULL,
+        log: Log = NULL,
     ):
         self.notes: list[str] = []
         self._inputs = dict(inputs or {})
@@ -75,23 +78,23 @@ class Outline:
         """The blobs that a layer reads, by the names of the file."""
         return [self.source.get(name, name) for name in self.net.bottom_names[index]]
 
-    def _create(self, param: Any, phase: int, context: Context, log: Any) -> Layer:
+    def _create(self, param: LayerParameter, phase: int, context: Context, log: Log) -> Layer:
         layer = stand_in(param, phase, context, self._inputs, self.notes, log)
         if layer is None:
             layer = create_layer(param, phase, context, log)
             if layer.is_data:
-                shapes = shapes_of_tops(layer, self._inputs, self.notes)
+                shapes = shapes_of_tops(cast(DataLayer, layer), self._inputs, self.notes)
                 layer = StandIn(param, phase, context, shapes)
         return layer
 
 
 def stand_in(
-    param: Any,
+    param: LayerParameter,
     phase: int,
     context: Context,
     inputs: Mapping[str, Shape],
     notes: list[str],
-    log: Any = NULL,
+    log: Log = NULL,
     read: Collection[str] | None = None,
 ) -> Layer | None:
     """What takes the place of a layer of which `inputs` gives the shape of a top, or None where it gives none.
@@ -111,10 +114,10 @@ def stand_in(
     layer = create_layer(param, phase, context, log)
     if not layer.is_data:
         layer.fail(f"--input gives {given[0]} of the tops {', '.join(tops)}; give all of them or none")
-    return StandIn(param, phase, context, shapes_of_tops(layer, inputs, notes))
+    return StandIn(param, phase, context, shapes_of_tops(cast(DataLayer, layer), inputs, notes))
 
 
-def shapes_of_tops(layer: Any, inputs: Mapping[str, Shape], notes: list[str]) -> list[Shape]:
+def shapes_of_tops(layer: DataLayer, inputs: Mapping[str, Shape], notes: list[str]) -> list[Shape]:
     """The shapes of a data layer's tops, without its data if that is not there; see `stand_in`."""
     tops = list(layer.param.top)
     try:
@@ -131,7 +134,7 @@ def shapes_of_tops(layer: Any, inputs: Mapping[str, Shape], notes: list[str]) ->
     return [inputs.get(top, shape) for top, shape in zip(tops, shapes, strict=False)]
 
 
-def _guess(layer: Any, error: CaffeError, inputs: Mapping[str, Shape], notes: list[str]) -> list[Shape]:
+def _guess(layer: DataLayer, error: CaffeError, inputs: Mapping[str, Shape], notes: list[str]) -> list[Shape]:
     tops = list(layer.param.top)
     try:
         shapes = layer.guess()
@@ -153,7 +156,7 @@ def _guess(layer: Any, error: CaffeError, inputs: Mapping[str, Shape], notes: li
     return shapes
 
 
-def state_of(solver: Any, net: Any, phase: int, index: int = 0) -> Any:
+def state_of(solver: SolverParameter, net: NetParameter, phase: int, index: int = 0) -> NetState:
     """The NetState of a net that a solver runs: the phase, what the net says, and what the solver says."""
     state = NetState(phase=phase)
     state.MergeFrom(net.state)
@@ -165,7 +168,7 @@ def state_of(solver: Any, net: Any, phase: int, index: int = 0) -> Any:
     return state
 
 
-def copy_of(net: Any, state: Any) -> Any:
+def copy_of(net: NetParameter, state: NetState) -> NetParameter:
     """The NetParameter with another state."""
     copy = NetParameter()
     copy.CopyFrom(net)
@@ -173,11 +176,11 @@ def copy_of(net: Any, state: Any) -> Any:
     return copy
 
 
-def is_solver(message: Any) -> bool:
+def is_solver(message: Message) -> bool:
     return isinstance(message, SolverParameter)
 
 
-def sources(solver: Any, phase: int) -> list[Any]:
+def sources(solver: SolverParameter, phase: int) -> list[str | NetParameter]:
     """The nets that a solver trains or tests: names of files (str) or NetParameters, in Caffe's order."""
     generic = [getattr(solver, field) for field in ("net_param", "net") if solver.HasField(field)]
     if phase == TRAIN:

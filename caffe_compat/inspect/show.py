@@ -8,12 +8,12 @@ import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from math import prod
-from typing import Any
 
 from caffe_compat.errors import some
 from caffe_compat.inspect.costs import VALUE_BYTES
 from caffe_compat.inspect.outline import Outline
 from caffe_compat.layers.base import Shape
+from caffe_compat.log.write import Log
 from caffe_compat.net import weights
 from caffe_compat.proto import Phase
 
@@ -86,7 +86,7 @@ def summarize(outline: Outline) -> Summary:
     return Summary(net.name, Phase.Name(net.phase), rows, net.memory, list(outline.notes))
 
 
-def compare_weights(summary: Summary, outline: Outline, path: str, log: Any) -> None:
+def compare_weights(summary: Summary, outline: Outline, path: str, log: Log) -> None:
     """Enter what a caffemodel has for each layer, by name as Caffe matches them, and note what it has besides."""
     net, found = outline.net, weights.shapes_in(path, log)
     for row, i in zip(summary.rows, outline.rows, strict=True):

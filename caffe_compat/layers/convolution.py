@@ -93,6 +93,10 @@ class Convolving(Layer, ABC):
     operator = "Conv"
     missing: Shape = ()
 
+    @classmethod
+    def weight_message(cls, param):
+        return param.convolution_param
+
     def setup(self, *bottom):
         p, shape = self.param.convolution_param, bottom[0]
         self.start = self.axis(p.axis, shape)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from caffe_compat.layers.base import ONNX_INT64, OnnxGraph, Shape, layer, nothing_multiplied
 from caffe_compat.layers.common.indices import Indexed, poisoned
+from caffe_compat.layers.facts import WeightMessage
+from caffe_compat.proto import LayerParameter
 
 
 @layer("Embed")
@@ -23,6 +25,10 @@ class Embed(Indexed):
 
     num_bottom = num_top = 1
     multiply_adds = nothing_multiplied
+
+    @classmethod
+    def weight_message(cls, param: LayerParameter) -> WeightMessage:
+        return param.embed_param
 
     def allow_force_backward(self, index: int) -> bool:
         return False

@@ -2,9 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeAlias
 
-from caffe_compat.proto import LayerParameter
+from caffe_compat.proto import (
+    ConvolutionParameter,
+    EmbedParameter,
+    InnerProductParameter,
+    LayerParameter,
+    RecurrentParameter,
+)
 
+WeightMessage: TypeAlias = ConvolutionParameter | InnerProductParameter | EmbedParameter | RecurrentParameter
 Shape = tuple[int, ...]
 
 
@@ -102,6 +110,11 @@ class Facts:
 
         Whatever is added to the bottom's channels then changes nothing.
         """
+        return None
+
+    @classmethod
+    def weight_message(cls, param: LayerParameter) -> WeightMessage | None:
+        """The message inside `param` that says how the weights, blob 0, are filled; None where it is no such layer."""
         return None
 
     def forget(self) -> None:

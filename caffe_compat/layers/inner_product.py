@@ -24,6 +24,10 @@ class InnerProduct(Layer):
     bias_blob = 1
     fork_fields: tuple[str, ...] = ("inner_product_param.normalize",)
 
+    @classmethod
+    def weight_message(cls, param):
+        return param.inner_product_param
+
     def setup(self, bottom):
         p = self.param.inner_product_param
         if p.num_output < 1:

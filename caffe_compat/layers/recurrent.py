@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape
+from caffe_compat.layers.facts import WeightMessage
+from caffe_compat.proto import LayerParameter
 
 
 def first_step(cont: np.ndarray | None) -> float | None:
@@ -61,6 +63,10 @@ class Recurrent(Layer):
         self.exposed = self.states if param.recurrent_param.expose_hidden else 0
         self.num_bottom = (2 + self.exposed, 3 + self.exposed)
         self.num_top = 1 + self.exposed
+
+    @classmethod
+    def weight_message(cls, param: LayerParameter) -> WeightMessage:
+        return param.recurrent_param
 
     def allow_force_backward(self, index: int) -> bool:
         return index != 1

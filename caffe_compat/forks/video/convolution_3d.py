@@ -24,8 +24,7 @@ def single(layer: Layer, p: Any, name: str, default: int, least: int) -> int:
 
 def _volume_window(layer: Layer, shape: Shape) -> tuple[Any, Window]:
     """The message of one of C3D's convolutions, and the window that it asks for."""
-    has_own = layer.param.HasField("convolution3d_param")
-    p = layer.param.convolution3d_param if has_own else layer.param.convolution_param
+    p = layer.weight_message(layer.param)
     if len(shape) != 5:
         layer.fail(
             f"bottom shape {shape} has {len(shape)} axes, 5 are needed: num, channels, length, height, width"
@@ -47,6 +46,10 @@ class _C3D(Convolving):
             for name in ("kernel_depth", "temporal_stride", "temporal_pad", "filter_group")
         ),
     )
+
+    @classmethod
+    def weight_message(cls, param):
+        return param.convolution3d_param if param.HasField("convolution3d_param") else param.convolution_param
 
     def setup(self, *bottom: Shape) -> None:
         (shape,) = bottom

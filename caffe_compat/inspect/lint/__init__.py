@@ -13,21 +13,43 @@ import pkgutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
+
+from google.protobuf.message import Message
 
 from caffe_compat.errors import CaffeError, DataError, ParseError, UsageError, nearest
 from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
-from caffe_compat.layers.base import Layer, Shape
-from caffe_compat.layers.registry import registry
+from caffe_compat.layers.base import Shape
+from caffe_compat.layers.facts import WeightMessage
+from caffe_compat.layers.registry import class_for
 from caffe_compat.log import names
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.resolve import filter_net
-from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, Phase, text
+from caffe_compat.proto import (
+    TEST,
+    TRAIN,
+    DataParameter,
+    HDF5DataParameter,
+    ImageDataParameter,
+    LayerParameter,
+    MemoryDataParameter,
+    NetParameter,
+    NetState,
+    Phase,
+    SolverParameter,
+    WindowDataParameter,
+    text,
+)
 from caffe_compat.proto.upgrade import upgrade_net
 
 WARNING, NOTE = "warning", "note"
 
-Found = Iterator[tuple[Any, str]]
+DataMessage: TypeAlias = (
+    DataParameter | ImageDataParameter | HDF5DataParameter | WindowDataParameter | MemoryDataParameter
+)
+
+Place: TypeAlias = LayerParameter | str
+Found = Iterator[tuple[Place, str]]
 
 
 @dataclass(frozen=True)
@@ -134,24 +156,26 @@ class View:
 
     def __init__(
         self,
-        param: Any,
-        state: Any,
+        param: NetParameter,
+        state: NetState,
         index: int = 0,
         inputs: Mapping[str, Shape] | None = None,
-        **options: Any,
+        root: str = "",
+        ignore_unknown: bool = False,
+        log: Log = NULL,
     ):
         self.phase: int = state.phase
         self.index = index
         self.name = Phase.Name(state.phase)
         self.whole = param = copy_of(param, state)
-        self.layers: list[Any] = []
+        self.layers: list[LayerParameter] = []
         self.outline: Outline | None = None
         self.error: CaffeError | None = None
         try:
             self.layers = list(filter_net(param, state).layer)
             built = copy_of(param, state)
             upgrade_net(built, "", NULL)
-            self.outline = Outline(built, inputs=inputs, **options)
+            self.outline = Outline(built, inputs=inputs, root=root, ignore_unknown=ignore_unknown, log=log)
         except CaffeError as error:
             self.error = error
         made: dict[str, int] = {}
@@ -169,10 +193,10 @@ class View:
             if not any(blob in self.layers[k].bottom for k in self.read_by[i])
         }
 
-    def of(self, *types: str) -> list[Any]:
+    def of(self, *types: str) -> list[LayerParameter]:
         return [layer for layer in self.layers if layer.type in types]
 
-    def maker(self, index: int, bottom: int = 0) -> Any:
+    def maker(self, index: int, bottom: int = 0) -> LayerParameter | None:
         """The layer that makes a bottom of layer `index`, or None."""
         makers = self.made_by[index]
         at = makers[bottom] if bottom < len(makers) else None
@@ -190,7 +214,7 @@ class View:
         return {message.batch_size for message in messages}
 
     @cached_property
-    def normalizers(self) -> list[Any]:
+    def normalizers(self) -> list[LayerParameter]:
         """The BatchNorm layers that normalise by their batch."""
         return [layer for layer in self.of("BatchNorm") if not uses_stored_statistics(layer, self.phase)]
 
@@ -200,7 +224,7 @@ class Subject:
     """What is looked at: a solver with its nets, or a net in the phases that it distinguishes."""
 
     path: str
-    solver: Any
+    solver: SolverParameter | None
     views: list[View]
     root: str = ""
     told: list[tuple[str, str, str]] = field(
@@ -229,12 +253,12 @@ def read_subject(
     path: str,
     *,
     root: str = "",
-    state: Any = None,
+    state: NetState | None = None,
     phases: Iterable[int] = (),
     inputs: Mapping[str, Shape] | None = None,
     ignore_unknown: bool = False,
-    log: Any = NULL,
-    ask: Callable[[Any], list[tuple[str, str, str]]] = lambda solver: [],
+    log: Log = NULL,
+    ask: Callable[[SolverParameter], list[tuple[str, str, str]]] = lambda solver: [],
 ) -> Subject:
     """Read a net or a solver and build its nets for their shapes.
 
@@ -247,9 +271,8 @@ def read_subject(
     Raises ParseError for files that cannot be read.
     """
     message = text.read(path, log, ignore_unknown, root)
-    options = {"inputs": inputs, "root": root, "ignore_unknown": ignore_unknown, "log": log}
     subject = Subject(path, None, [], root)
-    planned: list[tuple[int, int, Any]] = []
+    planned: list[tuple[int, int, str | NetParameter]] = []
     if is_solver(message):
         subject.solver = message
         subject.told = ask(message)
@@ -265,7 +288,7 @@ def read_subject(
         if isinstance(source, str):
             file_name = source if subject.solver is None else os.path.join(root, names.file_name(source))
             try:
-                net = _parsed(subject, source, file_name, NetParameter, ignore_unknown, log)
+                net = _parsed(subject, source, file_name, ignore_unknown, log)
             except ParseError as error:
                 if subject.solver is None or os.path.exists(file_name):
                     raise
@@ -276,17 +299,17 @@ def read_subject(
         if state is not None:
             merged.MergeFrom(state)
             merged.phase = phase
-        subject.views.append(View(net, merged, index, **options))
+        subject.views.append(View(net, merged, index, inputs, root, ignore_unknown, log))
     return subject
 
 
-def _parsed(subject: Subject, name: str, path: str, *arguments: Any) -> Any:
+def _parsed(subject: Subject, name: str, path: str, ignore_unknown: bool, log: Log) -> NetParameter:
     if subject.solver is None:
-        return text.parse_file(path, *arguments)
-    return text.named_by(subject.solver, name, path, text.parse_file, *arguments)
+        return text.parse_file(path, NetParameter, ignore_unknown, log)
+    return text.named_by(subject.solver, name, path, text.parse_file, NetParameter, ignore_unknown, log)
 
 
-def _phases(net: Any) -> list[int]:
+def _phases(net: NetParameter) -> list[int]:
     """The phases that a net's rules tell apart; of one without, TRAIN if it has a loss."""
     if any(r.HasField("phase") for layer in net.layer for r in (*layer.include, *layer.exclude)):
         return [TRAIN, TEST]
@@ -304,47 +327,46 @@ DATA_MESSAGES = (
     "window_data_param",
     "memory_data_param",
 )
-WEIGHT_MESSAGES = {
-    "Convolution": "convolution_param",
-    "Deconvolution": "convolution_param",
-    "InnerProduct": "inner_product_param",
-    "Embed": "embed_param",
-    "LSTM": "recurrent_param",
-    "RNN": "recurrent_param",
-}
 
 
-def messages_of(layer: Any) -> list[tuple[str, Any]]:
+def messages_of(layer: LayerParameter) -> list[tuple[str, Message]]:
     """The parameter messages that a layer sets, by name."""
     return [
         (f.name, value) for f, value in layer.ListFields() if f.name.endswith("_param") and f.message_type
     ]
 
 
-def layer_class(layer: Any) -> type[Layer] | None:
-    return registry().get(layer.type)
-
-
-def is_loss(layer: Any) -> bool:
+def is_loss(layer: LayerParameter) -> bool:
     """Whether the layer has a loss_weight of 1 if none is given."""
-    cls = layer_class(layer)
+    cls = class_for(layer)
     return cls.is_loss if cls else layer.type.endswith("Loss")
 
 
-def has_bias(layer: Any) -> bool:
+def is_accuracy(layer: LayerParameter) -> bool:
+    """Whether the layer only tells how good the net is."""
+    cls = class_for(layer)
+    return cls is not None and cls.is_accuracy
+
+
+def has_bias(layer: LayerParameter) -> bool:
     """Whether a layer of weights has a bias as its second blob."""
-    message = WEIGHT_MESSAGES.get(layer.type)
-    return message not in (None, "recurrent_param") and getattr(layer, message).bias_term  # type: ignore[arg-type]
+    return bool(getattr(weight_message(layer), "bias_term", False))
 
 
-def mults(layer: Any, blob: int) -> tuple[float, float]:
+def weight_message(layer: LayerParameter) -> WeightMessage | None:
+    """Where the layer says how its weights are filled; None of one without, or of an unknown type."""
+    cls = class_for(layer)
+    return cls.weight_message(layer) if cls else None
+
+
+def mults(layer: LayerParameter, blob: int) -> tuple[float, float]:
     """lr_mult and decay_mult of a blob."""
     return (
         (layer.param[blob].lr_mult, layer.param[blob].decay_mult) if blob < len(layer.param) else (1.0, 1.0)
     )
 
 
-def uses_stored_statistics(layer: Any, phase: int) -> bool:
+def uses_stored_statistics(layer: LayerParameter, phase: int) -> bool:
     p = layer.batch_norm_param
     return p.use_global_stats if p.HasField("use_global_stats") else phase == TEST
 

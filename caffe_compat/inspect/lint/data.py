@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+
+from google.protobuf.message import Message
 
 from caffe_compat.data.base import open_source
 from caffe_compat.data.image_list import read_list
 from caffe_compat.errors import DataError, MissingExtra
-from caffe_compat.inspect.lint import DATA_MESSAGES, NOTE, Found, Subject, messages_of, rule
+from caffe_compat.inspect.lint import (
+    DATA_MESSAGES,
+    NOTE,
+    DataMessage,
+    Found,
+    Place,
+    Subject,
+    messages_of,
+    rule,
+)
 from caffe_compat.log import names
-from caffe_compat.proto import DataParameter, Datum, is_repeated
+from caffe_compat.proto import DataParameter, Datum, LayerParameter, is_repeated
 from caffe_compat.proto.binary import read_binaryproto
 from caffe_compat.proto.owners import takes
 
@@ -184,7 +194,7 @@ def dummy_batch(subject: Subject) -> Found:
 @rule("placeholder")
 def placeholder(subject: Subject) -> Found:
     """A path or name still has a template's place to fill in."""
-    messages: list[tuple[Any, Any]] = [] if subject.solver is None else [(subject.path, subject.solver)]
+    messages: list[tuple[Place, Message]] = [] if subject.solver is None else [(subject.path, subject.solver)]
     messages += [(layer, layer) for view in subject.views for layer in view.layers]
     for place, message in messages:
         for value in _strings(message):
@@ -192,7 +202,7 @@ def placeholder(subject: Subject) -> Found:
                 yield place, f"'{value}' has the placeholder {match[0]}; fill the template in first"
 
 
-def _strings(message: Any) -> Iterator[str]:
+def _strings(message: Message) -> Iterator[str]:
     for field, value in message.ListFields():
         for item in value if is_repeated(field) else (value,):
             if field.message_type and field.message_type.name not in ("NetParameter", "LayerParameter"):
@@ -201,7 +211,7 @@ def _strings(message: Any) -> Iterator[str]:
                 yield item
 
 
-def _data_message(layer: Any) -> Any:
+def _data_message(layer: LayerParameter) -> DataMessage | None:
     """The message of a layer that reads records, with its batch_size, or None."""
     return next(
         (value for name, value in messages_of(layer) if name in DATA_MESSAGES and takes(layer.type, name)),
@@ -209,11 +219,11 @@ def _data_message(layer: Any) -> Any:
     )
 
 
-def _source(layer: Any) -> str:
+def _source(layer: LayerParameter) -> str:
     return getattr(_data_message(layer), "source", "")
 
 
-def _count(layer: Any, root: str) -> int:
+def _count(layer: LayerParameter, root: str) -> int:
     """How many records a layer's source has; 0 where that cannot be seen."""
     try:
         if layer.type == "Data":
@@ -226,7 +236,7 @@ def _count(layer: Any, root: str) -> int:
     return 0
 
 
-def _picture_size(layer: Any, root: str) -> tuple[int, int] | None:
+def _picture_size(layer: LayerParameter, root: str) -> tuple[int, int] | None:
     """Height and width of a layer's pictures, as far as its mean file or its first record tells."""
     mean = os.path.join(root, names.file_name(layer.transform_param.mean_file))
     if layer.transform_param.mean_file and os.path.isfile(mean):
@@ -240,7 +250,7 @@ def _picture_size(layer: Any, root: str) -> tuple[int, int] | None:
     return None if datum.encoded else (datum.height, datum.width)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: str | float | Sequence[float]) -> str:
     if isinstance(value, str):
         return f"'{value}'" if value else "absent"
     if isinstance(value, float):

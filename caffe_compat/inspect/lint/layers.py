@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from math import ceil, prod
-from typing import Any
 
 from caffe_compat.inspect.lint import (
     NOTE,
-    WEIGHT_MESSAGES,
     Found,
     Subject,
     has_bias,
+    is_accuracy,
     is_loss,
     mults,
     rule,
+    weight_message,
 )
+from caffe_compat.layers.base import Shape
 from caffe_compat.net.sharing import rereads, written_kept_blobs
-from caffe_compat.proto import FillerParameter, LRNParameter, PoolingParameter
+from caffe_compat.proto import FillerParameter, LayerParameter, LRNParameter, PoolingParameter
 
 _SQUASHED_TWICE = {
     "SoftmaxWithLoss": "Softmax",
     "InfogainLoss": "Softmax",
     "SigmoidCrossEntropyLoss": "Sigmoid",
 }
-_WITH_BLOBS = {*WEIGHT_MESSAGES, "BatchNorm", "Scale", "Bias", "PReLU", "Parameter"}
 _WRONG_IN_PLACE = ("Clip", "Log", "BNLL", "LRN")
 
 
@@ -36,7 +36,7 @@ def unused_top(subject: Subject) -> Found:
             continue
         for blob, i in view.unread.items():
             layer, shape = view.layers[i], view.shape(blob)
-            if is_loss(layer) or "Accuracy" in layer.type or shape is None or prod(shape) < 2:
+            if is_loss(layer) or is_accuracy(layer) or shape is None or prod(shape) < 2:
                 continue
             yield (
                 layer,
@@ -109,11 +109,11 @@ def zero_weights(subject: Subject) -> Found:
         return
     for view in subject.train:
         for layer in view.layers:
-            message = WEIGHT_MESSAGES.get(layer.type)
+            message = weight_message(layer)
             named = layer.param[0].name if layer.param else ""
             if message is None or named or not mults(layer, 0)[0]:
                 continue
-            if not getattr(layer, message).HasField("weight_filler"):
+            if not message.HasField("weight_filler"):
                 yield (
                     layer,
                     (
@@ -128,12 +128,13 @@ def fan_in(subject: Subject) -> Found:
     """xavier and msra count a fan-in that is another layer's: Caffe divides by count / shape[0] whatever the layer."""
     for view in subject.train:
         for layer in view.layers:
+            message = weight_message(layer)
             turned = layer.type in ("Deconvolution", "Embed") or (
                 layer.type == "InnerProduct" and layer.inner_product_param.transpose
             )
-            if not turned:
+            if message is None or not turned:
                 continue
-            filler = getattr(layer, WEIGHT_MESSAGES[layer.type]).weight_filler
+            filler = message.weight_filler
             if filler.type in ("xavier", "msra") and filler.variance_norm == FillerParameter.FAN_IN:
                 yield (
                     layer,
@@ -165,7 +166,8 @@ def duplicate_name(subject: Subject) -> Found:
     """Two layers of one name in one phase, with weights: these are loaded and shared by name, for the first."""
     for view in subject.views:
         counts = Counter(layer.name for layer in view.layers)
-        weighted = {layer.name for layer in view.layers if layer.type in _WITH_BLOBS}
+        built = view.outline.net.layers if view.outline else []
+        weighted = {layer.name for layer in built if layer.blobs}
         for layer in view.layers:
             if counts[layer.name] > 1 and layer.name in weighted:
                 yield (
@@ -254,7 +256,7 @@ def window_outside(subject: Subject) -> Found:
                     )
 
 
-def _windows(layer: Any, shape: Any) -> list[tuple[int, int, int]]:
+def _windows(layer: LayerParameter, shape: Shape | None) -> list[tuple[int, int, int]]:
     """(size, kernel, stride) of each axis of a pooling that rounds up and does not pad."""
     p = layer.pooling_param
     if shape is None or len(shape) != 4 or p.global_pooling or p.round_mode != PoolingParameter.CEIL:
@@ -276,7 +278,7 @@ def shared_memory(subject: Subject) -> Found:
         split = {
             top: bottoms[0]
             for layer, bottoms, tops in zip(net.layers, net.bottom_names, net.top_names, strict=True)
-            if layer.type == "Split"
+            if layer.is_alias
             for top in tops
         }
         for found in rereads(net, net.outputs):
