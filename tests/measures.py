@@ -15,7 +15,6 @@ PACKAGE = ROOT / "caffe_compat"
 
 FILE_LINES, CLASS_LINES, EXEMPT_LINES = 400, 300, 2000
 BARE_ANY = 467  # annotations that are `Any` and nothing else, at most: lower it as they go
-_LOG = "caffe_compat/log/write.py"  # class Log, a list of lines, may be longer
 
 # Folders in which nothing asks for a layer or a solver by its type's name.
 WITHOUT_TYPE_NAMES = ("net", "solver", "export", "parity")
@@ -112,23 +111,20 @@ def _reached(links: dict[str, set[str]], start: str) -> set[str]:
 
 
 def files() -> dict[str, int]:
-    """Lines of each file of the package, the tools and the tests that people write, class Log apart."""
+    """Lines of each file of the package, the tools and the tests that people write."""
     paths = (path for top in ("caffe_compat", "tools", "tests") for path in (ROOT / top).rglob("*"))
     written = [path for path in paths if path.suffix in (".py", ".sh") and "reference" not in path.parts]
-    counts = {path.relative_to(ROOT).as_posix(): len(path.read_bytes().splitlines()) for path in written}
-    return {**counts, _LOG: counts[_LOG] - _classes(ROOT / _LOG)["Log"]}
+    return {path.relative_to(ROOT).as_posix(): len(path.read_bytes().splitlines()) for path in written}
 
 
 def classes() -> dict[str, int]:
-    """Lines of each class in those files, by `file: Class`; without Log, which is a list of lines."""
-    found = {
+    """Lines of each class in those files, by `file: Class`."""
+    return {
         f"{file}: {name}": lines
         for file in files()
         if file.endswith(".py")
         for name, lines in _classes(ROOT / file).items()
     }
-    del found[f"{_LOG}: Log"]
-    return found
 
 
 def _classes(path: Path) -> dict[str, int]:

@@ -37,7 +37,6 @@ LONG_FILES: tuple[str, ...] = (
     "tests/layers/harness.py",
     "tests/layers/test_python.py",
     "tests/log/test_read.py",
-    "tests/log/test_write.py",
     "tests/net/test_module.py",
     "tests/pretended.py",
     "tests/pycaffe/test_net.py",

@@ -95,12 +95,13 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from caffe_compat.cli.models import build_net
-    from caffe_compat.log.write import WARNING, Log
+    from caffe_compat.log.commands import CommandLog
+    from caffe_compat.log.write import WARNING
     from caffe_compat.net import weights
     from caffe_compat.proto import TEST
     from caffe_compat.proto.binary import write_atomic
 
-    net = build_net(args, "test", TEST, Log(level=WARNING))  # Caffe's programs show errors alone
+    net = build_net(args, "test", TEST, CommandLog(level=WARNING))  # Caffe's programs show errors alone
     weights.copy_trained_layers_from(net, common.locate(args.root, args.weights))
     shape = _input_shape(net, args.model)
     mean = _read_mean(args, shape[1])

@@ -28,9 +28,9 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from caffe_compat.cli.devices import existing
-    from caffe_compat.log.write import Log
+    from caffe_compat.log.commands import CommandLog
 
-    log = Log()
+    log = CommandLog()
     log.querying(args.gpu)
     if args.gpu == "all" and not torch.cuda.device_count():
         log.info("No cuda device present.")

@@ -1,11 +1,10 @@
 """Which device a command runs on, and how many processes it takes."""
 
-from typing import Any
-
 import torch
 
 from caffe_compat.cli import common
 from caffe_compat.errors import UsageError
+from caffe_compat.log.commands import CommandLog
 from caffe_compat.proto import SolverParameter
 from caffe_compat.solver import parallel
 
@@ -19,7 +18,9 @@ def processes_to_start(gpu: str) -> int:
     return len(ids) if len(ids) > 1 and parallel.world_size() == 1 else 0
 
 
-def choose_device(gpu: str, param: Any, log: Any, command: str = "train") -> torch.device:
+def choose_device(
+    gpu: str, param: SolverParameter | None, log: CommandLog, command: str = "train"
+) -> torch.device:
     """The device of `--gpu`, else of the solver's solver_mode and device_id, as `caffe train` decides; logs it.
 
     Of several devices each process takes its own. A solver that says GPU on a machine without one trains on

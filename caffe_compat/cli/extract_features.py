@@ -46,11 +46,12 @@ def run(args: argparse.Namespace) -> int:
     from caffe_compat.data.records import serialize_features
     from caffe_compat.data.stage import stage
     from caffe_compat.errors import NetError, nearest
-    from caffe_compat.log.write import WARNING, Log
+    from caffe_compat.log.commands import CommandLog
+    from caffe_compat.log.write import WARNING
     from caffe_compat.net import weights
     from caffe_compat.proto import TEST
 
-    log = Log(level=WARNING)  # Caffe's tool shows errors alone, and tells its progress in such
+    log = CommandLog(level=WARNING)  # Caffe's tool shows errors alone, and tells its progress in such
     net = build_net(args, "extract_features", TEST, log)
     net.observed = True
     weights.copy_trained_layers_from(net, common.locate(args.root, args.weights))

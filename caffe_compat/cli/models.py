@@ -1,7 +1,6 @@
 """The nets of commands that do not train: of `--model`, and of NET for those that only look."""
 
 import argparse
-from typing import Any
 
 from caffe_compat.cli import common
 from caffe_compat.cli.devices import choose_device
@@ -9,12 +8,14 @@ from caffe_compat.cli.overrides import apply_overrides
 from caffe_compat.errors import SolverError
 from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
 from caffe_compat.layers.base import Context
+from caffe_compat.log.commands import CommandLog
+from caffe_compat.log.write import Log
 from caffe_compat.net.memory import keep_freed_memory
 from caffe_compat.net.net import Net
-from caffe_compat.proto import TRAIN, Phase, text
+from caffe_compat.proto import TRAIN, NetParameter, Phase, text
 
 
-def build_net(args: argparse.Namespace, command: str, phase: int, log: Any) -> Net:
+def build_net(args: argparse.Namespace, command: str, phase: int, log: CommandLog) -> Net:
     """The net that `common.add_model_options` describe, in `--phase` or else `phase`, on the device they choose."""
     common.allow_code(args)
     keep_freed_memory()
@@ -28,7 +29,7 @@ def build_net(args: argparse.Namespace, command: str, phase: int, log: Any) -> N
     return Net(param, context=context, log=log, device=device)
 
 
-def outline_net(args: argparse.Namespace, log: Any) -> Outline:
+def outline_net(args: argparse.Namespace, log: Log) -> Outline:
     """The shapes of the net that `common.add_look_options` describe, in `--phase` or else TRAIN."""
     common.allow_code(args)
     param = find_net(args, log)
@@ -41,7 +42,7 @@ def outline_net(args: argparse.Namespace, log: Any) -> Outline:
     )
 
 
-def find_net(args: argparse.Namespace, log: Any) -> Any:
+def find_net(args: argparse.Namespace, log: Log) -> NetParameter:
     """The NetParameter of NET, or of the solver that NET is, with its state."""
     phase = Phase.Value(args.phase) if args.phase else TRAIN
     path = common.locate(args.root, args.net)

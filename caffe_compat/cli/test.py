@@ -21,13 +21,13 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from caffe_compat.cli.models import build_net
-    from caffe_compat.log.write import Log
+    from caffe_compat.log.commands import CommandLog
     from caffe_compat.net import weights
     from caffe_compat.proto import TEST
 
     if args.iterations < 1:
         raise UsageError(f"--iterations {args.iterations} is below 1")
-    log = Log()
+    log = CommandLog()
     net = build_net(args, "test", TEST, log)
     for name in args.weights.split(","):
         weights.copy_trained_layers_from(net, common.locate(args.root, name.strip()))

@@ -22,12 +22,12 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from caffe_compat.cli.models import build_net
-    from caffe_compat.log.write import Log
+    from caffe_compat.log.commands import CommandLog
     from caffe_compat.proto import TRAIN
 
     if args.iterations < 1:
         raise UsageError(f"--iterations {args.iterations} is below 1")
-    log = Log()
+    log = CommandLog()
     net = build_net(args, "time", TRAIN, log)
     device = net.device
     runner = net.layerwise

@@ -92,7 +92,8 @@ def _run_rank(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None]) -> int:
     from caffe_compat.cli.devices import choose_device
     from caffe_compat.cli.overrides import apply_overrides
-    from caffe_compat.log.write import NULL, Log
+    from caffe_compat.log.commands import CommandLog
+    from caffe_compat.log.write import INFO, OFF
     from caffe_compat.net.memory import keep_freed_memory
     from caffe_compat.proto import TRAINING_NETS, text
     from caffe_compat.proto.upgrade import fill_snapshot_prefix
@@ -100,7 +101,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
 
     common.allow_code(args)
     keep_freed_memory()
-    log = Log(outlive_reader=True) if group is None or group.rank == 0 else NULL
+    log = CommandLog(outlive_reader=True, level=INFO if group is None or group.rank == 0 else OFF)
     solver_file = common.locate(args.root, args.solver)
     param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)
     if args.net:

@@ -1,29 +1,16 @@
-"""Caffe's log, line by line: the only place that formats one.
+"""Caffe's log, line by line: nothing else formats one, but for what its tools add (commands).
 
-Every line has glog's classic prefix, `Immdd hh:mm:ss.uuuuuu tid file:line] `, with the source position
-of the Caffe statement that prints it, so that Caffe's parse_log.py and extract_seconds.py, and people's
-own scripts, read our logs. Methods take plain numbers, names and shapes. Floats are rounded to float32
-and printed as a C++ stream prints them, six significant digits.
+Each line names the source position of the Caffe statement that prints it. Methods take plain numbers, names and
+shapes. Floats are rounded to float32 and printed as a C++ stream prints them, six significant digits.
 """
 
 import math
 import struct
-import sys
-import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from math import prod
-from typing import SupportsFloat, TextIO
+from typing import SupportsFloat
 
-from caffe_compat.log.names import printable
-from caffe_compat.log.progress import ProgressBar, is_terminal
-
-DEBUG, INFO, WARNING, ERROR, OFF = -1, 0, 1, 2, 3  # glog's severities; DEBUG lines print with an I
-_LETTERS = {DEBUG: "I", INFO: "I", WARNING: "W", ERROR: "E"}
-
-# Where the tools announce the device: (no GPU, the list of GPUs, the name of one).
-_DEVICE_LINES = {"train": (197, 204, 209), "test": (275, 266, 270), "time": (343, 339, 339)}
+from caffe_compat.log.glog import DEBUG, ERROR, INFO, OFF, WARNING, Glog
 
 # What happens to a layer of a weights file: (ignored, copied).
 _SOURCE_LAYER_LINES = {"share": (678, 681), "binary": (746, 749), "hdf5": (801, 805)}
@@ -81,105 +68,8 @@ def shape_text(shape: Sequence[int]) -> str:
     return "".join(f"{d} " for d in shape) + f"({prod(shape)})"
 
 
-class Log:
-    """Writes Caffe's log lines to `stream` (standard error unless given).
-
-    stream    where lines go
-    progress  whether a progress bar runs below them; None means: on a terminal
-    level     the least severity that is written (DEBUG, INFO, WARNING, ERROR, OFF)
-    outlive_reader   when nobody reads the pipe that `stream` is any more, set `reader_gone` and write no more; without
-              it that is a BrokenPipeError
-
-    A line that cannot be written for another reason (a full disk, a closed terminal) is lost: as in Caffe, a run is
-    worth more than its log.
-    """
-
-    def __init__(
-        self,
-        stream: TextIO | None = None,
-        progress: bool | None = None,
-        level: int = INFO,
-        outlive_reader: bool = False,
-    ):
-        self.level = level
-        self.reader_gone = False
-        self._outlive_reader = outlive_reader
-        self._stream = sys.stderr if stream is None else stream
-        if progress is None:
-            progress = level <= INFO and is_terminal(self._stream)
-        self._bar = ProgressBar(self._stream) if progress else None
-        self._lock = threading.Lock()
-        self._warned: set[str] = set()
-
-    def _line(self, severity: int, where: str, text: str) -> None:
-        if severity < self.level or self.reader_gone:
-            return
-        text = printable(text)
-        now = time.time()
-        prefix = (
-            f"{_LETTERS[severity]}{time.strftime('%m%d %H:%M:%S', time.localtime(now))}"
-            f".{int(now % 1 * 1e6):06} {threading.get_native_id():5} {where}] "
-        )
-        with self._writing():
-            if self._bar:
-                self._bar.clear()
-            self._stream.write(prefix + text + ("" if text.endswith("\n") else "\n"))
-            self._stream.flush()
-            if self._bar:
-                self._bar.draw()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except BrokenPipeError:
-                if not self._outlive_reader:
-                    raise
-                self.reader_gone = True
-            except OSError:
-                pass
-
-    # -- lines Caffe has no word for ----------------------------------------------------------
-
-    def info(self, text: str) -> None:
-        self._line(INFO, "caffe_compat:0", text)
-
-    def warning(self, text: str) -> None:
-        self._line(WARNING, "caffe_compat:0", text)
-
-    def warn_once(self, text: str) -> None:
-        """A warning that several readings of one file would repeat."""
-        if text not in self._warned:
-            self._warned.add(text)
-            self.warning(text)
-
-    def error(self, text: str) -> None:
-        self._line(ERROR, "caffe_compat:0", text)
-
-    # -- the progress bar ---------------------------------------------------------------------
-
-    def progress(self, iter: int, start: int, stop: int, note: str = "") -> None:
-        """The run from iteration `start` to `stop` has done `iter`; costs nothing off a terminal.
-
-        Loss and rate are those of the last `iteration` and `learning_rate` lines. `note` says what
-        goes on inside the iteration, such as `testing 12/200`.
-        """
-        if self._bar:
-            with self._writing():
-                self._bar.update(iter, start, stop, note)
-
-    def end_progress(self) -> None:
-        """Take the bar off the screen: the run is over."""
-        if self._bar:
-            with self._writing():
-                self._bar.close()
-                self._stream.flush()
-                self._bar = ProgressBar(self._stream)
-
-    def _fact(self, name: str, value: str) -> None:
-        if self._bar:
-            self._bar.facts[name] = value
+class Log(Glog):
+    """What nets and solvers log."""
 
     # -- python/caffe/_caffe.cpp ---------------------------------------------------------------
 
@@ -192,119 +82,6 @@ class Log:
     def script(self, text: str) -> None:
         """A line of a pycaffe script's own."""
         self._line(INFO, "_caffe.cpp:68", text)
-
-    # -- tools/caffe.cpp: the commands --------------------------------------------------------
-
-    def device(self, gpus: Sequence[tuple[int, str]] = (), command: str = "train") -> None:
-        """What the command runs on: the (id, name) of each GPU, none for the CPU.
-
-        `train` lists all of them, `test` and `time` the first.
-        """
-        if command == "extract_features":
-            self._line(
-                ERROR, f"extract_features.cpp:{52 if gpus else 62}", f"Using {'GPU' if gpus else 'CPU'}"
-            )
-            if gpus:
-                self._line(ERROR, "extract_features.cpp:58", f"Using Device_id={gpus[0][0]}")
-            return
-        cpu, ids, name = _DEVICE_LINES[command]
-        if not gpus:
-            self._line(INFO, f"caffe.cpp:{cpu}", "Use CPU.")
-        elif command == "train":
-            self._line(INFO, f"caffe.cpp:{ids}", f"Using GPUs {', '.join(str(i) for i, _ in gpus)}")
-            for i, gpu_name in gpus:
-                self._line(INFO, f"caffe.cpp:{name}", f"GPU {i}: {gpu_name}")
-        else:
-            self._line(INFO, f"caffe.cpp:{ids}", f"Use GPU with device ID {gpus[0][0]}")
-            if command == "test":
-                self._line(INFO, f"caffe.cpp:{name}", f"GPU device name: {gpus[0][1]}")
-
-    def resuming(self, snapshot: str) -> None:
-        self._line(INFO, "caffe.cpp:235", f"Resuming from {snapshot}")
-
-    def starting(self) -> None:
-        self._line(INFO, "caffe.cpp:239", "Starting Optimization")
-
-    def command_done(self) -> None:
-        """The train command's own last line, after the solver's `optimization_done` or `stopped_early`."""
-        self._line(INFO, "caffe.cpp:250", "Optimization Done.")
-
-    def test_iterations(self, count: int) -> None:
-        self._line(INFO, "caffe.cpp:281", f"Running for {count} iterations.")
-
-    def batch(self, index: int, name: str, value: float) -> None:
-        """The test command: one element of output `name` in batch `index`."""
-        self._line(INFO, "caffe.cpp:304", f"Batch {index}, {name} = {cpp_float(value)}")
-
-    def scores(self, loss: float, outputs: Outputs) -> None:
-        """The test command's summary: mean loss and the mean of each output element.
-
-        `outputs` are (name, values, loss weight), as for `train_outputs`.
-        """
-        self._line(INFO, "caffe.cpp:309", f"Loss: {cpp_float(loss)}")
-        for name, values, weight in outputs:
-            for value in values:
-                self._line(INFO, "caffe.cpp:321", f"{name} = {_weighted(value, weight)}")
-
-    def querying(self, gpus: str) -> None:
-        """The device_query command, before all else."""
-        self._line(INFO, "caffe.cpp:138", f"Querying GPUs {gpus}")
-
-    def device_properties(self, device: int, properties: Mapping[str, object]) -> None:
-        """What the device_query command tells of one GPU, a line for each property."""
-        for label, value in {"Device id": device, **properties}.items():
-            self._line(INFO, "common.cpp:186", f"{label + ':':<31}{value}")
-
-    def timing_forward(self) -> None:
-        """The time command, before its first forward pass."""
-        self._line(INFO, "caffe.cpp:351", "Performing Forward")
-
-    def timing_backward(self, initial_loss: float) -> None:
-        """Between its first forward and backward pass."""
-        self._line(INFO, "caffe.cpp:356", f"Initial loss: {cpp_float(initial_loss)}")
-        self._line(INFO, "caffe.cpp:357", "Performing Backward")
-
-    def timing_begins(self, iterations: int) -> None:
-        """After the first passes."""
-        self._line(INFO, "caffe.cpp:365", "*** Benchmark begins ***")
-        self._line(INFO, "caffe.cpp:366", f"Testing for {iterations} iterations.")
-
-    def timing_iteration(self, index: int, milliseconds: float) -> None:
-        """One timed pass; `index` counts from 0 and is printed from 1, as Caffe does."""
-        text = f"Iteration: {index + 1} forward-backward time: {cpp_float(milliseconds)} ms."
-        self._line(INFO, "caffe.cpp:394", text)
-
-    def timing_ends(
-        self,
-        layers: Iterable[tuple[str, float, float]],
-        forward: float,
-        backward: float,
-        both: float,
-        total: float,
-    ) -> None:
-        """Means in milliseconds: per layer (name, forward, backward), whole passes, then the sum of all."""
-        self._line(INFO, "caffe.cpp:397", "Average time per layer: ")
-        for name, layer_forward, layer_backward in layers:
-            self._line(INFO, "caffe.cpp:400", f"{name:>10}\tforward: {cpp_float(layer_forward)} ms.")
-            self._line(INFO, "caffe.cpp:403", f"{name:>10}\tbackward: {cpp_float(layer_backward)} ms.")
-        self._line(INFO, "caffe.cpp:408", f"Average Forward pass: {cpp_float(forward)} ms.")
-        self._line(INFO, "caffe.cpp:410", f"Average Backward pass: {cpp_float(backward)} ms.")
-        self._line(INFO, "caffe.cpp:412", f"Average Forward-Backward: {cpp_float(both)} ms.")
-        self._line(INFO, "caffe.cpp:414", f"Total Time: {cpp_float(total)} ms.")
-        self._line(INFO, "caffe.cpp:415", "*** Benchmark ends ***")
-
-    # -- tools/extract_features.cpp, whose lines are of error level ---------------------------
-
-    def features_begin(self) -> None:
-        self._line(ERROR, "extract_features.cpp:133", "Extracting Features")
-
-    def features(self, count: int, blob: str, done: bool = False) -> None:
-        """How many items of a blob are in its database: after each thousand, and when it is `done`."""
-        text = f"Extracted features of {count} query images for feature blob {blob}"
-        self._line(ERROR, f"extract_features.cpp:{176 if done else 165}", text)
-
-    def features_end(self) -> None:
-        self._line(ERROR, "extract_features.cpp:181", "Successfully extracted the features!")
 
     # -- src/caffe/util/upgrade_proto.cpp -----------------------------------------------------
 
@@ -539,7 +316,7 @@ class Log:
     def _outputs(self, line: int, phase: str, outputs: Outputs) -> None:
         elements = ((name, value, weight) for name, values, weight in outputs for value in values)
         for index, (name, value, weight) in enumerate(elements):
-            text = f"    {phase} net output #{index}: {name} = {_weighted(value, weight)}"
+            text = f"    {phase} net output #{index}: {name} = {weighted(value, weight)}"
             self._line(INFO, f"solver.cpp:{line}", text)
 
     def snapshot_model(self, path: str, hdf5: bool = False) -> None:
@@ -588,7 +365,7 @@ class Log:
         self._line(INFO, "sgd_solver.cpp:357", "SGDSolver: restoring history")
 
 
-def _weighted(value: float, weight: float) -> str:
+def weighted(value: float, weight: float) -> str:
     """`2.3 (* 1 = 2.3 loss)`, or the bare value where it is no loss."""
     text = cpp_float(value)
     return f"{text} (* {cpp_float(weight)} = {cpp_float(weight * value)} loss)" if weight else text

@@ -5,7 +5,7 @@ import math
 import sys
 from pathlib import Path
 
-from caffe_compat.log.write import Log
+from caffe_compat.log.commands import CommandLog
 
 NET_ECHO = """name: "{name}"
 layer {{
@@ -28,7 +28,7 @@ layer {{
 def write_log(path, tests=(), train=(), solver="", net="", done=True, accuracy="accuracy"):
     """A log of (iteration, accuracy, test loss) and (iteration, loss, rate) rows; returns its path."""
     stream = io.StringIO()
-    log = Log(stream, progress=False)
+    log = CommandLog(stream, progress=False)
     log.device()
     log.initializing_solver(solver)
     if net:

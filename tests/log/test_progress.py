@@ -5,6 +5,7 @@ import io
 import pytest
 
 from caffe_compat.log import Log
+from caffe_compat.log.commands import CommandLog
 from caffe_compat.log.progress import ProgressBar
 
 
@@ -118,7 +119,7 @@ def test_log_lines_stand_above_the_bar():
 @pytest.mark.parametrize("last", [Log.optimization_done, Log.stopped_early, Log.end_progress])
 def test_the_bar_goes_when_the_run_is_over(last):
     terminal = Terminal()
-    log = Log(terminal)
+    log = CommandLog(terminal)
     log.progress(10, 0, 10)
     last(log)
     log.command_done()

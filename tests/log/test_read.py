@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from caffe_compat.errors import DataError
-from caffe_compat.log import Log
+from caffe_compat.log.commands import CommandLog
 from caffe_compat.log.read import read_log, read_runs
 
 CLI = Path(__file__).parents[1] / "reference" / "solvers" / "cli"
@@ -332,7 +332,7 @@ def test_no_caffe_log_at_all(tmp_path):
 
 def test_what_we_write_we_read():
     stream = io.StringIO()
-    log = Log(stream, progress=False)
+    log = CommandLog(stream, progress=False)
     log.device()
     log.initializing_solver("max_iter: 3\n")
     log.train_net("net", "n.prototxt")
