@@ -22,7 +22,6 @@ IN_CIRCLES: tuple[str, ...] = (
 
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
-    "caffe_compat/log/read.py",
     "caffe_compat/net/layerwise.py",
     "caffe_compat/net/module.py",
     "caffe_compat/net/net.py",
@@ -36,7 +35,6 @@ LONG_FILES: tuple[str, ...] = (
     "tests/forks/ssd/test_annotated_data.py",
     "tests/layers/harness.py",
     "tests/layers/test_python.py",
-    "tests/log/test_read.py",
     "tests/net/test_module.py",
     "tests/pretended.py",
     "tests/pycaffe/test_net.py",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.log.read import LayerLog, NetLog, RunLog
+from caffe_compat.log.runs import LayerLog, NetLog, RunLog
 from caffe_compat.proto import LossParameter, NetParameter, text
 
 _REPEATED = 3  # tests in a row of one accuracy

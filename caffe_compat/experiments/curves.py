@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caffe_compat.experiments.results import accuracy, loss
-from caffe_compat.log.read import RunLog
+from caffe_compat.log.runs import RunLog
 
 
 class Curve(NamedTuple):

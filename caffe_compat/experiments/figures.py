@@ -13,7 +13,8 @@ from caffe_compat.experiments import catalogue, estimate, results
 from caffe_compat.experiments.catalogue import ROWS, Figure, run_of
 from caffe_compat.experiments.curves import curve, smooth
 from caffe_compat.log.plot import Line, plot_lines
-from caffe_compat.log.read import RunLog, read_log
+from caffe_compat.log.read import read_log
+from caffe_compat.log.runs import RunLog
 
 ESTIMATED = "estimated learning rate"
 _MANY = 100  # points of a range test: so many scatter too much to be told apart, and are drawn smoothed too

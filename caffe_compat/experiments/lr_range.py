@@ -19,7 +19,7 @@ from caffe_compat.errors import DataError
 from caffe_compat.experiments import chance
 from caffe_compat.experiments.curves import Curve, curve, smooth
 from caffe_compat.experiments.results import LOST, accuracy_name
-from caffe_compat.log.read import RunLog
+from caffe_compat.log.runs import RunLog
 
 NEAR = 0.9  # of the peak: still on the plateau
 WIDE = 5.0  # a plateau so many times as wide as its first rate

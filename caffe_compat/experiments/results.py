@@ -24,7 +24,8 @@ from caffe_compat.errors import CaffeError, DataError, UsageError
 from caffe_compat.experiments.catalogue import ROWS, Row, run_of
 from caffe_compat.experiments.prepare import Changes, batch_size, prepare
 from caffe_compat.experiments.tables import clock
-from caffe_compat.log.read import RunLog, TestRow, read_log
+from caffe_compat.log.read import read_log
+from caffe_compat.log.runs import RunLog, TestRow
 from caffe_compat.log.write import cpp_float
 from caffe_compat.proto import SolverParameter, text
 from caffe_compat.proto.binary import write_atomic

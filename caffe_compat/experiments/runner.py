@@ -23,7 +23,8 @@ from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.experiments import results
 from caffe_compat.experiments.prepare import same_settings
 from caffe_compat.experiments.tables import clock
-from caffe_compat.log.read import RunLog, read_log
+from caffe_compat.log.read import read_log
+from caffe_compat.log.runs import RunLog
 from caffe_compat.proto import NetParameter, SolverParameter, text
 from caffe_compat.proto.binary import write_atomic
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from caffe_compat.errors import CaffeError, MissingExtra, UsageError, some
-from caffe_compat.log.read import RunLog, TestRow, TrainRow
+from caffe_compat.log.runs import RunLog, TestRow, TrainRow
 
 _PANELS = ("accuracy", "loss", "learning rate", "momentum")
 _FORMATS = (".png", ".svg", ".pdf")

@@ -11,9 +11,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from caffe_compat.errors import DataError
+from caffe_compat.log.clock import Clock
+from caffe_compat.log.runs import LayerLog, NetLog, RunLog, TestRow, TrainRow
 
 _PREFIX = r"([IWEF]\d[^]]*\] )?"  # glog's
 _OTHER = re.compile(_PREFIX)
@@ -32,123 +34,6 @@ _SNAPSHOT = re.compile(r"Snapshotting to (?:binary proto file |HDF5 file )?(\S+)
 _RESUMED = re.compile(r"(?:Resuming from|Restoring previous solver status from) (.*)")
 _SCORE = re.compile(r"([^,]+?) = (\S+)(?: \(\* .*loss\))?$")
 _CUT_NUMBER = re.compile(r"= [-+\d.e]*\Z")
-_DAYS_BEFORE = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)  # of the year, by month
-
-
-@dataclass(slots=True)
-class TrainRow:
-    """What was displayed for one training iteration; None and {} where the log says nothing.
-
-    `line` counts from 1; `seconds` since the solver started (of computing, where runs were resumed).
-    An output of several elements gives `name`, `name[1]`, `name[2]` ...
-    """
-
-    iteration: int
-    line: int
-    seconds: float | None = None
-    loss: float | None = None
-    lr: float | None = None
-    momentum: float | None = None
-    weight_decay: float | None = None
-    speed: float | None = None  # iterations a second, as printed
-    outputs: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class TestRow:
-    """One pass of test net `net`; `loss` is the `Test loss` of solvers with test_compute_loss."""
-
-    iteration: int
-    line: int
-    seconds: float | None = None
-    net: int = 0
-    loss: float | None = None
-    outputs: dict[str, float] = field(default_factory=dict)
-
-    __test__ = False  # no test case, whatever its name tells pytest
-
-
-@dataclass(slots=True)
-class LayerLog:
-    """How one layer was set up. `memory` is the running sum that Caffe prints, in bytes."""
-
-    name: str
-    bottoms: list[str] = field(default_factory=list)
-    tops: list[str] = field(default_factory=list)
-    in_place: list[bool] = field(default_factory=list)
-    top_shapes: list[tuple[int, ...]] = field(default_factory=list)
-    loss_weights: dict[int, float] = field(default_factory=dict)  # by top
-    memory: int | None = None
-    needs_backward: bool | None = None
-
-
-@dataclass(slots=True)
-class NetLog:
-    """One net: `role` train or test, `index` of a test net, `source` as the solver names it.
-
-    `text` is the echoed prototxt. glog cuts a message off after 30,000 characters: `whole` tells
-    whether the end is there, and `parsable` is what is left without the layer that was cut.
-    """
-
-    role: str
-    index: int = 0
-    source: str = ""
-    text: str = ""
-    inputs: list[str] = field(default_factory=list)
-    layers: list[LayerLog] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    initialized: bool = False
-
-    @property
-    def whole(self) -> bool:
-        return self.parsable == self.text
-
-    @property
-    def parsable(self) -> str:
-        return self.text[: self.text.rfind("\n}\n") + 3] if "\n}\n" in self.text else ""
-
-    @property
-    def memory(self) -> int | None:
-        """Bytes of all tops, the last `Memory required for data`."""
-        return next((layer.memory for layer in reversed(self.layers) if layer.memory is not None), None)
-
-
-@dataclass
-class RunLog:
-    """One training (or testing) run.
-
-    source        the file's name
-    solver        the echoed solver, prototxt
-    nets          as they were built, the training net first
-    train, test   the displayed rows, in the order of the log
-    losses        the outputs that are losses: name -> weight
-    scores        name -> mean, of the test command
-    gpus          names as printed, by id
-    weights       the caffemodels that the run was finetuned from
-    done          the log goes on to the end of the optimization
-    stopped       a signal ended it before
-    """
-
-    source: str
-    line: int = 1
-    solver: str = ""
-    nets: list[NetLog] = field(default_factory=list)
-    train: list[TrainRow] = field(default_factory=list)
-    test: list[TestRow] = field(default_factory=list)
-    losses: dict[str, float] = field(default_factory=dict)
-    scores: dict[str, float] = field(default_factory=dict)
-    gpus: dict[int, str] = field(default_factory=dict)
-    snapshots: list[str] = field(default_factory=list)
-    weights: list[str] = field(default_factory=list)
-    resumed_from: str = ""
-    net_name: str = ""
-    lr_policy: str = ""
-    done: bool = False
-    stopped: bool = False
-
-    @property
-    def empty(self) -> bool:
-        return not (self.solver or self.nets or self.net_name or self.train or self.test or self.scores)
 
 
 def read_log(source: str | os.PathLike[str] | Iterable[str]) -> RunLog:
@@ -226,44 +111,6 @@ def _without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-class Clock:
-    """Seconds out of glog's stamps, which may lack the year."""
-
-    def __init__(self) -> None:
-        self._minute = ""  # the stamp up to its seconds, and when that is
-        self._begin = 0
-        self._first_day: int | None = None
-        self._month = 0
-        self._years = 0
-        self._leap = 0
-
-    def microseconds(self, head: str) -> int | None:
-        """Microseconds since the first day began, for a prefix such as `I0817 16:02:51.154722 17550 net.cpp:1`."""
-        at = head.find(":") + 4
-        try:
-            if head[:at] != self._minute:
-                date, _, time = head[:at].partition(" ")
-                day, minutes = self._day_number(date[1:]), int(time[:2]) * 60 + int(time[3:5])
-                self._first_day = day if self._first_day is None else self._first_day
-                self._begin = ((day - self._first_day) * 1440 + minutes) * 60_000_000
-                self._minute = head[:at]
-            return self._begin + int(head[at : at + 2]) * 1_000_000 + int(head[at + 3 : at + 9])
-        except (IndexError, ValueError):
-            return None
-
-    def _day_number(self, date: str) -> int:
-        year, month, day = int(date[:-4] or 0), int(date[-4:-2]), int(date[-2:])
-        if not year:
-            self._years += month < self._month
-            self._month = month
-            self._leap |= (month, day) == (2, 29)
-            leap_days = self._leap * (month > 2)
-            return self._years * (365 + self._leap) + _DAYS_BEFORE[month - 1] + day + leap_days
-        is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        leap_days = (year - 1) // 4 - (year - 1) // 100 + (year - 1) // 400 + (is_leap and month > 2)
-        return year * 365 + leap_days + _DAYS_BEFORE[month - 1] + day
 
 
 class _Reader:

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable
 
 from caffe_compat.errors import DataError
-from caffe_compat.log.read import Clock, whole_lines
+from caffe_compat.log.clock import Clock
+from caffe_compat.log.read import whole_lines
 
 Table = tuple[list[str], list[list[float]]]  # header and rows
 

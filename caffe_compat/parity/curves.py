@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from caffe_compat.log.read import RunLog
+from caffe_compat.log.runs import RunLog
 from caffe_compat.parity.compare import AGREES, DIFFERS, PARTLY, Check, Curves
 
 # Of an accuracy, absolute: two runs of one Caffe with different seeds differ by about half.

@@ -9,7 +9,7 @@ import torch
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers.base import Context
 from caffe_compat.layers.input import Input
-from caffe_compat.log.read import RunLog
+from caffe_compat.log.runs import RunLog
 from caffe_compat.net import weights as weight_files
 from caffe_compat.net.net import Net
 from caffe_compat.parity import stand_in

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from caffe_compat.log.read import RunLog, read_log, read_runs
+from caffe_compat.log.read import read_log, read_runs
+from caffe_compat.log.runs import RunLog
 from caffe_compat.parity.bundle import parse_fork, quiet, read_fork
 from caffe_compat.parity.compare import PARTLY, Check, Report, judged
 from caffe_compat.parity.curves import curve_checks, curves_of

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from caffe_compat.errors import CaffeError
 from caffe_compat.layers.base import TEST, TRAIN, Context
-from caffe_compat.log.read import LayerLog, NetLog, RunLog, read_log
+from caffe_compat.log.read import read_log
+from caffe_compat.log.runs import LayerLog, NetLog, RunLog
 from caffe_compat.log.write import Log
 from caffe_compat.net.net import Net
 from caffe_compat.net.resolve import filter_net

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from caffe_compat.errors import CaffeError
-from caffe_compat.log.read import RunLog
+from caffe_compat.log.runs import RunLog
 from caffe_compat.parity.compare import PARTLY, Check, Curves, judged, with_gaps
 from caffe_compat.proto import SolverParameter
 from caffe_compat.solver.lr_policy import Schedule

@@ -22,7 +22,8 @@ from caffe_compat.experiments.results import (
     write,
 )
 from caffe_compat.experiments.tables import clock, table
-from caffe_compat.log.read import RunLog, TestRow, read_log
+from caffe_compat.log.read import read_log
+from caffe_compat.log.runs import RunLog, TestRow
 from caffe_compat.proto.text import to_text
 from tests.experiments.logs import NET_ECHO, write_log
 

@@ -7,7 +7,7 @@ import pytest
 
 from caffe_compat.errors import CaffeError, MissingExtra, UsageError
 from caffe_compat.log import plot
-from caffe_compat.log.read import RunLog, TestRow, TrainRow
+from caffe_compat.log.runs import RunLog, TestRow, TrainRow
 
 pytest.importorskip("matplotlib")
 

@@ -206,22 +206,6 @@ def test_gpus():
     assert run.gpus == {0: "Titan", 1: "Titan Black"}
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "seconds"),
-    [
-        ("I0817 23:59:59", "I0818 00:00:01", 2),
-        ("I1231 23:59:59", "I0101 00:00:00", 1),
-        ("I20161231 23:59:59", "I20170101 00:00:00", 1),
-        ("I0228 12:00:00", "I0301 12:00:00", 86400),
-        ("I0229 12:00:00", "I0301 12:00:00", 86400),
-        ("I20160228 12:00:00", "I20160301 12:00:00", 2 * 86400),
-    ],
-)
-def test_days_and_years(before, after, seconds):
-    log = lines("Solving x", start=before) + lines("Iteration 1, loss = 2", start=after)
-    assert read_log(log).train[0].seconds == seconds
-
-
 def test_text_that_glog_cut_off():
     net = 'name: "x"\nlayer {\n  name: "a"\n}\nlayer {\n  name: "L2_b'
     run = read_log(
