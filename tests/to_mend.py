@@ -32,7 +32,6 @@ LONG_FILES: tuple[str, ...] = (
     "caffe_compat/solver/solver.py",
     "caffe_compat/solver/update_rules.py",
     "tests/cli/test_cli.py",
-    "tests/forks/ssd/test_annotated_data.py",
     "tests/layers/harness.py",
     "tests/layers/test_python.py",
     "tests/net/test_module.py",

@@ -5,12 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import (
-    Layer,
-    OnnxGraph,
-    Shape,
-    layer,
-)
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 
 @layer("ChannelNorm")

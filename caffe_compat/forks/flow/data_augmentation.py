@@ -6,15 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import (
-    TRAIN,
-    Layer,
-    OnnxGraph,
-    Shape,
-    constant,
-    layer,
-    nothing_multiplied,
-)
+from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, constant, layer, nothing_multiplied
 from caffe_compat.layers.common.onnx_values import blob, known_sizes, values
 
 _DRAWN = (  # fields of augmentation_param that draw something for each picture

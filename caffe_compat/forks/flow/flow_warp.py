@@ -8,13 +8,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.forks.common.sampling import between, between_in_onnx
-from caffe_compat.layers.base import (
-    ONNX_FLOAT,
-    Layer,
-    OnnxGraph,
-    Shape,
-    layer,
-)
+from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.onnx_values import values
 from caffe_compat.proto import FlowWarpParameter
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import (
-    Layer,
-    OnnxGraph,
-    Shape,
-    as_tops,
-    layer,
-)
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, as_tops, layer
 from caffe_compat.layers.common.onnx_values import values
 from caffe_compat.proto import MeanParameter
 from caffe_compat.proto.binary import read_binaryproto

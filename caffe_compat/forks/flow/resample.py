@@ -7,13 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import (
-    ONNX_BOOL,
-    Layer,
-    OnnxGraph,
-    Shape,
-    layer,
-)
+from caffe_compat.layers.base import ONNX_BOOL, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.onnx_values import known_sizes, values
 from caffe_compat.proto import ResampleParameter
 

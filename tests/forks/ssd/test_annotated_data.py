@@ -8,15 +8,7 @@ from caffe_compat.data.images import encode
 from caffe_compat.errors import DataError, LayerError
 from caffe_compat.layers.base import TEST, Context
 from caffe_compat.layers.registry import create_layer
-from caffe_compat.proto import (
-    AnnotatedDatum,
-    BatchSampler,
-    DistortionParameter,
-    EmitConstraint,
-    NetParameter,
-    ResizeParameter,
-    SampleConstraint,
-)
+from caffe_compat.proto import AnnotatedDatum, NetParameter
 from caffe_compat.proto.text import parse
 from tests.layers.data_harness import CPU, assert_resumes, load, make
 
@@ -338,74 +330,6 @@ def test_yolo_needs_boxes(tmp_path):
     lmdb.write(str(tmp_path / "x"), ((b"%02d" % i, record(i, typed=False)) for i in range(COUNT)))
     with pytest.raises(LayerError, match="yolo_data_type is 1, but the first record has no type"):
         make(SOURCE % 2 + YOLO % "", root=str(tmp_path))
-
-
-# -- the arithmetic, one step at a time -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "constraint, wanted",
-    [
-        ("", True),
-        ("min_jaccard_overlap: 0.25", True),
-        ("min_jaccard_overlap: 0.26", False),
-        ("max_jaccard_overlap: 0.2", True),  # the second box has none
-        ("min_sample_coverage: 0.25", True),
-        ("min_sample_coverage: 0.3", False),
-        ("min_object_coverage: 1", True),
-        ("min_object_coverage: 0.5 max_jaccard_overlap: 0.2", False),
-    ],
-)
-def test_constraints(constraint, wanted):
-    sample = np.array([0, 0, 0.5, 0.5], np.float32)
-    boxes = np.array([[0.25, 0.25, 0.5, 0.5], [0.6, 0.6, 0.9, 0.9]], np.float32)
-    assert annotated.allowed(sample, boxes, parse(constraint, SampleConstraint)) is wanted
-    assert annotated.allowed(sample, boxes[:0], parse(constraint, SampleConstraint)) is (constraint == "")
-
-
-def test_samples_keep_to_their_scales():
-    text = (
-        "max_trials: 40 sampler { min_scale: 0.3 max_scale: 0.9 min_aspect_ratio: 0.5 max_aspect_ratio: 2 }"
-    )
-    found = np.array(annotated.sampled(parse(text, BatchSampler), np.zeros((0, 4)), np.random.default_rng(1)))
-    size = found[:, 2:] - found[:, :2]
-    assert len(found) == 40 and (found > -1e-6).all() and (found < 1 + 1e-6).all()
-    scale, ratio = np.sqrt(size.prod(1)), size[:, 0] / size[:, 1]
-    assert scale.min() > 0.299 and scale.max() < 0.901 and ratio.min() > 0.499 and ratio.max() < 2.001
-    assert not annotated.sampled(
-        parse("use_original_image: false", BatchSampler), found, np.random.default_rng(1)
-    )
-
-
-def test_emit_constraint_by_overlap():
-
-    boxes = np.zeros((2, 7), np.float32)
-    boxes[:, 2:6] = [[0.4, 0.4, 0.6, 0.6], [0, 0, 0.2, 0.2]]
-    crop = np.array([0.5, 0, 1, 1], np.float32)
-    half = parse("emit_type: MIN_OVERLAP emit_overlap: 0.45", EmitConstraint)
-    more = parse("emit_type: MIN_OVERLAP emit_overlap: 0.55", EmitConstraint)
-    np.testing.assert_allclose(annotated.project(boxes, crop, half)[:, 2:6], [[0, 0.4, 0.2, 0.6]], atol=1e-6)
-    assert len(annotated.project(boxes, crop, more)) == 0
-
-
-@pytest.mark.parametrize("mode, value", [("CONSTANT", 77), ("REPEAT_NEAREST", 10), ("MIRRORED", 10)])
-def test_padding(mode, value):
-    text = f"resize_mode: FIT_LARGE_SIZE_AND_PAD height: 80 width: 80 pad_mode: {mode} pad_value: 77"
-    result = annotated.resize(
-        picture(0).transpose(1, 2, 0), parse(text, ResizeParameter), np.random.default_rng(0)
-    )
-    assert result.shape == (80, 80, 3) and (result[:10] == value).all() and (result[70:] == value).all()
-
-
-def test_hue_and_saturation():
-
-    red = np.zeros((2, 3, 3), np.uint8)
-    red[..., 2] = 200
-    grey = parse("saturation_prob: 1 saturation_lower: 0 saturation_upper: 0", DistortionParameter)
-    assert (annotated.distorted(red, grey, np.random.default_rng(0)) == 200).all()
-    turned = parse("hue_prob: 1 hue_delta: 60", DistortionParameter)
-    results = [annotated.distorted(red, turned, np.random.default_rng(i)) for i in range(6)]
-    assert all(r.max() == 200 for r in results) and any((r[..., 1] > 0).all() for r in results)
 
 
 def test_the_means_tell_how_many_channels_there_are():
