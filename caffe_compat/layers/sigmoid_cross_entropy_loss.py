@@ -1,4 +1,4 @@
-"""One logistic loss a value, for labels that do not exclude one another, and its form by positions."""
+"""One logistic loss a value, for labels that do not exclude one another."""
 
 from __future__ import annotations
 
@@ -66,22 +66,3 @@ class SigmoidCrossEntropyLoss(Loss):
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Sigmoid", bottoms[:1], tops)
-
-
-@layer("NormalizedSigmoidCrossEntropyLoss")
-class NormalizedSigmoidCrossEntropyLoss(SigmoidCrossEntropyLoss):
-    """top = -sum (t log s(x) + (1 - t) log(1 - s(x))) / (N H W), s the logistic function, bottom0 (N, C, H, W)
-
-    Fork: chwilms/AttentionMask, caffe/src/caffe/layers/normalized_sigmoid_cross_entropy_loss_layer.cpp
-    """
-
-    num_bottom = 2
-
-    def reshape(self, *bottom: Shape) -> list[Shape]:
-        self.check_pictures(bottom[0])
-        return super().reshape(*bottom)
-
-    def forward(self, data: Tensor, target: Tensor, *weight: Tensor) -> Tensor:
-        self.refuse_gradient(target, "label inputs")
-        loss = F.binary_cross_entropy_with_logits(data, target.reshape(data.shape), reduction="sum")
-        return loss / (data.numel() // data.shape[1])

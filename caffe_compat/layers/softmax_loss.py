@@ -18,7 +18,7 @@ from caffe_compat.proto import LossParameter
 FLT_MIN = 1.1754943508222875e-38  # the least probability whose logarithm Caffe takes: at most 87.3365 an item
 
 
-@layer("SoftmaxWithLoss", "SoftmaxWithLossOHEM")
+@layer("SoftmaxWithLoss")
 class SoftmaxWithLoss(Labelled, Loss):
     """top0 = -sum log max(p[label], FLT_MIN) / normalizer, p = softmax(bottom0) along `axis`; top1 = p; top2 = the terms
 
@@ -28,8 +28,7 @@ class SoftmaxWithLoss(Labelled, Loss):
     neither loss nor gradient. The normalizer is, and is at least 1: VALID (the default) the labels that count, FULL
     all labels, BATCH_SIZE the product of the axes before `axis`, NONE 1, PRE_FIXED (R-FCN's) pre_fixed_normalizer;
     `normalize` is the old form: true is VALID, false BATCH_SIZE. top1 takes no gradient.
-    top2 is R-FCN's: each label's term, 0 for an ignored one, without a gradient. intel/caffe has that layer as
-    SoftmaxWithLossOHEM; its CPU path sums other positions where labels are ignored, here all that count are summed.
+    top2 is R-FCN's: each label's term, 0 for an ignored one, without a gradient.
     With SegNet's weight_by_label_freqs the term of label k counts class_weighting[k] times in the loss and its gradient,
     but once in the normalizer.
     DeepLab's softmaxloss_param names several labels to ignore, and in weight_source a file of one weight a class, by which

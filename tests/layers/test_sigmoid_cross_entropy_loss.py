@@ -1,4 +1,4 @@
-"""SigmoidCrossEntropyLoss, NormalizedSigmoidCrossEntropyLoss."""
+"""SigmoidCrossEntropyLoss."""
 
 import numpy as np
 import pytest
@@ -52,13 +52,6 @@ def weighed(x, target, weight):
 CASES = [
     case("weights", "", [(3, 5, 2), TARGETS, TARGETS**2], weighed),
     case("no-weights", "", [(3, 5, 2), TARGETS, TARGETS * 0], weighed),
-    Case(
-        "positions",
-        'type: "NormalizedSigmoidCrossEntropyLoss"',
-        [(2, 3, 5, 4), np.abs(draws((2, 3, 5, 4), 2)) / 2],
-        cross_entropy(lambda count, full, batch: full // 3),
-        gradient=(0,),
-    ),
     case("default", "", [(3, 5, 2), TARGETS], cross_entropy(batch)),
     case("other_shape", "", [(3, 5, 2), TARGETS.reshape(3, 2, 5)], cross_entropy(batch)),
     case("ignore", "loss_param { ignore_label: -1 }", [(3, 5, 2), MARKED], cross_entropy(batch, -1)),
@@ -108,7 +101,6 @@ ERRORS = [
         [(3, 5), (3, 5), (3, 4)],
         r"has 15 values and bottom 2 of shape \(3, 4\) has 12; give one weight a value",
     ),
-    Error('type: "NormalizedSigmoidCrossEntropyLoss"', [(3, 5), (3, 5)], "has 2 axes, 4 are needed"),
     Error('type: "SigmoidCrossEntropyLoss"', [(3, 4), (2, 6)], "differ in their first dimension"),
     Error(
         'type: "SigmoidCrossEntropyLoss"',
