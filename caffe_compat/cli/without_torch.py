@@ -20,12 +20,9 @@ from typing import Any
 from caffe_compat.cli import common
 from caffe_compat.errors import CaffeError
 
-# What the stand-in may be the reason for.
-_DOUBTFUL = (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
-
 
 class NeedsTorch(BaseException):
-    """A name of torch's was called. No Exception, so that nobody takes it for something wrong with the net."""
+    """A name of torch's was used. No Exception, so that nobody takes it for something wrong with the net."""
 
 
 def run(command: Callable[[Namespace], int], args: Namespace) -> int:
@@ -40,7 +37,7 @@ def run(command: Callable[[Namespace], int], args: Namespace) -> int:
         except CaffeError:
             _print(out, err)
             raise
-        except (NeedsTorch, *_DOUBTFUL):
+        except NeedsTorch:
             code = None
         if code is not None:
             _print(out, err)
@@ -99,32 +96,79 @@ def _named(path: str) -> Any:
     if path in _KNOWN:
         return _KNOWN[path]
     name = path.rpartition(".")[2]
-    return type(name, (), {}) if name[0].isupper() else _Name(path)
+    return _Class(name, (), {"_path": path}) if name[0].isupper() else _Name(path)
 
 
-class _Name:
-    """A function, number type or module of torch's that is looked up and not used."""
+class _Unknown:
+    """What is looked up and not used: an attribute is one more such name, every operator needs torch."""
 
-    def __init__(self, path: str):
-        self._path = path
+    _path = ""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return _named(f"{self._path}.{name}")
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        raise NeedsTorch(self._path)
+
+def _needs(operator: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        raise NeedsTorch(f"{self._path}.{operator}")
+
+    return method
+
+
+_OPERATORS = (
+    "abs add and array bool call contains delitem divmod enter float floordiv format ge getitem gt iadd iand ifloordiv "
+    "ilshift imatmul imod imul index instancecheck int invert ior ipow irshift isub iter itruediv ixor le lshift lt "
+    "matmul mod mul neg next or pos pow radd rand rdivmod rfloordiv rlshift rmatmul rmod rmul ror round rpow rrshift "
+    "rshift rsub rtruediv rxor setitem str sub truediv xor"
+).split()
+for _operator in _OPERATORS:
+    setattr(_Unknown, f"__{_operator}__", _needs(f"__{_operator}__"))
+
+
+class _Name(_Unknown):
+    """A function, number type or module of torch's."""
+
+    def __init__(self, path: str):
+        self._path = path
+
+
+class _Class(type):
+    """What classes of torch's are made by: one may be a base or stand in an annotation."""
+
+    _path: str
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        raise NeedsTorch(cls._path)
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _named(f"{cls._path}.{name}")
+
+
+_OF_MODULES = (
+    "__call__ apply buffers children cpu cuda double eval extra_repr float forward get_buffer get_parameter "
+    "get_submodule half load_state_dict modules named_buffers named_children named_modules named_parameters parameters "
+    "register_forward_hook register_forward_pre_hook register_full_backward_hook register_module register_parameter "
+    "requires_grad_ state_dict to_empty train training type zero_grad _buffers _modules _parameters"
+).split()
 
 
 class _Size(tuple[int, ...]):
     def numel(self) -> int:
         return math.prod(self)
 
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return _Size(found) if isinstance(index, slice) else found
 
-class _Blob:
+
+class _Blob(_Unknown):
     """A tensor on the meta device: a shape."""
 
+    _path = "torch.Tensor"
     is_meta = True
 
     def __init__(self, shape: Sequence[int]):
@@ -157,14 +201,14 @@ class _Blob:
     def data(self) -> "_Blob":
         return self
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Name(f"torch.Tensor.{name}")
-
 
 class _Base:
     """torch.nn.Module, as the base of layers."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_MODULES:
+            raise NeedsTorch(f"torch.nn.Module.{name}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
         setattr(self, name, value)
@@ -175,6 +219,9 @@ class _Base:
 
 class _Parameters(list[Any]):
     """torch.nn.ParameterList."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _Base.__getattr__(self, name)  # type: ignore[arg-type]
 
     @property
     def _parameters(self) -> dict[str, Any]:
@@ -203,8 +250,10 @@ class _NoGradients(contextlib.ContextDecorator):
         pass
 
 
-class _Generator:
+class _Generator(_Unknown):
     """A generator of random numbers, none of which are drawn."""
+
+    _path = "torch.Generator"
 
     def seed(self) -> int:
         return 0
@@ -213,7 +262,8 @@ class _Generator:
         return self
 
 
-class _Device:
+class _Device(_Unknown):
+    _path = "torch.device"
     type = "meta"
 
     def __init__(self, name: str):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffe_compat.cli import main
+from caffe_compat.cli import main, without_torch
 from caffe_compat.layers.registry import registry
 from caffe_compat.proto.binary import write_binaryproto
 
@@ -153,3 +153,49 @@ def test_every_layer_can_be_defined_without_torch():
     types, left = ran.stdout.splitlines()
     ours = {name for name, cls in registry().items() if cls.__module__.startswith("caffe_compat.")}
     assert set(types.split()) == ours and left == "[]"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.nn.Linear(2, 3)",
+        "torch.Size([2])",
+        "-torch.ones(2)",
+        "torch.ones(2).__setitem__(0, 3)",
+        "1 + torch.pi",
+        "next(iter(torch.zeros(3)))",
+        "torch.zeros(2).mean()",
+        "torch.device('cpu').index + 1",
+        "torch.nn.ParameterList().train()",
+        "torch.autograd.Function.apply(1)",
+        "isinstance(3, torch.float32)",
+        "f'{torch.float32}'",
+    ],
+)
+def test_a_name_that_is_used_needs_torch(line):
+    with pytest.raises(without_torch.NeedsTorch, match=r"^torch\."):
+        eval(line, {"torch": without_torch._Module("torch")})
+
+
+@pytest.mark.parametrize(
+    "line, error",
+    [
+        ("torch.zeros(2, 3).shape[1:].numel(), torch.nn.Linear, torch.float32.is_complex", ""),
+        ("torch.zeros(2).numel() + 'x'", "TypeError"),
+        ("torch.zeros(2).shape.misspelt", "AttributeError"),
+        ("torch.nn.Module().misspelt", "AttributeError"),
+        ("{}['key']", "KeyError"),
+    ],
+)
+def test_mistakes_of_our_own_are_not_hidden(line, error):
+    program = (
+        "import argparse, sys\nfrom caffe_compat.cli import without_torch\n"
+        f"def command(args):\n    import torch\n    {line}\n    return 0\n"
+        "try:\n    without_torch.run(command, argparse.Namespace(imports=[], allow_python_layers=False))\n"
+        "except Exception as error:\n    print(type(error).__name__)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert ran.stdout.strip() == error
