@@ -4,7 +4,6 @@
 UPWARD: tuple[str, ...] = (
     "layers/__init__: caffe_compat.pycaffe.net_spec",
     "layers/python: caffe_compat",
-    "log/__init__: caffe_compat.pycaffe.state",
 )
 
 # modules in a circle of imports

@@ -5,6 +5,7 @@
 
 from caffe_compat.layers.python import PythonLayer as Layer
 from caffe_compat.layers.registry import registry as _registry
+from caffe_compat.log.process import init_log, log
 from caffe_compat.proto import TEST, TRAIN
 from caffe_compat.pycaffe import classifier, coord_map, detector, draw, io, net_spec
 from caffe_compat.pycaffe.classifier import Classifier
@@ -23,8 +24,6 @@ from caffe_compat.pycaffe.solvers import (
 )
 from caffe_compat.pycaffe.state import (
     has_nccl,
-    init_log,
-    log,
     set_device,
     set_mode_cpu,
     set_mode_gpu,

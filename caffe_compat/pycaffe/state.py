@@ -1,13 +1,11 @@
-"""pycaffe's process-wide state: mode, device, random seed, log."""
+"""pycaffe's process-wide state: mode, device, random seed."""
 
 from __future__ import annotations
-
-import os
 
 import torch
 
 from caffe_compat.errors import NetError
-from caffe_compat.log.write import INFO, Log
+from caffe_compat.log.process import log
 
 _gpu = False
 _device_id = 0
@@ -15,7 +13,6 @@ _solver_count = 1
 _solver_rank = 0
 _generator = torch.Generator()
 _generator.seed()
-_log: Log | None = None  # what init_log made
 _warned = False  # that there is no GPU
 
 
@@ -94,31 +91,3 @@ def set_multiprocess(multiprocess: bool) -> None:
 
 def has_nccl() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_nccl_available()
-
-
-def init_log(prefix: object = None, level: int | None = None, stderr: bool = False) -> None:
-    """Print Caffe's log lines from `level` on (0 info, 1 warning, 2 error); `prefix` may be the level.
-
-    Without a level GLOG_minloglevel decides, as it does before this is called.
-    """
-    global _log
-    if isinstance(prefix, int):
-        level = prefix
-    _log = Log(progress=False, level=_environment_level() if level is None else level)
-
-
-def log(message: object = None) -> Log:
-    """With a message: write it as an info line. Always: the log that new nets write to."""
-    # Standard error may be another one at the next call.
-    current = Log(progress=False, level=_environment_level()) if _log is None else _log
-    if message is not None:
-        current.script(str(message))
-    return current
-
-
-def _environment_level() -> int:
-    """The least severity that GLOG_minloglevel lets through, all without it; scripts set it before `import caffe`."""
-    try:
-        return int(os.environ.get("GLOG_minloglevel", INFO))  # noqa: SIM112 - as glog spells it
-    except ValueError:
-        return INFO

@@ -342,7 +342,7 @@ def test_install_as_caffe_gives_every_submodule():
 )
 def test_the_log(net, tmp_path, monkeypatch, environment, arguments, printed):
     """Printed, as by pycaffe, unless GLOG_minloglevel or init_log says otherwise."""
-    monkeypatch.setattr(caffe.pycaffe.state, "_log", None)
+    monkeypatch.setattr(caffe.log.process, "_log", None)
     monkeypatch.setattr("sys.stderr", stream := io.StringIO())
     if environment is None:
         monkeypatch.delenv("GLOG_minloglevel", raising=False)
@@ -357,7 +357,7 @@ def test_the_log(net, tmp_path, monkeypatch, environment, arguments, printed):
 
 def test_what_is_old_is_said(net, tmp_path, monkeypatch, capsys):
     """The first versions' Net(file, weights, phase), and a file that has to be upgraded."""
-    monkeypatch.setattr(caffe.pycaffe.state, "_log", None)
+    monkeypatch.setattr(caffe.log.process, "_log", None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.prototxt").write_text('input: "x" input_dim: 1 input_dim: 2 input_dim: 3 input_dim: 4')
     caffe.Net("old.prototxt", caffe.TEST).save("w")
