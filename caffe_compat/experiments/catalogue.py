@@ -15,8 +15,7 @@ from itertools import chain
 from typing import Any
 
 from caffe_compat.errors import UsageError, nearest, some
-
-Fields = Mapping[str, Any]
+from caffe_compat.experiments.schedules import COMMON, Fields, Value, clr, one_cycle, pc, ramp
 
 
 @dataclass(frozen=True)
@@ -76,43 +75,6 @@ DATASETS = {
     name: DataSet(name, classes, f"{name}_")
     for name, classes in (("cifar10", 10), ("cifar100", 100), ("mnist", 10))
 }
-
-# -- schedules ------------------------------------------------------------------------------------
-
-COMMON: Fields = {
-    "test_iter": [200], "test_interval": 100, "display": 100, "momentum": 0.9, "weight_decay": 1e-4,
-    "snapshot": 1000,
-}  # fmt: skip
-
-
-def clr(top: float = 3, stepsize: int = 5000, base: float = 0.1, **other: Any) -> Fields:
-    """One triangle from `base` to `top` and back."""
-    rates = {"lr_policy": "triangular", "base_lr": base, "max_lr": top, "stepsize": stepsize}
-    return {**COMMON, **rates, "max_iter": 2 * stepsize, **other}
-
-
-def ramp(top: float, iterations: int) -> Fields:
-    """A learning-rate range test from 0."""
-    return clr(top, iterations, base=0, max_iter=iterations)
-
-
-def pc(**other: Any) -> Fields:
-    """Piecewise constant: 0.35, divided by 10 twice."""
-    rates = {"lr_policy": "multistep", "base_lr": 0.35, "gamma": 0.1, "stepvalue": [50000, 70000]}
-    return {**COMMON, **rates, "max_iter": 80000, **other}
-
-
-def one_cycle(top: float, stepsize: int, iterations: int, **other: Any) -> Fields:
-    """Up and down once while momentum goes down and up, then a tail at base_lr / 1000."""
-    rates = {
-        "lr_policy": "1cycle",
-        "base_lr": 0.1,
-        "max_lr": top,
-        "stepsize": stepsize,
-        "max_iter": iterations,
-    }
-    return {**COMMON, **rates, "momentum": 0.95, "cyclical_momentum": [0.85, stepsize], **other}
-
 
 # -- rows -----------------------------------------------------------------------------------------
 
@@ -273,7 +235,7 @@ def _ours() -> Iterable[Row]:
         yield _row(f"{name}-clr", _CLR, {"max_lr": top}, net=net, about=f"CLR 0.1-{top}. {_OURS}")
     mnist: dict[str, Any] = {"data": "mnist", "replicas": 1}
     cadence: dict[str, Any] = {"test_iter": [100], "test_interval": 500, "weight_decay": 5e-4}
-    steps: dict[str, Any] = {"base_lr": 0.01, "stepvalue": [6250, 8750], "max_iter": 10000}
+    steps: dict[str, Value] = {"base_lr": 0.01, "stepvalue": [6250, 8750], "max_iter": 10000}
     yield Row("lenet-pc", "lenet", pc(**steps, **cadence), **mnist, about=f"piecewise constant. {_OURS}")
     about = f"CLR 0.01-0.1. {_OURS}"
     yield Row("lenet-clr", "lenet", clr(0.1, 5000, base=0.01, **cadence), **mnist, about=about)

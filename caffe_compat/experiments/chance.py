@@ -9,13 +9,12 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from caffe_compat.errors import CaffeError
 from caffe_compat.log.runs import LayerLog, NetLog, RunLog
-from caffe_compat.proto import LossParameter, NetParameter, text
+from caffe_compat.proto import LayerParameter, LossParameter, NetParameter, text
 
 _REPEATED = 3  # tests in a row of one accuracy
 _SLACK = 0.95  # of the entropy: what a constant guess may reach on the records that happen to be tested
@@ -95,7 +94,7 @@ class _Net:
 
     def __init__(self, net: NetLog):
         self._net = net
-        self._params: dict[str, Any] = {}
+        self._params: dict[str, LayerParameter] = {}
         try:
             parsed = text.parse(net.parsable, NetParameter, "the log", True)
             self._params = {layer.name: layer for layer in parsed.layer}
@@ -124,14 +123,13 @@ class _Net:
         return total if count else None
 
     def _one_loss(self, layer: LayerLog) -> float | None:
-        param: Any = self._params.get(layer.name)
+        param = self._params.get(layer.name)
         shapes = self._shapes(layer)
         if len(shapes) < 2 or len(shapes[0]) < 2:
             return None
         scores, labels = shapes[0], math.prod(shapes[1])
-        type = param.type if param else ""
         positions = math.prod(scores) // scores[1]
-        if type == "SigmoidCrossEntropyLoss":
+        if param is not None and param.type == "SigmoidCrossEntropyLoss":
             mode = (
                 param.loss_param.normalization
                 if param.loss_param.HasField("normalization")
@@ -139,7 +137,7 @@ class _Net:
             )
             return math.log(2) * _times(mode, math.prod(scores), scores[0])
         if (
-            type in ("SoftmaxWithLoss", "MultinomialLogisticLoss", "")
+            (param is None or param.type in ("SoftmaxWithLoss", "MultinomialLogisticLoss"))
             and labels == positions
             and scores[1] > 1
         ):
@@ -156,7 +154,7 @@ class _Net:
     def accuracy(self, output: str) -> tuple[int | None, int]:
         """The classes of the Accuracy layer that makes `output`, and how many guesses it allows."""
         for layer in self._net.layers:
-            param: Any = self._params.get(layer.name)
+            param = self._params.get(layer.name)
             shapes = self._shapes(layer)
             if output in layer.tops and shapes and len(shapes[0]) > 1:
                 axis = param.accuracy_param.axis if param else 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,11 @@ def curve(run: RunLog, quantity: str, x: str = "iteration") -> Curve:
     The rate of an iteration that displayed none is interpolated between those that did. Empty where the log has
     no such figures.
     """
-    rows: list[Any] = run.train if quantity == "train loss" else run.test
-    points = [(row.iteration, _value(run, quantity, row)) for row in rows]
+    if quantity == "train loss":
+        points = [(row.iteration, row.loss) for row in run.train]
+    else:
+        figure = accuracy if quantity == "test accuracy" else loss
+        points = [(row.iteration, figure(run, row)) for row in run.test]
     known = np.array([(i, v) for i, v in points if v is not None and np.isfinite(v)], float).reshape(-1, 2)
     iterations, values = known[:, 0], known[:, 1]
     if x == "iteration":
@@ -34,12 +37,6 @@ def curve(run: RunLog, quantity: str, x: str = "iteration") -> Curve:
         return Curve(np.empty(0), np.empty(0))
     at, lr = np.array(rates, float).T
     return Curve(_interpolate(iterations, at, lr), values)
-
-
-def _value(run: RunLog, quantity: str, row: Any) -> float | None:
-    if quantity == "train loss":
-        return row.loss
-    return accuracy(run, row) if quantity == "test accuracy" else loss(run, row)
 
 
 def _interpolate(x: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:

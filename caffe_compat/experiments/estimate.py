@@ -15,13 +15,17 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from caffe_compat.errors import CaffeError, DataError, SolverError
+from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.binary import read_caffemodel
 from caffe_compat.solver.lr_policy import Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FIRST = 0.1  # where the smoothed estimate begins
 NEW = 0.1  # the share of the newest estimate in it
@@ -47,9 +51,9 @@ class Estimator:
     def __init__(self, every: int, rows: Sequence[Row] = ()):
         self.every = every
         self.smoothed = rows[-1].smoothed if rows else FIRST
-        self._kept: list[tuple[int, float, Any]] = []
+        self._kept: list[tuple[int, float, Tensor | np.ndarray]] = []
 
-    def add(self, iteration: int, lr: float, weights: Any) -> Row | None:
+    def add(self, iteration: int, lr: float, weights: Tensor | np.ndarray) -> Row | None:
         """Take the weights after `iteration` updates, whose next update is at rate `lr`.
 
         weights: all blobs in one float64 vector, numpy's or torch's. Returns the row of iteration - 2k, or None
@@ -69,7 +73,7 @@ class Estimator:
         return Row(first, rate, top, bottom, estimate, self.smoothed)
 
 
-def rates(solver: Any) -> Callable[[int], float]:
+def rates(solver: SolverParameter) -> Callable[[int], float]:
     """The learning rate at any iteration of a solver."""
     if solver.max_iter <= 0:
         raise SolverError(f"{solver.origin}: max_iter is {solver.max_iter}; set it above 0")
@@ -77,7 +81,7 @@ def rates(solver: Any) -> Callable[[int], float]:
     return lambda iteration: float(lr[min(iteration, len(lr) - 1)])
 
 
-def from_snapshots(prefix: str, solver: Any, every: int = 0) -> Iterator[Row]:
+def from_snapshots(prefix: str, solver: SolverParameter, every: int = 0) -> Iterator[Row]:
     """The estimates of caffemodels PREFIX_iter_N.caffemodel, `every` iterations apart (0: as near as they are).
 
     Raises DataError where there are not three such files.
@@ -130,7 +134,7 @@ class Table:
         """Raises CaffeError where it cannot be written."""
         self._append([row], "a")
 
-    def _append(self, rows: Iterable[Sequence[Any]], mode: str) -> None:
+    def _append(self, rows: Iterable[Sequence[object]], mode: str) -> None:
         try:
             with open(self.path, mode, newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(rows)

@@ -6,19 +6,19 @@ import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from caffe_compat.errors import UsageError
 from caffe_compat.experiments.prepare import Changes, change, reader
 from caffe_compat.experiments.runner import Job, Outcome
 from caffe_compat.experiments.tables import clock, table
+from caffe_compat.proto import NetParameter, SolverParameter
 
 Axes = Mapping[str, Sequence[str]]
 
 
 def jobs(
-    solver: Any,
-    net: Any,
+    solver: SolverParameter,
+    net: NetParameter,
     axes: Axes,
     out: Path,
     name: str,

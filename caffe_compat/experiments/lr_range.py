@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -346,7 +345,7 @@ def ramp_settings(low: float, high: float, iterations: int, tests: int, exponent
     tests       how often to test on the way
     """
     interval = max(1, iterations // tests)
-    policy: dict[str, Any]
+    policy: dict[str, str | int]
     if exponential:
         policy = {"lr_policy": "exp", "gamma": repr((high / low) ** (1 / iterations))}
     else:

@@ -8,11 +8,24 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from google.protobuf.message import Message
 
 from caffe_compat.errors import CaffeError, DataError, UsageError, nearest
 from caffe_compat.experiments.catalogue import DATASETS, Row
-from caffe_compat.proto import TEST, TRAIN, NetParameter, SolverParameter, is_repeated, text
+from caffe_compat.proto import (
+    TEST,
+    TRAIN,
+    DataParameter,
+    HDF5DataParameter,
+    ImageDataParameter,
+    LayerParameter,
+    NetParameter,
+    SolverParameter,
+    WindowDataParameter,
+    is_repeated,
+    text,
+)
 
 TESTS = 20  # how many times a scaled run tests
 _LEAST_TESTED = 20  # below so many iterations a scaled run tests at its beginning and its end only
@@ -46,7 +59,7 @@ class Changes:
         return "-".join(words).replace("/", "_") or "full"
 
 
-def prepare(row: Row, changes: Changes, seed: int, data: str) -> tuple[Any, Any]:
+def prepare(row: Row, changes: Changes, seed: int, data: str) -> tuple[SolverParameter, NetParameter]:
     """The SolverParameter and the NetParameter of a run; the solver still lacks `net` and `snapshot_prefix`.
 
     `data` is the folder of the data sets. Raises UsageError for changes that do not fit and CaffeError
@@ -67,7 +80,7 @@ def prepare(row: Row, changes: Changes, seed: int, data: str) -> tuple[Any, Any]
     return solver, change(solver, net, changes, seed, dataset.test)
 
 
-def solver_of(row: Row) -> Any:
+def solver_of(row: Row) -> SolverParameter:
     """The fields of a row as a SolverParameter."""
     solver = SolverParameter()
     for name, value in row.solver.items():
@@ -78,7 +91,9 @@ def solver_of(row: Row) -> Any:
     return solver
 
 
-def change(solver: Any, net: Any, changes: Changes, seed: int, test_records: int = 0) -> Any:
+def change(
+    solver: SolverParameter, net: NetParameter, changes: Changes, seed: int, test_records: int = 0
+) -> NetParameter:
     """Carry out `changes` on both messages and return the net.
 
     A scaled run tests once over `test_records`, if given, instead of the paper's 2.5 times.
@@ -99,7 +114,7 @@ def change(solver: Any, net: Any, changes: Changes, seed: int, test_records: int
     return net
 
 
-def scale(solver: Any, factor: float) -> None:
+def scale(solver: SolverParameter, factor: float) -> None:
     """Multiply what is counted in iterations; a scaled run tests up to `TESTS` times, the last time at its end.
 
     Where its length would have no divisor for that, it is made a multiple of TESTS.
@@ -138,7 +153,7 @@ def scale(solver: Any, factor: float) -> None:
         solver.snapshot = solver.max_iter if few else solver.max_iter // tests * 2
 
 
-def set_solver(solver: Any, name: str, value: str) -> None:
+def set_solver(solver: SolverParameter, name: str, value: str) -> None:
     """Set a plain field of the solver from text; a repeated one from words with commas."""
     fields = SolverParameter.DESCRIPTOR.fields_by_name
     if name in _PLACES:
@@ -156,7 +171,7 @@ def set_solver(solver: Any, name: str, value: str) -> None:
     solver.origin = ""
 
 
-def set_net(net: Any, name: str, value: str) -> None:
+def set_net(net: NetParameter, name: str, value: str) -> None:
     """Set batch_size, dropout or moving_average_fraction in every layer that has it."""
     try:
         number = int(value) if name == "batch_size" else float(value)
@@ -182,7 +197,7 @@ def set_net(net: Any, name: str, value: str) -> None:
         raise UsageError(f"{name}={value}: the net '{net.name}' has no {kind} layer to set it in")
 
 
-def set_batch(net: Any, batch: int) -> bool:
+def set_batch(net: NetParameter, batch: int) -> bool:
     """Give every data layer this batch, and DummyData layers of the old batch too; tells if there were any."""
     params = [param for layer in net.layer if (param := reader(layer))]
     old = {param.batch_size for param in params}
@@ -196,7 +211,7 @@ def set_batch(net: Any, batch: int) -> bool:
     return bool(old)
 
 
-def batch_size(net: Any, phase: int = TRAIN) -> int:
+def batch_size(net: NetParameter, phase: int = TRAIN) -> int:
     """Of the first data layer that is there in this phase; 1 where there is none."""
     layers = [
         layer
@@ -206,7 +221,9 @@ def batch_size(net: Any, phase: int = TRAIN) -> int:
     return next((param.batch_size for layer in layers if (param := reader(layer))), 1)
 
 
-def reader(layer: Any) -> Any:
+def reader(
+    layer: LayerParameter,
+) -> DataParameter | ImageDataParameter | HDF5DataParameter | WindowDataParameter | None:
     """The message of a data layer that says its source and batch size; None for other layers."""
     name = _READERS.get(layer.type)
     return getattr(layer, name) if name else None
@@ -215,7 +232,7 @@ def reader(layer: Any) -> Any:
 _read = functools.cache(text.read_net)  # a table has many runs of one net
 
 
-def _use_data(net: Any, prefix: str, folder: str) -> None:
+def _use_data(net: NetParameter, prefix: str, folder: str) -> None:
     for layer in net.layer:
         if layer.type == "Data":
             part = "test" if Path(layer.data_param.source).name.endswith("test_lmdb") else "train"
@@ -224,7 +241,7 @@ def _use_data(net: Any, prefix: str, folder: str) -> None:
                 layer.transform_param.mean_file = os.path.join(folder, "mean.binaryproto")
 
 
-def require_data(row: Row, net: Any, data: str) -> None:
+def require_data(row: Row, net: NetParameter, data: str) -> None:
     """Raise DataError with the command that makes the data, if any of what the net reads is missing."""
     for layer in net.layer:
         for path in (layer.data_param.source, layer.transform_param.mean_file):
@@ -246,7 +263,7 @@ def net_file(name: str) -> str:
     )
 
 
-def same_settings(a: tuple[Any, Any], b: tuple[Any, Any]) -> str:
+def same_settings(a: tuple[SolverParameter, NetParameter], b: tuple[SolverParameter, NetParameter]) -> str:
     """'' if two (solver, net) train alike, else the first difference; places of files and the seed are not looked at."""
     for one, other in zip(map(_settings, a), map(_settings, b), strict=True):
         mine, theirs = one.splitlines(), other.splitlines()
@@ -259,7 +276,7 @@ def same_settings(a: tuple[Any, Any], b: tuple[Any, Any]) -> str:
     return ""
 
 
-def _settings(message: Any) -> str:
+def _settings(message: Message) -> str:
     copy = type(message)()
     copy.CopyFrom(message)
     if isinstance(copy, NetParameter):

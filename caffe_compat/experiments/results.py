@@ -25,9 +25,9 @@ from caffe_compat.experiments.catalogue import ROWS, Row, run_of
 from caffe_compat.experiments.prepare import Changes, batch_size, prepare
 from caffe_compat.experiments.tables import clock
 from caffe_compat.log.read import read_log
-from caffe_compat.log.runs import RunLog, TestRow
+from caffe_compat.log.runs import RunLog, TestRow, TrainRow
 from caffe_compat.log.write import cpp_float
-from caffe_compat.proto import SolverParameter, text
+from caffe_compat.proto import NetParameter, SolverParameter, text
 from caffe_compat.proto.binary import write_atomic
 
 FILE = "result.json"
@@ -130,7 +130,7 @@ def from_log(run: RunLog, **known: Any) -> Result:
         (a, row.iteration) for row in run.test if (a := accuracy(run, row)) is not None and math.isfinite(a)
     ]
     best, at = max(tested, key=lambda item: (item[0], -item[1])) if tested else (None, None)
-    rows: list[Any] = [*run.train, *run.test]
+    rows: list[TrainRow | TestRow] = [*run.train, *run.test]
     given: dict[str, Any] = {
         "iterations": max((row.iteration for row in rows), default=0),
         "final_accuracy": accuracy(run, run.test[-1]) if run.test else None,
@@ -173,7 +173,7 @@ def adopt(
     folder = out / row.id / changes.label(row.replicas) / f"seed-{seed}"
     if (folder / FILE).exists():
         raise UsageError(f"{folder} holds a result of {row.id} already; give --seed, or remove it first")
-    known: dict[str, Any] = {"machine": host} if host else {}
+    known: dict[str, str] = {"machine": host} if host else {}
     result = from_log(
         run,
         id=row.id,
@@ -194,8 +194,10 @@ def adopt(
     return folder
 
 
-def _require_alike(row: Row, log: Path, run: RunLog, solver: Any, net: Any, theirs: Any) -> None:
-    def fields_of(message: Any) -> dict[str, str]:
+def _require_alike(
+    row: Row, log: Path, run: RunLog, solver: SolverParameter, net: NetParameter, theirs: SolverParameter
+) -> None:
+    def fields_of(message: Message) -> dict[str, str]:
         """Printed fields by name. Momentum 0 may be written or not, and so may SGD."""
         given = {f.name: _shown(value) for f, value in message.ListFields() if f.name not in _FREE}
         return {"type": "SGD", "momentum": "0", **given}
@@ -219,7 +221,7 @@ def _require_alike(row: Row, log: Path, run: RunLog, solver: Any, net: Any, thei
             )
 
 
-def _shown(value: Any) -> str:
+def _shown(value: str | float | Message | Iterable[str | float | Message]) -> str:
     """A solver field's value as Caffe prints it."""
     if isinstance(value, str | bool | int):
         return str(value)

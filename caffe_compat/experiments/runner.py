@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from caffe_compat.errors import CaffeError, DataError
 from caffe_compat.experiments import results
@@ -33,6 +33,7 @@ _KEPT_SNAPSHOTS = 2  # while a run goes on; one when it is finished
 _POLL = 0.2  # seconds
 _ENDING = 2.0  # seconds that a killed process may need to end
 _ELSEWHERE = "another process is running it in {}; wait for it, or stop it"
+_M = TypeVar("_M", SolverParameter, NetParameter)
 _ERROR = re.compile(r"^caffe-compat: error: (.*)$", re.MULTILINE)
 
 
@@ -46,8 +47,8 @@ class Job:
     """
 
     folder: Path
-    solver: Any
-    net: Any
+    solver: SolverParameter
+    net: NetParameter
     known: dict[str, Any]
     replicas: int = 1
     estimate: int = 0
@@ -199,10 +200,9 @@ def _write_inputs(job: Job) -> None:
     write_atomic(net, text.to_text(job.net).encode())
 
 
-def _again(message: Any) -> Any:
+def _again(message: _M) -> _M:
     """The message as it is when written and read: floats in their printed precision."""
-    cls = NetParameter if isinstance(message, NetParameter) else SolverParameter
-    return text.parse(text.to_text(message), cls)
+    return text.parse(text.to_text(message), type(message))
 
 
 def _start(job: Job, slot: str, running: int) -> _Active | Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -157,7 +157,7 @@ def newest_opset() -> tuple[int, str]:
     newest = onnx.defs.onnx_opset_version()
     for opset in range(newest, 0, -1):
         try:
-            session = Session(_smallest(onnx, opset))
+            session = Session(_smallest(opset))
         except MissingExtra:
             break
         except Refused:
@@ -166,9 +166,10 @@ def newest_opset() -> tuple[int, str]:
     return newest, f"onnx {onnx.__version__}"
 
 
-def _smallest(onnx: Any, opset: int) -> bytes:
+def _smallest(opset: int) -> bytes:
     """A file that does nothing."""
-    helper = onnx.helper
+    from onnx import helper
+
     values = [helper.make_tensor_value_info(name, 1, [1]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", values[:1], values[1:])
     imports = [helper.make_opsetid("", opset)]

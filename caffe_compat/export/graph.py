@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, DTypeLike
 
 from caffe_compat.errors import NetError
 from caffe_compat.layers.base import Dim, Layer, Shape
@@ -95,7 +96,7 @@ class Graph:
     def fresh(self, count: int) -> list[str]:
         return [self.unique(f"{self._head}value") for _ in range(count)]
 
-    def constant(self, value: Any, dtype: Any = None, name: str = "") -> str:
+    def constant(self, value: ArrayLike, dtype: DTypeLike | None = None, name: str = "") -> str:
         array = np.asarray(value, dtype)
         if dtype is None:
             with np.errstate(over="ignore"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from caffe_compat.export.plan import Value
 from caffe_compat.export.select import offered
@@ -14,8 +13,11 @@ from caffe_compat.proto import NetParameter
 
 
 def prune(
-    param: Any, wanted: Sequence[str] | None, starts: Mapping[str, Shape], ignore_unknown: bool = False
-) -> Any:
+    param: NetParameter,
+    wanted: Sequence[str] | None,
+    starts: Mapping[str, Shape],
+    ignore_unknown: bool = False,
+) -> NetParameter:
     """The net with only the layers that the blobs `wanted` need, begun at the blobs `starts`.
 
     Args:
@@ -54,7 +56,7 @@ def prune(
     return _only(filtered, needed, {value: shape for value, shape in cut.items() if value in used})
 
 
-def _shown(param: Any, blobs: Collection[str]) -> dict[str, Value]:
+def _shown(param: NetParameter, blobs: Collection[str]) -> dict[str, Value]:
     """What is there in place of losses: export.plan.offered, for a net that is not built."""
     judging = []
     for i, layer in enumerate(param.layer):
@@ -65,7 +67,7 @@ def _shown(param: Any, blobs: Collection[str]) -> dict[str, Value]:
     return offered(judging, [layer.name for layer in param.layer], tops, blobs)
 
 
-def _dependents(param: Any, sources: list[list[Value]], values: set[Value]) -> set[Value]:
+def _dependents(param: NetParameter, sources: list[list[Value]], values: set[Value]) -> set[Value]:
     """These values and all that are made of them; of a layer without tops, one that is not there."""
     reached = set(values)
     for i, layer in enumerate(param.layer):
@@ -74,7 +76,7 @@ def _dependents(param: Any, sources: list[list[Value]], values: set[Value]) -> s
     return reached
 
 
-def _only(param: Any, needed: set[int], cut: dict[Value, Shape]) -> Any:
+def _only(param: NetParameter, needed: set[int], cut: dict[Value, Shape]) -> NetParameter:
     """The net of the layers `needed`, with an Input layer for each value of `cut`."""
     pruned = NetParameter()
     pruned.CopyFrom(param)
