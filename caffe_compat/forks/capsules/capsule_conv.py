@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import torch
 
 from caffe_compat.forks.capsules.capsule import items_of, positive
 from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.proto import BlobShape, CapsuleConvRoutingParameter, CapsuleConvTransformParameter
 
 
 class _OverMaps(Layer):
@@ -18,7 +18,7 @@ class _OverMaps(Layer):
     num_bottom = num_top = 1
     in_place = False
 
-    def read(self, p: Any) -> None:
+    def read(self, p: CapsuleConvTransformParameter | CapsuleConvRoutingParameter) -> None:
         names = ("stride", "kh", "kw", "input_capsule_num", "output_capsule_num", "input_h", "input_w")
         self.stride, *kernel, self.inputs, self.outputs, height, width = positive(self, p, *names)
         self.kernel, self.size = tuple(kernel), (height, width)
@@ -29,7 +29,7 @@ class _OverMaps(Layer):
         self.windows = prod((size - k) // self.stride + 1 for size, k in zip(self.size, kernel, strict=True))
         self.taps = self.inputs * prod(kernel)
 
-    def matrix(self, shape: Any, name: str) -> Sequence[int]:
+    def matrix(self, shape: BlobShape, name: str) -> Sequence[int]:
         """Rows and columns of a capsule."""
         if len(shape.dim) != 2 or min(shape.dim) < 1:
             self.fail(f"{name} is {list(shape.dim)}, it must have two numbers above 0: rows and columns")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -125,7 +124,7 @@ def suppress(
     return kept
 
 
-def in_pixels(boxes: Tensor, height: int, width: int, resize: Any = None) -> Tensor:
+def in_pixels(boxes: Tensor, height: int, width: int, resize: ResizeParameter | None = None) -> Tensor:
     """Boxes of a resized picture (shares of its size) in pixels of the picture of height x width, inside it.
 
     resize: the ResizeParameter that the picture went through; None for none, which is as WARP.

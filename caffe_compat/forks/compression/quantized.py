@@ -5,8 +5,6 @@ The blobs keep the fine weights, which get the coarse ones' gradient.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -49,7 +47,7 @@ class _CoarseConvolution(_Coarse, Convolving):
     sizes = Convolution.sizes
 
     def compute(
-        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, pad: Any, dilation: Any
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Shape, pad: Shape, dilation: Shape
     ) -> Tensor:
         weight, bias = self.coarse(weight, bias)
         x = filled(self.before(x), self.missing)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -61,6 +60,8 @@ class Winograd(Convolving):
     """
 
     sizes = Convolution.sizes
+    a: Tensor
+    b: Tensor
 
     def setup(self, *bottom: Shape) -> None:
         self.check_pictures(bottom[0])
@@ -82,10 +83,9 @@ class Winograd(Convolving):
         return sum(map(math.prod, top)) * math.prod(self.window.kernel) * self.blobs[0].shape[3]
 
     def compute(
-        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, pad: Any, dilation: Any
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Shape, pad: Shape, dilation: Shape
     ) -> Tensor:
-        a: Any = self.a
-        b: Any = self.b
+        a, b = self.a, self.b
         size = b.shape[0]
         sizes = [n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], pad, self.window.kernel, strict=True)]
         tiles = [-(-n // _OUT) for n in sizes]

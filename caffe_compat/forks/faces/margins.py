@@ -11,7 +11,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import TEST, Context, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.labels import Labelled
-from caffe_compat.proto import LargeMarginInnerProductParameter
+from caffe_compat.proto import LargeMarginInnerProductParameter, LayerParameter
 
 
 class _Annealed(Labelled):
@@ -24,7 +24,7 @@ class _Annealed(Labelled):
     num_top = (1, 2)
     passes: Tensor
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.register_buffer("passes", torch.zeros((), dtype=torch.float64), persistent=False)
 
@@ -103,7 +103,7 @@ class LabelSpecificAdd(_Annealed):
         self.tops = len(self.param.top)
         return [scores, (1,)][: self.tops]
 
-    def forward(self, data: Tensor, label: Tensor) -> Any:
+    def forward(self, data: Tensor, label: Tensor) -> Tensor | tuple[Tensor, ...]:
         bias = data.new_full((1,), 0.0 if self.anneals and self.phase == TEST else self.bias)
         if self.phase == TEST:
             top = data.clone()
@@ -171,7 +171,7 @@ class _Margin(_Annealed):
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         return math.prod(top[0]) * self.size
 
-    def forward(self, data: Tensor, label: Tensor) -> Any:
+    def forward(self, data: Tensor, label: Tensor) -> Tensor | tuple[Tensor, ...]:
         self.passes.add_(1)
         share = (self.base * (1 + self.gamma * self.passes) ** -self.power).clamp(min=self.least).to(data)
         x = data.flatten(self.start).flatten(0, -2) if self.start else data.reshape(1, -1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -11,6 +9,7 @@ from caffe_compat.forks.common.boxes import suppress
 from caffe_compat.forks.rcnn.bbox_reg import Fields
 from caffe_compat.layers.base import Shape, as_tops, layer
 from caffe_compat.layers.common.legacy_shape import legacy_shape
+from caffe_compat.proto import BoxGroupOutputParameter, BoxOutputParameter
 
 
 class Proposals(Fields):
@@ -19,7 +18,7 @@ class Proposals(Fields):
     num_top: int | tuple[int, int | None] | None = (1, 2)
     dynamic = True
     extra = 0.0  # 1 where both ends of a box are pixels of it
-    output: Any  # box_output_param, or what takes its place
+    output: BoxOutputParameter | BoxGroupOutputParameter
     tops: int
 
     def proposals(self, boxes: Tensor, scores: Tensor, alive: Tensor) -> Tensor | tuple[Tensor, ...]:

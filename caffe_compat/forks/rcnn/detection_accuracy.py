@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from caffe_compat.forks.common.boxes import overlap
 from caffe_compat.forks.rcnn.bbox_reg import Fields
 from caffe_compat.forks.rcnn.field_loss import Sizes, check_fields, check_groups, check_maps, group_sizes
-from caffe_compat.layers.base import Shape, as_tops, layer
+from caffe_compat.layers.base import OnnxGraph, Shape, as_tops, layer
 
 
 class FieldAccuracy(Fields):
@@ -65,7 +63,7 @@ class FieldAccuracy(Fields):
         count = which.sum()
         return torch.where(count > 0, values.where(which, 0).sum() / count.clamp(min=1), -1.0)
 
-    def to_onnx(self, graph: Any, bottoms: list[str], tops: list[str]) -> None:
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Identity", bottoms[:1], tops)
 
 

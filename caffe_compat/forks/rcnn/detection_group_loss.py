@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from caffe_compat.forks.rcnn.field_loss import (
     group_sizes,
     places,
 )
-from caffe_compat.layers.base import Shape, constant, layer
+from caffe_compat.layers.base import OnnxGraph, Shape, constant, layer
 from caffe_compat.layers.softmax_loss import FLT_MIN
 
 
@@ -122,5 +121,5 @@ class DetectionGroupLoss(FieldLoss):
             chosen = chosen | (rest & (places(self.drawn(neg, _uniform), rest) < left))
         return pos.view(shape), chosen.view(shape)
 
-    def to_onnx(self, graph: Any, bottoms: list[str], tops: list[str]) -> None:
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Identity", bottoms[:1], tops)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from caffe_compat.forks.rcnn.field_loss import FieldLoss, check_fields, check_maps, places
-from caffe_compat.layers.base import Shape, constant, layer
+from caffe_compat.layers.base import OnnxGraph, Shape, constant, layer
 from caffe_compat.layers.common.losses import Loss
 
 
@@ -239,5 +238,5 @@ class DetectionLoss(Loss):
     def verify(self) -> None:
         self.form.verify()
 
-    def to_onnx(self, graph: Any, bottoms: list[str], tops: list[str]) -> None:
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Identity", bottoms[:1], tops)

@@ -20,6 +20,7 @@ from caffe_compat.layers.base import Layer, Shape, constant
 from caffe_compat.layers.common.labels import Labelled
 from caffe_compat.layers.common.losses import Floor, Loss
 from caffe_compat.layers.softmax_loss import FLT_MIN
+from caffe_compat.proto import DetectionGroupAccuracyParameter, DetectionGroupLossParameter
 
 _SMALLEST = 2.0  # pixels of a box's side, in logarithms
 Sizes = Sequence[tuple[float, float]]
@@ -142,7 +143,7 @@ def check_maps(layer: Layer, bottom: Sequence[Shape], channels: Sequence[int]) -
             )
 
 
-def group_sizes(layer: Layer, p: Any) -> Sizes:
+def group_sizes(layer: Layer, p: DetectionGroupLossParameter | DetectionGroupAccuracyParameter) -> Sizes:
     """The (width, height) of each kind of field."""
     if not p.field_w or len(p.field_w) != len(p.field_h):
         layer.fail(f"has {len(p.field_w)} field_w and {len(p.field_h)} field_h; give as many of both")

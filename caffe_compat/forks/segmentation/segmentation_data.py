@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import numpy as np
 import torch
@@ -372,7 +371,7 @@ def _resized(pair: Pair, factor: float) -> Pair:
     """Both by a factor: the picture between its pixels, the labels to the nearest."""
     if factor == 1:
         return pair
-    cv2: Any = images.opencv()
+    cv2 = images.opencv()
     height, width = (int(size * factor) for size in pair[1].shape)
     picture = cv2.resize(pair[0].transpose(1, 2, 0), (width, height), interpolation=cv2.INTER_LINEAR)
     labels = cv2.resize(pair[1], (width, height), interpolation=cv2.INTER_NEAREST)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import Context, Layer, Shape, layer
 from caffe_compat.layers.convolution import Window, convolve, read_window
-from caffe_compat.proto import FillerParameter
+from caffe_compat.proto import FillerParameter, LayerParameter, LSTMConvolutionParameter, LSTMDebugParameter
 
 
 @layer("ConvLSTM")
@@ -34,7 +34,7 @@ class ConvLSTM(Layer):
     fork_fields = ("lstm_conv_param", "lstm_debug_param")
     carried: Tensor
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.exposed = 2 if param.recurrent_param.expose_hidden else 0
         self.num_bottom = (2 + self.exposed, 3 + self.exposed)
@@ -77,7 +77,7 @@ class ConvLSTM(Layer):
             "carried", torch.zeros(2, 0, self.size, *self.maps, dtype=self.context.dtype), False
         )
 
-    def _window(self, conv: Any) -> Window:
+    def _window(self, conv: LSTMConvolutionParameter) -> Window:
         seen: Any = SimpleNamespace(param=SimpleNamespace(convolution_param=conv), fail=self.fail)
         window = read_window(seen, 2)
         sizes = tuple(
@@ -98,11 +98,11 @@ class ConvLSTM(Layer):
             )
         return (4 * self.size, channels // group, *self.windows[which].kernel)
 
-    def _add(self, name: str, shape: Shape, filler: Any) -> None:
+    def _add(self, name: str, shape: Shape, filler: FillerParameter) -> None:
         self.names.append(name)
         self.add_blob(shape, filler)
 
-    def _add_hadamard(self, debug: Any) -> None:
+    def _add_hadamard(self, debug: LSTMDebugParameter) -> None:
         whole = (1, 1, self.size, *self.maps)
         axis, count = debug.axis_hadamard, debug.num_axes_hadamard
         if axis < 2 or axis + count > 5:
@@ -155,7 +155,7 @@ class ConvLSTM(Layer):
             [t[0] for t in rest[self.static :]] if self.exposed else list(self.carried[:, :streams].clone())
         )
         h, c = begin
-        steps: list[Any] = [0.0] * len(x)
+        steps: list[Tensor | float] = [0.0] * len(x)
         if self.uses_x:
             projected = self._convolve(x.flatten(0, 1), blob["x"], None, 0).unflatten(0, x.shape[:2])
             if self.static:

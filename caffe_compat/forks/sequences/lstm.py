@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat import fillers
-from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
+from caffe_compat.layers.base import Dim, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.lstm import LSTM_ORDER, Unroll
 from caffe_compat.layers.lstm_unit import Unit, step_in_onnx
 from caffe_compat.layers.recurrent import first_step, whole_bias
+from caffe_compat.proto import LSTMParameter
 
 
 class _Limit(torch.autograd.Function):
@@ -148,7 +149,7 @@ class Lstm(Layer):
             return False
         return first_step((known != 0).astype(float).reshape(-1, self.sequences)) is not None
 
-    def _whole_to_onnx(self, graph: OnnxGraph, x: str, places: Any, top: str) -> None:
+    def _whole_to_onnx(self, graph: OnnxGraph, x: str, places: Dim, top: str) -> None:
         weights = [
             graph.ordered_blob(self, index, (1, *self.blobs[index].shape), LSTM_ORDER) for index in (0, 1)
         ]
@@ -184,7 +185,7 @@ class LSTMNode(Layer):
         if p.bias_term:
             self._add_filled((self.size,), p, "bias_filler")
 
-    def _add_filled(self, shape: Shape, p: Any, filler: str) -> None:
+    def _add_filled(self, shape: Shape, p: LSTMParameter, filler: str) -> None:
         """A blob of the gates' parts, each filled on its own."""
         blob = self.add_blob((4 * shape[0], *shape[1:]))
         for gate, part in zip(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from caffe_compat.data.annotated import CORNERS, Annotated, Augment, as_planes, 
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.base_data import DatabaseLayer
-from caffe_compat.proto import ResizeParameter
+from caffe_compat.proto import EmitConstraint, ResizeParameter
 
 _KNOWN = (
     "batch_sampler",
@@ -134,7 +133,9 @@ class AnnotatedData(DatabaseLayer):
         labels: Shape = (pictures[0], 1, MOST_BOXES, 5) if as_yolo else (1, 1, 1, 8)
         return [labels][: len(self.param.top) - 1]
 
-    def block(self, start: int, values: Sequence[Any]) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
+    def block(
+        self, start: int, values: Sequence[bytes | memoryview]
+    ) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
         pictures, labels, rows, draws = [], [], [], []
         turn = start // (len(values) * BATCHES_A_SIZE)
         augment = self.augments[
@@ -159,7 +160,7 @@ class AnnotatedData(DatabaseLayer):
             top = (found if len(found) else np.full((1, 8), -1, np.float32))[None, None]
         return pictures, [torch.from_numpy(top)], torch.from_numpy(np.array(draws).reshape(len(draws), -1))
 
-    def _cropped(self, record: Annotated, draw: np.ndarray, emit: Any) -> np.ndarray:
+    def _cropped(self, record: Annotated, draw: np.ndarray, emit: EmitConstraint | None) -> np.ndarray:
         """The boxes after the crop and the mirror that the transformation will do to the picture."""
         size, (height, width) = self.transform.crop, record.picture.shape[:2]
         crop = np.array([0, 0, 1, 1], np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from caffe_compat.forks.common.boxes import in_pixels, pairwise
 from caffe_compat.forks.ssd.detection_output import read_sizes
 from caffe_compat.layers.base import Context, Layer, Shape, layer
 from caffe_compat.layers.common.legacy_shape import legacy_shape
+from caffe_compat.proto import LayerParameter
 
 
 @layer("DetectionEvaluate")
@@ -35,7 +35,7 @@ class DetectionEvaluate(Layer):
     in_place = False
     fork_fields = ("detection_evaluate_param",)
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.sizes: list[tuple[str, int, int]] = []
         self.pictures = 0  # how many of them have been used

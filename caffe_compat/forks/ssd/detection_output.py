@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from caffe_compat.forks.common.boxes import (
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.legacy_shape import legacy_shape
 from caffe_compat.layers.common.onnx_values import Value, values
-from caffe_compat.proto import LabelMap
+from caffe_compat.proto import LabelMap, SaveOutputParameter
 from caffe_compat.proto.text import parse_file
 
 
@@ -242,7 +241,7 @@ def check_predictions(
 class Results:
     """The files that save_output_param asks for, written after every num_test_image pictures."""
 
-    def __init__(self, layer: Layer, param: Any, background: int):
+    def __init__(self, layer: Layer, param: SaveOutputParameter, background: int):
         self.layer, self.param, self.background = layer, param, background
         self.folder = Path(layer.context.root, param.output_directory)
         self.names: list[tuple[str, int, int]] = []

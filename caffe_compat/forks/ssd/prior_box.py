@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import ONNX_FLOAT, Context, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.legacy_shape import legacy_shape
+from caffe_compat.proto import LayerParameter
 
 
 @layer("PriorBox")
@@ -39,7 +38,7 @@ class PriorBox(Layer):
     priors: Tensor
     shifts = np.zeros((0, 2))  # of the first boxes' centres, in pixels; those boxes are cut to the picture
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         # Goes where the net goes.
         self.register_buffer("priors", torch.zeros(1, 2, 0, dtype=self.context.dtype), persistent=False)
@@ -122,7 +121,7 @@ class PriorBox(Layer):
         for least, most in zip(p.min_size, p.max_size, strict=False):
             if most <= least:
                 self.fail(f"prior_box_param.max_size {most:g} must be above its min_size {least:g}")
-        sizes: list[tuple[Any, Any]] = []
+        sizes: list[tuple[float, float]] = []
         for i, least in enumerate(int(size) for size in p.min_size):
             sizes.append((least, least))
             if p.max_size:

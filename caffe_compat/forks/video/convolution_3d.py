@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from google.protobuf.message import Message
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, as_tops, layer
 from caffe_compat.layers.convolution import Convolution, Convolving, Deconvolution, Window, through_window
+from caffe_compat.proto import Convolution3DParameter, ConvolutionParameter, PoolingParameter
 
 
-def single(layer: Layer, p: Any, name: str, default: int, least: int) -> int:
+def single(layer: Layer, p: Message, name: str, default: int, least: int) -> int:
     """A field that C3D has once and Caffe once an axis."""
     value = getattr(p, name)
     if not isinstance(value, int):
@@ -22,7 +22,9 @@ def single(layer: Layer, p: Any, name: str, default: int, least: int) -> int:
     return value
 
 
-def _volume_window(layer: Layer, shape: Shape) -> tuple[Any, Window]:
+def _volume_window(
+    layer: Layer, shape: Shape
+) -> tuple[ConvolutionParameter | Convolution3DParameter, Window]:
     """The message of one of C3D's convolutions, and the window that it asks for."""
     p = layer.weight_message(layer.param)
     if len(shape) != 5:
@@ -150,7 +152,7 @@ class NdConvolution(Convolution):
             graph.reshape(full, shape, [top], source=(*shape, *[1] * (self.spatial - len(self.kept))))
 
 
-def window_shapes(layer: Layer, p: Any, axes: int) -> list[Shape]:
+def window_shapes(layer: Layer, p: ConvolutionParameter | PoolingParameter, axes: int) -> list[Shape]:
     """kernel_shape, stride_shape and pad_shape for `axes` spatial axes."""
     if not 1 <= axes <= 3:
         layer.fail(f"the bottom has {axes} axes after the channels; 1 to 3 are known")

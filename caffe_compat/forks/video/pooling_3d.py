@@ -14,7 +14,7 @@ from caffe_compat.forks.video.convolution_3d import single, window_shapes
 from caffe_compat.layers.base import Context, Layer, OnnxGraph, Shape, form, layer
 from caffe_compat.layers.convolution import Window
 from caffe_compat.layers.pooling import LOWEST, Pooling
-from caffe_compat.proto import PoolingParameter
+from caffe_compat.proto import LayerParameter, PoolingParameter
 
 MAX, AVE = PoolingParameter.MAX, PoolingParameter.AVE
 _BY_AXIS = ("kernel_size__list", "stride__list", "pad__list", "dilation")  # what is given once an axis
@@ -34,7 +34,7 @@ class _Pooling(Layer):
     dilation: Shape = ()  # of a maximum: 1 on every axis if it is empty
     weights: Tensor  # how many places of each window a mean divides by; empty where it is all of them
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.register_buffer("weights", torch.empty(0, dtype=self.context.dtype), persistent=False)
 

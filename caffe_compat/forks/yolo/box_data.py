@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -72,7 +71,7 @@ class BoxData(DatabaseLayer):
     def sides(self) -> list[int]:
         return list(self.param.data_param.side) or [GRID_SIDE]
 
-    def _parse(self, value: Any, position: int) -> tuple[np.ndarray, np.ndarray]:
+    def _parse(self, value: bytes | memoryview, position: int) -> tuple[np.ndarray, np.ndarray]:
         """The picture (C, H, W) of a record, and its boxes (G, 6)."""
         name, datum = self.record_name(position), Datum()
         try:
@@ -94,7 +93,9 @@ class BoxData(DatabaseLayer):
             raise DataError(f"{name} has a box of class {boxes[:, 0].min():g}; classes begin at 0")
         return picture, boxes
 
-    def block(self, start: int, values: Sequence[Any]) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
+    def block(
+        self, start: int, values: Sequence[bytes | memoryview]
+    ) -> tuple[list[np.ndarray], list[Tensor], Tensor]:
         pictures, found = [], []
         for i in self.order.tolist():
             picture, boxes = self._parse(values[i], start + i)
