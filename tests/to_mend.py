@@ -8,11 +8,6 @@ UPWARD: tuple[str, ...] = (
 
 # modules in a circle of imports
 IN_CIRCLES: tuple[str, ...] = (
-    "net/fuse",
-    "net/layerwise",
-    "net/lower",
-    "net/net",
-    "net/sharing",
     "proto/__init__",
     "proto/caffe_pb2",
     "pycaffe/old_names",
@@ -21,9 +16,6 @@ IN_CIRCLES: tuple[str, ...] = (
 
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
-    "caffe_compat/net/layerwise.py",
-    "caffe_compat/net/module.py",
-    "caffe_compat/net/net.py",
     "caffe_compat/pycaffe/model_libs.py",
     "caffe_compat/pycaffe/net.py",
     "caffe_compat/solver/lr_policy.py",
@@ -44,8 +36,6 @@ LONG_FILES: tuple[str, ...] = (
 
 # classes above measures.CLASS_LINES
 LONG_CLASSES: tuple[str, ...] = (
-    "caffe_compat/net/layerwise.py: Layerwise",
-    "caffe_compat/net/net.py: Net",
     "caffe_compat/pycaffe/net.py: Net",
     "caffe_compat/solver/solver.py: Solver",
 )
@@ -55,11 +45,6 @@ LONG_SCHEMAS: tuple[str, ...] = ()
 
 # module: lines that ask for a layer or a solver by its type's name
 TYPE_NAMES: tuple[str, ...] = (
-    "net/layerwise: 1",
-    "net/lower: 2",
-    "net/module: 1",
-    "net/net: 2",
-    "net/resolve: 1",
     "parity/diagnosis: 1",
     "solver/update_rules: 1",
 )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, Shape
-from caffe_compat.net.net import Net
+from caffe_compat.net.wiring import Wiring
 
 Value = tuple[int, int]  # top k of layer i
 Shapes = dict[Value, Shape]
@@ -32,7 +32,7 @@ class Plan:
     renamed  blobs that are outputs, and their names in the file, which has an input of that name
     """
 
-    net: Net
+    net: Wiring
     layers: list[int] = field(default_factory=list)
     sources: list[list[Value]] = field(default_factory=list)
     inputs: dict[Value, str] = field(default_factory=dict)

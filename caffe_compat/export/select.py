@@ -14,12 +14,12 @@ from caffe_compat.net.sharing import resolved
 
 
 def make_plan(
-    net: Net,
+    network: Net,
     wanted: Sequence[str] | None = None,
     given: Sequence[str] | None = None,
     constants: Mapping[str, Sequence[float]] | None = None,
 ) -> Plan:
-    """The plan for the outputs `wanted` (blob names), or for those that a trained net is there for.
+    """The plan of a net for the outputs `wanted` (blob names), or for those that a trained net is there for.
 
     Without `wanted`: the blobs that nobody reads, and in place of each loss and metric what it judges. With `given`
     (blob names) those are the inputs, wherever in the net they are made, and by default the outputs depend on them.
@@ -29,7 +29,7 @@ def make_plan(
         NetError: a wanted or given blob does not exist, the net has no output, or one needs other inputs.
         LayerError: a layer that is needed cannot be exported.
     """
-    net = resolved(net, net.blob_names)
+    net = resolved(network.wiring, network.blob_names)
     plan = Plan(net)
     last: dict[str, Value] = {}
     origin: dict[Value, Value] = {}  # of tops that are a bottom under another name

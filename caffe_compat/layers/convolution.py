@@ -203,6 +203,7 @@ class Convolution(Convolving):
     bottom_is_im2col (aharley/segaware): the bottom is what Im2col makes of one as large as the top.
     """
 
+    wants_innermost = True
     fork_fields: tuple[str, ...] = ("convolution_param.bottom_is_im2col", "convolution_param.hole")
     columns = 1  # values of a window that lie in the bottom's channels already
 

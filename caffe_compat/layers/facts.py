@@ -25,6 +25,7 @@ class Facts:
     is_loss               its first top gets loss_weight 1 when none is given, and an anonymous top if it has none
     is_data               `load` makes its tops and `forward` is never called; the graph takes them as inputs
     filled_by_caller      of a data layer: who runs the net puts the values of its tops there, which is no file
+    is_input              of such a layer: its tops are the net's inputs, and the caller writes into the blobs themselves
     is_alias              its tops are its bottom under other names, as those of the Splits that Caffe inserts
     dynamic               the shapes of its tops may be known only in `forward`; such a net runs layer by layer
     dynamic_axis          of such tops, the axis whose size is not known before
@@ -39,6 +40,7 @@ class Facts:
     shares_diff           so are their diffs
     shared_tops           tops that are another top's memory, and which one
     kept_tops             tops that are memory of the layer's own, which its next forward reads: see `top_memory`
+    wants_innermost       on a CPU it is faster on pictures whose channels lie innermost in memory
     label_bottom          the bottom that holds a class number for each item of bottom 0, whose axis 1 is the classes
     bias_blob             the index of the blob that is added to each channel, which is the last one where it is there
     shape_tops            the indices of tops that the bottoms' shapes alone tell
@@ -51,6 +53,7 @@ class Facts:
     is_loss = False
     is_data = False
     filled_by_caller = False
+    is_input = False
     is_alias = False
     dynamic = False
     dynamic_axis = 0
@@ -64,6 +67,7 @@ class Facts:
     shares_diff = False
     shared_tops: Mapping[int, int] = MappingProxyType({})
     kept_tops: Collection[int] = ()
+    wants_innermost = False
     label_bottom: int | None = None
     bias_blob: int | None = None
     shape_tops: tuple[int, ...] = ()

@@ -24,6 +24,7 @@ class Input(DataLayer):
 
     num_top = (1, None)
     filled_by_caller = True
+    is_input = True
 
     def setup(self, *bottom: Shape) -> None:
         shapes = [tuple(shape.dim) for shape in self.param.input_param.shape]

@@ -8,6 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from caffe_compat.errors import NetError
+from caffe_compat.net.wiring import Wiring
+
+# The loss to train on, the output blobs by name, and the loss to show.
+Result = tuple[Tensor, dict[str, Tensor], Tensor]
+
 _FIRST = 3  # calls that run as they are: libraries get their memory, autograd its nodes
 
 
@@ -69,3 +75,57 @@ class Captured:
             self._outputs = self._function(*self._inputs)
         self.recording = False
         self._graph = graph
+
+
+class CapturedPass:
+    """The forward pass of a net, or its forward and backward pass, as a CUDA graph."""
+
+    def __init__(
+        self,
+        run: Callable[[list[Tensor], bool], Result],
+        clear: Callable[[], None],
+        net: Wiring,
+        backward: bool,
+    ):
+        self._pass, self._clear, self._backward = run, clear, backward
+        self._outputs = net.outputs
+        self._blobs = [blob.tensor for blob in net.learned]
+        self._captured = Captured(self._results)
+        self._gradients: list[Tensor | None] | None = None  # where the graph leaves them
+
+    @property
+    def recorded(self) -> bool:
+        return self._captured.recorded
+
+    def _results(self, *batch: Tensor) -> list[Tensor]:
+        if self._backward:
+            self._clear()  # so that each pass makes all of them anew
+        loss, outputs, shown = self._pass(list(batch), self._backward)
+        return [value.detach() for value in (loss, shown, *outputs.values())]
+
+    def run(self, batch: list[Tensor]) -> Result:
+        """What the pass gives; gradients are added to those that are there."""
+        held = {blob: blob.grad.clone() for blob in self._blobs if self._backward and blob.grad is not None}
+        try:
+            results = self._captured(batch)
+        except RuntimeError as error:
+            if not self._captured.recording:
+                raise
+            why = next(iter(str(error.__context__ or error).strip().splitlines()), type(error).__name__)
+            raise NetError(
+                f"the net cannot be recorded as a CUDA graph: {why}; give --compile on or off"
+            ) from error
+        if self._captured.recorded:
+            if self._backward:
+                self._place_gradients()
+            results = [value.clone() for value in results]  # the next pass overwrites them
+        for blob, gradient in held.items():
+            blob.grad = gradient if blob.grad is None else blob.grad.add_(gradient)
+        loss, shown, *outputs = results
+        return loss, dict(zip(self._outputs, outputs, strict=True)), shown
+
+    def _place_gradients(self) -> None:
+        if self._gradients is None:
+            self._gradients = [blob.grad for blob in self._blobs]
+        for blob, gradient in zip(self._blobs, self._gradients, strict=True):
+            blob.grad = gradient

@@ -15,16 +15,14 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from caffe_compat.layers.base import Layer
 from caffe_compat.net.sharing import resolved
-
-if TYPE_CHECKING:
-    from caffe_compat.net.net import Net
+from caffe_compat.net.wiring import Wiring
 
 
 class Lowered(fx.GraphModule):
@@ -46,7 +44,7 @@ class Reshaping(fx.Interpreter):
 
 
 def lower(
-    net: Net, outputs: Iterable[str] | None = None, cut: Callable[[Net, int], bool] | None = None
+    net: Wiring, outputs: Iterable[str] | None = None, cut: Callable[[Wiring, int], bool] | None = None
 ) -> Lowered:
     """Emit one node a layer, in file order, and the sum of the weighted losses.
 
@@ -58,11 +56,11 @@ def lower(
 
 
 class _Lowering:
-    def __init__(self, net: Net, outputs: Iterable[str], cut: Callable[[Net, int], bool]):
+    def __init__(self, net: Wiring, outputs: Iterable[str], cut: Callable[[Wiring, int], bool]):
         self.outputs = list(outputs)
         self.net = net = resolved(net, self.outputs)
         self._cuts = [cut(net, i) for i in range(len(net.layers))]
-        self._weights = loss_weights(net)
+        self._weights = net.weights_by_blob()
         self.replicas = net.context.virtual_replicas
         self.root = nn.Module()
         self.graph = fx.Graph()
@@ -77,7 +75,7 @@ class _Lowering:
             tops = net.top_names[i]
             if layer.is_data:
                 results = [self.graph.placeholder(self._argument(top)) for top in tops]
-            elif layer.type == "Split":
+            elif layer.is_alias:
                 results = [values[net.bottom_names[i][0]]] * len(tops)
             else:
                 target = unique(_identifier(layer.name), lambda name: hasattr(self.root, name))
@@ -174,44 +172,22 @@ class _Lowering:
         return total
 
 
-def mixing_layer(net: Net) -> str | None:
-    """The first layer that keeps `net` from running virtual replicas in one batch, as `'name' (Type)`; or None.
-
-    A layer that does not treat records one by one is harmless only where nothing reads its tops.
-    """
-    read = {name for names in net.bottom_names for name in names}
-    for layer, tops in zip(net.layers, net.top_names, strict=True):
-        if not (layer.is_data or layer.type == "Split" or layer.per_record() or read.isdisjoint(tops)):
-            return f"'{layer.name}' ({layer.type})"
-    return None
-
-
-def needs_cut(net: Net, index: int) -> bool:
+def needs_cut(net: Wiring, index: int) -> bool:
     """Whether a gradient could flow into layer `index`'s bottoms although Caffe stops it there.
 
     A net without a loss stops none: whoever puts a loss on its module wants them all.
     """
-    has_loss = any(net.layer_need_backward) or (bool(net.learned) and bool(loss_weights(net)))
+    has_loss = any(net.layer_need_backward) or (bool(net.learned) and bool(net.weights_by_blob()))
     return has_loss and (bool(net.layers[index].param.propagate_down) or not net.layer_need_backward[index])
 
 
-def cut_by_file(net: Net, index: int) -> bool:
+def cut_by_file(net: Wiring, index: int) -> bool:
     """Whether gradients stop at layer `index` whatever is to be learned: propagate_down says so, or it has none.
 
     Where Caffe stops them because nothing below is learned, torch finds that out from what requires a gradient.
     """
     layer = net.layers[index]
     return needs_cut(net, index) and (bool(layer.param.propagate_down) or layer.is_metric or layer.on_host)
-
-
-def loss_weights(net: Net) -> dict[str, float]:
-    """The loss_weight of every blob that has one; a layer in place that has none leaves the one before."""
-    return {
-        top: weight
-        for tops, weights in zip(net.top_names, net.loss_weights, strict=True)
-        for top, weight in zip(tops, weights, strict=True)
-        if weight
-    }
 
 
 def weighted(top: Tensor, weight: float) -> Tensor:

@@ -7,27 +7,23 @@ net's own tensors, so `net.save` writes what a loop has trained.
 
 from __future__ import annotations
 
-import copy
 import functools
-import importlib
-import linecache
-from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from caffe_compat.errors import NetError
-from caffe_compat.layers.base import Context, Layer, Shape
-from caffe_compat.layers.blobs import ViewedBlobs
+from caffe_compat.layers.base import Layer, Shape
 from caffe_compat.layers.dummy_data import DummyData
 from caffe_compat.layers.python import Python
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import cut_by_file, lower
+from caffe_compat.net.module_layers import filtered, layers_of
 from caffe_compat.net.net import Net
-from caffe_compat.net.resolve import filter_net, insert_splits
+from caffe_compat.net.program import Program
+from caffe_compat.net.wiring import Wiring
 from caffe_compat.proto import TEST, TRAIN
 
 _NAMES = {TRAIN: "TRAIN", TEST: "TEST"}
@@ -56,25 +52,25 @@ class Module(nn.Module):
         super().__init__()
         self.training = net.phase == TRAIN
         self._phase: int = net.phase
-        self._difference = _difference(net)
+        self._difference = _difference(net.wiring)
         self._dtype = net.context.dtype
         self._arguments, self._optional = arguments, len(constants)
         self._constants = {name: (net.blob_shapes[name], value) for name, value in constants.items()}
-        view = copy.copy(net)  # the same connections, of layers of the module's own
-        view.context = replace(net.context, replicas=1, rank=0, ranks=None, grouped=True)
-        view.layers = _layers(net, view.context)
+        context = replace(net.context, replicas=1, rank=0, ranks=None, grouped=True)
+        # The same connections, of layers of the module's own.
+        view = replace(net.wiring, context=context, layers=layers_of(net.wiring, context))
         plain = lower(view, cut=cut_by_file)
         for name, layer in plain.named_children():
             self.add_module(name, layer)
-        self._plain = _Program(plain.graph)
+        self._plain = Program(plain.graph)
         self._dynamic = False
-        self._fused: _Program | None = None
+        self._fused: Program | None = None
         self._hooks: list[Any] | None = None
         if any(layer.dynamic for layer in view.layers):
             self._reshape_as_it_goes()
         else:
             fused = fuse(lower(view, cut=cut_by_file))
-            self._fused = _Program(fused.graph)
+            self._fused = Program(fused.graph)
             # What it calls beside the layers only looks at them, and is no part of the module to torch.
             self.__dict__.update((n, m) for n, m in fused.named_children() if n not in self._modules)
         names = {id(layer): name for name, layer in self._modules.items()}
@@ -235,7 +231,7 @@ class Module(nn.Module):
 
 def module(net: Net) -> Module:
     """`net` as a module, whose forward names the inputs as its arguments."""
-    nodes = lower(net).graph.nodes
+    nodes = lower(net.wiring).graph.nodes
     arguments = tuple(str(node.target) for node in nodes if node.op == "placeholder")
     constants = _trailing_constants(net)
     return _class(arguments, len(constants))(net, arguments, constants)
@@ -269,210 +265,14 @@ def _bare(arguments: tuple[str, ...], optional: int) -> Module:
     return cls.__new__(cls)
 
 
-class _Program:
-    """A graph's code, which runs on any module that has what it calls; unlike fx's own it pickles."""
-
-    def __init__(self, graph: fx.Graph):
-        code = graph.python_code("self")
-        self._source, self._space = code.src, code.globals
-        used = self._function.__code__.co_names
-        self._space = {name: value for name, value in code.globals.items() if name in used}
-
-    def __call__(self, module: Module, *batch: Tensor) -> Any:
-        return self._function(module, *batch)
-
-    @functools.cached_property
-    def _function(self) -> Any:
-        name, space = f"<net {id(self)}>", dict(self._space)
-        linecache.cache[name] = len(self._source), None, self._source.splitlines(True), name  # for tracebacks
-        exec(compile(self._source, name, "exec"), space)  # noqa: S102 - fx has written it
-        return space["forward"]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        modules = {n: v.__name__ for n, v in self._space.items() if isinstance(v, ModuleType)}
-        others = {n: v for n, v in self._space.items() if n not in modules}
-        return _program, (self._source, modules, others)
-
-
-def _program(source: str, modules: dict[str, str], others: dict[str, Any]) -> _Program:
-    program = _Program.__new__(_Program)
-    program._source = source
-    program._space = {**others, **{name: importlib.import_module(path) for name, path in modules.items()}}
-    return program
-
-
-class Blobs(ViewedBlobs):
-    """The blobs of a module's layer: those of the net's, of which the ones that are never learned are buffers."""
-
-    def __init__(self, layer: Layer):
-        given = layer.blobs
-        shapes, still = (given.shapes, given.still) if isinstance(given, ViewedBlobs) else ({}, frozenset())
-        super().__init__((), shapes, still)
-        self._net_blobs = layer.owned_blobs()
-        self._size = len(self._net_blobs)
-        for index, blob in enumerate(self._net_blobs):
-            if index in layer.fixed_blobs:
-                self.register_buffer(str(index), blob.detach())
-            else:
-                self.register_parameter(str(index), blob)
-
-    def owned(self) -> list[Any]:
-        return [self._tensor(str(index)) for index in range(self._size)]
-
-    def __getitem__(self, index: Any) -> Any:
-        plain = not (self.shapes or self.still)
-        if (
-            plain and (blob := self._parameters.get(str(index))) is not None
-        ):  # the most of all, and the quickest
-            return blob
-        if isinstance(index, slice):
-            return [self[i] for i in range(self._size)[index]]
-        number = range(self._size)[index]
-        return self.seen(number, self._tensor(str(number)))
-
-    def _tensor(self, name: str) -> Any:
-        for held in (self._parameters, self._buffers):
-            if name in held:
-                return held[name]
-        return getattr(self, name)  # in replicas and parametrizations it is an attribute
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Blobs:
-        super()._apply(fn, recurse)
-        self._let_net_follow()
-        return self
-
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        super()._load_from_state_dict(*args, **kwargs)
-        self._let_net_follow()  # with assign=True these are other tensors now
-
-    def _let_net_follow(self) -> None:
-        for blob, mine in zip(self._net_blobs, self.owned(), strict=False):
-            if mine is not blob:
-                blob.data = mine.detach()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_net_blobs": []}  # a copy belongs to no net
-
-
-class _Modes:
-    """What a layer of a module is in TRAIN and in TEST; it holds the attributes of the one that the layer is not."""
-
-    def __init__(self, layer: Layer, param: Any, shapes: tuple[Shape, ...]):
-        self.shapes = shapes  # the bottoms' as the layer was told them last
-        self._first_shapes = shapes
-        self._param = param  # as the file says it: setup may have changed the layer's
-        self._phase = layer.phase
-        self._names = set(_attributes(layer))
-        self._away: dict[str, Any] | None = None
-
-    def prepare(self, layer: Layer, phase: int) -> None:
-        """Make what the layer is in that phase, if that is yet to be done; raises LayerError if it cannot be."""
-        if self._param.HasField("phase") or phase == self._phase or self._away is not None:
-            return
-        other = _born(type(layer), self._param, phase, self._first_shapes, layer.context)
-        other.blobs = layer.blobs
-        place = next((tensor for kind in (layer.parameters(), layer.buffers()) for tensor in kind), None)
-        if place is not None:
-            other.to(place.device)
-        self._away = _attributes(other)
-        self._names |= set(self._away)
-
-    def enter(self, layer: Layer, phase: int) -> None:
-        """Let the layer be in that phase."""
-        self.prepare(layer, phase)
-        if self._away is None or phase == self._phase:
-            return
-        coming, own = self._away, vars(layer)
-        self._away = {name: own.pop(name) for name in self._names & set(own)}
-        coming["_modules"]["blobs"] = self._away["_modules"]["blobs"]
-        own.update(coming)
-        self._phase = phase
-        layer.reshape(*self.shapes)
-
-    def apply(self, fn: Callable[[Tensor], Tensor]) -> None:
-        """What torch does to the buffers that are in sight, done to the others."""
-        if self._away is None:
-            return
-        buffers = self._away["_buffers"]
-        buffers.update({n: fn(buffer) for n, buffer in buffers.items() if buffer is not None})
-        for name, child in self._away["_modules"].items():
-            if name != "blobs":
-                child._apply(fn)
-
-
-# What nn.Module keeps in every instance, but for what a layer's phase may make another.
-_TORCHS = set(vars(nn.Module())) - {"_buffers", "_non_persistent_buffers_set", "_modules"}
-
-
-def _attributes(layer: Layer) -> dict[str, Any]:
-    return {name: value for name, value in vars(layer).items() if name not in _TORCHS and name != "modes"}
-
-
-def _layers(net: Net, context: Context) -> list[Layer]:
-    """The net's layers once more, over its own blobs and with what they carry on; the data layers as they are."""
-    layers = []
-    shapes: dict[str, Shape] = {}
-    params = insert_splits(_filtered(net, net.phase)).layer
-    for layer, param, bottoms, tops in zip(net.layers, params, net.bottom_names, net.top_names, strict=True):
-        if layer.is_data:
-            layers.append(layer)
-            shapes.update((top, net.blob_shapes[top]) for top in tops)
-            continue
-        bottom = tuple(shapes[name] for name in bottoms)
-        param.top[:] = tops  # a loss without a top has made itself one
-        new = _born(type(layer), param, net.phase, bottom, context)
-        shapes.update(zip(tops, new.reshape(*bottom), strict=True))
-        new.blobs = Blobs(layer)
-        new.to(net.device)
-        for mine, theirs in zip(_carried(new), _carried(layer), strict=True):
-            if mine.shape == theirs.shape:
-                mine.copy_(theirs)
-        new.modes = _Modes(new, param, bottom)
-        for part in new.modules():
-            part.training = net.phase == TRAIN
-        layers.append(new)
-    return layers
-
-
-def _born(cls: type[Layer], param: Any, phase: int, shapes: tuple[Shape, ...], context: Context) -> Layer:
-    """A layer of these parameters, in that phase unless they say another, whose blobs have no values yet."""
-    said = param
-    param = type(said)()
-    param.CopyFrom(said)
-    if not param.HasField("phase"):
-        param.phase = phase
-    # The user's own code in a Python layer may look at its blobs.
-    place = context if issubclass(cls, Python) else replace(context, device="meta")
-    new = cls(param, param.phase, place)
-    new.setup(*shapes)
-    new.reshape(*shapes)
-    for part in new.modules():
-        if isinstance(part, Layer):
-            part.context = context
-    return new
-
-
-def _carried(layer: Layer) -> list[Tensor]:
-    """The buffers that are no blobs."""
-    return [buffer for name, buffer in layer.named_buffers() if not name.startswith("blobs.")]
-
-
-def _filtered(net: Net, phase: int) -> Any:
-    """The net with the layers that its file has in that phase."""
-    state = type(net.param.state)()
-    state.CopyFrom(net.param.state)
-    state.phase = phase
-    return filter_net(net.given, state, ignore_unknown=True)
-
-
-def _difference(net: Net) -> str:
+def _difference(net: Wiring) -> str:
     """Why the net cannot be in its other phase: a message that says which layers differ, or "" if none does."""
     here = net.phase
     there = TEST if here == TRAIN else TRAIN
     found = []
     for phase, other in ((here, there), (there, here)):
-        others = [_said(layer) for layer in _filtered(net, other).layer]
-        alone = [layer for layer in _filtered(net, phase).layer if _said(layer) not in others]
+        others = [_said(layer) for layer in filtered(net, other).layer]
+        alone = [layer for layer in filtered(net, phase).layer if _said(layer) not in others]
         if alone:
             names = ", ".join(f"'{layer.name}' ({layer.type})" for layer in alone)
             found.append(f"{_NAMES[phase]} alone has {names}")
@@ -495,12 +295,12 @@ def _said(layer: Any) -> bytes:
     return said
 
 
-def _is_label(net: Net, name: str) -> bool:
+def _is_label(net: Wiring, name: str) -> bool:
     """Whether an input is only read where Caffe wants no gradient, as the labels of a loss are."""
     names, read = {name}, False
     for layer, bottoms, tops in zip(net.layers, net.bottom_names, net.top_names, strict=True):
         for index in (i for i, bottom in enumerate(bottoms) if bottom in names):
-            if layer.type == "Split":
+            if layer.is_alias:
                 names.update(tops)
             elif layer.allow_force_backward(index):
                 return False

@@ -10,6 +10,7 @@ from typing import Any
 from caffe_compat.errors import NetError, nearest
 from caffe_compat.log.write import NULL
 from caffe_compat.proto import TEST, NetParameter, Phase, fork_fields, hints
+from caffe_compat.proto.owners import takes
 
 
 def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = False) -> Any:
@@ -46,7 +47,7 @@ def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = F
             kept = not any(_meets(state, rule, layer.name, log) for rule in layer.exclude)
         if kept:
             filtered.layer.add().CopyFrom(layer)
-            if records and layer.type == "BatchNorm":
+            if records and takes(layer.type, "batch_norm_param"):
                 filtered.layer[-1].batch_norm_param.stats_batch_size = records
     return filtered
 

@@ -8,30 +8,27 @@ tensor; for a graph, and for a file, `resolved` puts layers between that say the
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape
+from caffe_compat.net.wiring import PER_LAYER, Wiring
 from caffe_compat.proto import LayerParameter
 
-if TYPE_CHECKING:
-    from caffe_compat.net.net import Net
 
-
-def owners(net: Net, diffs: bool = False) -> dict[str, str]:
+def owners(net: Wiring, diffs: bool = False) -> dict[str, str]:
     """For every blob that is kept in the memory of another: the first that was there. With `diffs`, of their diffs."""
     found: dict[str, str] = {}
     for i, layer in enumerate(net.layers):
         bottoms, tops = net.bottom_names[i], net.top_names[i]
         for k, top in enumerate(tops):
-            if is_in_place(net, i, k):
+            if net.is_in_place(i, k):
                 continue
             if layer.shares_diff if diffs else layer.shares_memory:
                 found[top] = found.get(bottoms[0], bottoms[0])
@@ -41,18 +38,13 @@ def owners(net: Net, diffs: bool = False) -> dict[str, str]:
     return found
 
 
-def is_in_place(net: Net, i: int, k: int) -> bool:
-    """Whether top k of layer i is its bottom k."""
-    return net.top_names[i][k] in net.bottom_names[i][k : k + 1]
-
-
-def kept_blobs(net: Net) -> dict[str, tuple[Layer, int]]:
+def kept_blobs(net: Wiring) -> dict[str, tuple[Layer, int]]:
     """The blobs that are memory of the layer that makes them, which its next forward reads: the layer, and which top."""
     return {
         net.top_names[i][k]: (layer, k)
         for i, layer in enumerate(net.layers)
         for k in layer.kept_tops
-        if not is_in_place(net, i, k)
+        if not net.is_in_place(i, k)
     }
 
 
@@ -69,7 +61,7 @@ class Reread:
     reader: int | None
 
 
-def rereads(net: Net, outputs: Iterable[str] = ()) -> Iterator[Reread]:
+def rereads(net: Wiring, outputs: Iterable[str] = ()) -> Iterator[Reread]:
     """Every blob that is read after a layer in place has changed it by another name; `outputs` are read at the end."""
     owner = owners(net)
     members: dict[str, list[str]] = defaultdict(list)
@@ -84,7 +76,7 @@ def rereads(net: Net, outputs: Iterable[str] = ()) -> Iterator[Reread]:
             if name in stale:
                 yield Reread(name, *stale.pop(name), i)
         for k, name in enumerate(net.top_names[i]):
-            if is_in_place(net, i, k):
+            if net.is_in_place(i, k):
                 others = (
                     other for other in members[owner.get(name, name)] if other in made and other != name
                 )
@@ -95,7 +87,7 @@ def rereads(net: Net, outputs: Iterable[str] = ()) -> Iterator[Reread]:
             yield Reread(name, *stale[name], None)
 
 
-def resolved(net: Net, outputs: Iterable[str]) -> Net:
+def resolved(net: Wiring, outputs: Iterable[str]) -> Wiring:
     """`net` as a graph of values: where a layer reads changed memory, an `Overwritten` before it says so.
 
     What a layer in place leaves in memory that the next forward reads goes there at the end. A net without such
@@ -122,33 +114,28 @@ def resolved(net: Net, outputs: Iterable[str]) -> Net:
     return program.net
 
 
-def written_kept_blobs(net: Net) -> dict[str, tuple[Layer, int, str]]:
+def written_kept_blobs(net: Wiring) -> dict[str, tuple[Layer, int, str]]:
     """Of the kept blobs those whose memory a layer in place changes: the layer, its top, and the name written last."""
     kept, owner = kept_blobs(net), owners(net)
     found = {}
     for i, tops in enumerate(net.top_names):
         for k, name in enumerate(tops):
             root = owner.get(name, name)
-            if root in kept and is_in_place(net, i, k):
+            if root in kept and net.is_in_place(i, k):
                 found[root] = (*kept[root], name)
     return found
 
 
 class _Program:
-    """A copy of a net, to which its layers and others are added in order."""
+    """A copy of a wiring, to which its layers and others are added in order."""
 
-    def __init__(self, net: Net):
-        self._source = net
-        self.net = copy.copy(net)
-        self._lists = (
-            "layers", "layer_names", "bottom_names", "top_names", "loss_weights", "layer_need_backward",
-            "bottom_need_backward", "blob_need_backward",
-        )  # fmt: skip
-        for name in self._lists:
-            setattr(self.net, name, [])
+    def __init__(self, source: Wiring):
+        self._source = source
+        empty: dict[str, Any] = {name: [] for name in PER_LAYER}
+        self.net = replace(source, **empty)
 
     def take(self, i: int) -> None:
-        for name in self._lists:
+        for name in PER_LAYER:
             getattr(self.net, name).append(getattr(self._source, name)[i])
 
     def add(self, layer: Layer) -> None:
@@ -163,7 +150,7 @@ class _Program:
             [False] * len(bottoms),
             [],
         )
-        for name, value in zip(self._lists, entry, strict=True):
+        for name, value in zip(PER_LAYER, entry, strict=True):
             getattr(self.net, name).append(value)
 
 
@@ -177,7 +164,7 @@ class Overwritten(Layer):
     num_bottom = 2
     num_top = 1
 
-    def __init__(self, net: Net, found: Reread):
+    def __init__(self, net: Wiring, found: Reread):
         writer = net.layers[found.writer]
         super().__init__(
             _param(f"{found.blob}_{writer.name}", writer, [found.written, found.blob], [found.blob]), 0

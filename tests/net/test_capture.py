@@ -49,7 +49,7 @@ def step(net):
 
 
 def recorded(net):
-    return [kept.recorded for kept in net._captured.values()]
+    return [kept.recorded for kept in net._runner._captured.values()]
 
 
 def test_from_the_fourth_pass_on(device):
@@ -58,7 +58,7 @@ def test_from_the_fourth_pass_on(device):
         torch.testing.assert_close(step(captured), step(plain))
         assert recorded(captured) == [count > capture._FIRST]
     assert captured.describe_execution().endswith("not compiled, captured as a CUDA graph")
-    assert plain.describe_execution().endswith("not compiled") and not plain._captured
+    assert plain.describe_execution().endswith("not compiled") and not plain._runner._captured
 
 
 def test_results_are_not_overwritten_by_the_next_pass(device):
@@ -104,14 +104,14 @@ def test_layers_that_write_files_are_not_recorded(device, tmp_path):
     net = make(net=NET + output)
     for _ in range(5):
         step(net)
-    assert not net._captured
+    assert not net._runner._captured
 
 
 def test_on_a_cpu_nothing_is_recorded():
     net = make(where="cpu")
     for _ in range(5):
         step(net)
-    assert not net._captured and net.describe_execution().endswith("not compiled")
+    assert not net._runner._captured and net.describe_execution().endswith("not compiled")
 
 
 def test_what_cannot_be_recorded(device, monkeypatch):

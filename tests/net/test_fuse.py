@@ -74,7 +74,8 @@ def test_a_normalisation_that_another_layer_reads_stays():
     assert "sc1_fused" in targets and {"bn2", "sc2"} <= set(targets)
     x, label = batch()
     torch.testing.assert_close(
-        net.graph(x.float(), label.float())[0], fuse(lower(net), off=PASSES)(x.float(), label.float())[0]
+        net.graph(x.float(), label.float())[0],
+        fuse(lower(net.wiring), off=PASSES)(x.float(), label.float())[0],
     )
 
 
@@ -120,7 +121,7 @@ def test_other_layers_keep_their_tops(head, kept):
 
 def test_a_pass_can_be_switched_off():
     net = make()
-    plain = fuse(lower(net), off=PASSES)
+    plain = fuse(lower(net.wiring), off=PASSES)
     assert {"bn1", "sc1"} <= {node.target for node in plain.graph.nodes}
 
 
@@ -130,7 +131,7 @@ def test_virtual_replicas_fused_and_plain_agree_in_float64(layout):
     runs = []
     for how in ("fused", "plain"):
         net = make(replicas=3)
-        graph = net.graph if how == "fused" else fuse(lower(net), off=PASSES)
+        graph = net.graph if how == "fused" else fuse(lower(net.wiring), off=PASSES)
         x, label = batch(3)
         loss, *_ = graph(
             x.contiguous(memory_format=layout if how == "fused" else torch.contiguous_format), label
@@ -165,7 +166,7 @@ def test_fused_plain_and_layerwise_agree_in_float64(phase):
                     net.layerwise.data(name).copy_(value)
                 loss, outputs = net.layerwise.forward_backward()
             else:
-                graph = net.graph if how == "fused" else fuse(lower(net), off=PASSES)
+                graph = net.graph if how == "fused" else fuse(lower(net.wiring), off=PASSES)
                 loss, outputs = graph(*batch())
                 loss.backward()
         runs.append([loss, *outputs.values(), *state(net), *gradients(net)])

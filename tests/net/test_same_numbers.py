@@ -24,7 +24,7 @@ def numbers(param, phase, layout, plain, replicas=1, dtype=torch.float64):
         torch.Generator().manual_seed(1), replicas=replicas, rank=None if replicas > 1 else 0, dtype=dtype
     )
     net = Net(param, context=context)
-    graph = fuse(lower(net), off=PASSES if plain else ())
+    graph = fuse(lower(net.wiring), off=PASSES if plain else ())
     draw = torch.Generator().manual_seed(2)
     found = []
     for _ in range(2):

@@ -54,7 +54,7 @@ def make(source, phase=TRAIN, **options):
 def by_graph(net, x):
     """Every blob, and the gradient of the loss by x, from the fused graph."""
     x = torch.tensor(x, dtype=torch.float64, requires_grad=True)
-    loss, blobs = fuse(lower(net, net.blob_names))(x)
+    loss, blobs = fuse(lower(net.wiring, net.blob_names))(x)
     loss.backward()
     return {name: value.detach().numpy() for name, value in blobs.items()}, x.grad.numpy()
 
@@ -96,7 +96,7 @@ def test_a_module_does_as_the_net_of_each_mode(alias):
     ):
         run.train(phase == TRAIN)
         torch.manual_seed(2)
-        expected = lower(make(source, phase))(x)
+        expected = lower(make(source, phase).wiring)(x)
         torch.manual_seed(2)
         torch.testing.assert_close(run(x), expected)
 
@@ -104,7 +104,7 @@ def test_a_module_does_as_the_net_of_each_mode(alias):
 def test_a_module_goes_on_from_what_a_layer_in_place_leaves_in_the_state():
     source = STATE + 'layer { name: "s" type: "Power" bottom: "l" top: "l" power_param { scale: 3 } }'
     inputs = torch.ones(1, 1, 2, dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
-    module, graph = PycaffeNet.over(make(source, TEST)).module(), lower(make(source, TEST))
+    module, graph = PycaffeNet.over(make(source, TEST)).module(), lower(make(source, TEST).wiring)
     copy = pickle.loads(pickle.dumps(module))
     for _ in range(3):
         expected = graph(*inputs)[1]["l"]
@@ -123,8 +123,10 @@ layer { name: "a" type: "Power" bottom: "f" top: "a" }
 layer { name: "b" type: "Power" bottom: "f" top: "b" }"""
     )
     net = make(usual)
-    assert not list(rereads(net, net.outputs)) and resolved(net, net.outputs) is net
-    assert [found.blob for found in rereads(net, ["y"])] == ["y"]  # which only somebody who asks for it sees
+    assert not list(rereads(net.wiring, net.outputs)) and resolved(net.wiring, net.outputs) is net.wiring
+    assert [found.blob for found in rereads(net.wiring, ["y"])] == [
+        "y"
+    ]  # which only somebody who asks for it sees
 
 
 class Memory:
@@ -199,7 +201,7 @@ def test_graph_and_layers_are_a_model_of_memory():
     for seed in range(50):
         model = Memory(seed)
         net = make("force_backward: true\n" + model.build())
-        depend += bool(list(rereads(net, net.outputs)))
+        depend += bool(list(rereads(net.wiring, net.outputs)))
         expected = model.backward()
         for blobs, diff in (by_graph(net, X), by_layer(net, X, net.blob_names[seed % 3 :: 3])):
             for name, value in model.data.items():
@@ -229,9 +231,9 @@ def test_a_layer_in_place_on_the_top_of_one_step_changes_the_state(flatten):
     apart = STATE + 'layer { name: "s" type: "Power" bottom: "l" top: "f" power_param { scale: 3 } }'
     x, on = torch.ones(1, 1, 2, dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
     graph, layers, same = make(source), make(source), make(apart)
-    run = fuse(lower(graph))
+    run = fuse(lower(graph.wiring))
     for _ in range(3):
-        expected = lower(same)(x, on)[1]["f"]
+        expected = lower(same.wiring)(x, on)[1]["f"]
         same.layer("l").carried[0] *= 3
         torch.testing.assert_close(run(x, on)[1][name].reshape(1, 1, 2), expected)
         for blob in ("x", "c"):
@@ -252,7 +254,7 @@ layer { name: "s" type: "Power" bottom: "l" top: "l" power_param { scale: 3 } }"
     )
     net = make(source)
     values = [torch.ones(shape, dtype=torch.float64) for shape in ((1, 1, 2), (1, 1), (1, 1, 2), (1, 1, 2))]
-    blobs = lower(net)(*values)[1]
+    blobs = lower(net.wiring)(*values)[1]
     assert torch.equal(blobs["h1"], blobs["l"]) and not torch.equal(blobs["m1"], blobs["l"])
     for name in net.inputs:
         net.layerwise.data(name).fill_(1)

@@ -166,7 +166,7 @@ def test_gradients_of_other_ranks(monkeypatch, compile):
         with device.no_waiting():
             solver.step(2)
         solver.step(2)
-        assert not any(kept.recorded for kept in solver.net._captured.values())
+        assert not any(kept.recorded for kept in solver.net._runner._captured.values())
         same(solver, wanted)
 
 
@@ -254,7 +254,9 @@ def test_a_captured_step_is_the_step(words, replicas, net):
             solver.step(2)
             shown = re.findall(r"(\w+ [=:] [-+.e\d]+)", text.getvalue())
             results.append((numbers(solver), solver.test_scores, shown))
-            passes = [kept for net in (solver.net, *solver.test_nets) for kept in net._captured.values()]
+            passes = [
+                kept for net in (solver.net, *solver.test_nets) for kept in net._runner._captured.values()
+            ]
             captured = [kept.recorded for kept in passes]
             assert captured == ([] if compile == "off" else [True, True])
     (plain, scores, told), (ours, own_scores, own_told) = results

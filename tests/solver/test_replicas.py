@@ -114,7 +114,7 @@ def test_one_batch_equals_replicas_on_their_own():
 
 def test_in_turn_equals_as_one():
     one, turns = make(DATA + HEAD), make(DATA + HEAD)
-    turns.mixing_layer, turns.context.grouped = "forced", False
+    turns._runner.mixing_layer, turns.context.grouped = "forced", False
     assert_same_as_ranks(one, [turns])
 
 

@@ -281,7 +281,7 @@ def shared_memory(subject: Subject) -> Found:
             if layer.is_alias
             for top in tops
         }
-        for found in rereads(net, net.outputs):
+        for found in rereads(net.wiring, net.outputs):
             blob, written = split.get(found.blob, found.blob), split.get(found.written, found.written)
             reader = net.layers[found.reader] if found.reader is not None else None
             who = f"layer '{reader.name}' ({reader.type}) reads" if reader else "the net's output shows"
@@ -292,7 +292,7 @@ def shared_memory(subject: Subject) -> Found:
                     "the new values; give this layer's top a name of its own, unless that is meant"
                 ),
             )
-        for blob, (origin, _, written) in written_kept_blobs(net).items():
+        for blob, (origin, _, written) in written_kept_blobs(net.wiring).items():
             yield (
                 origin.param,
                 (
