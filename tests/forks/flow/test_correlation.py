@@ -1,13 +1,13 @@
-"""Correlation, Correlation1D and HoleConvolution."""
+"""Correlation and Correlation1D."""
 
 import math
 
 import numpy as np
-import torch
 
-from tests.layers.harness import Case, Error, cases, draws, errors, make
+from tests.layers.harness import Case, Error, cases, errors
 
 TEXT = 'type: "Correlation1D" correlation_param { kernel_size: %d max_displacement: %d %s }'
+FLAT = 'type: "Correlation" correlation_param { kernel_size: %d max_displacement: %d %s }'
 SHAPES = [(2, 3, 5, 11), (2, 3, 5, 11)]
 SMALL = [(2, 3, 4, 5), (2, 3, 4, 5)]
 
@@ -50,18 +50,6 @@ def correlation2(kernel, reach, pad=0, stride=1, step=1, subtract=False):
     return formula
 
 
-FLAT = TEXT.replace("1D", "")
-HOLE = 'type: "HoleConvolution" convolution_param { num_output: 4 kernel_size: 3 %s }'
-
-
-def dilated(x, weight, bias):
-    x = np.pad(x, ((0, 0), (0, 0), (2, 2), (2, 2)))
-    top = np.zeros((2, 4, 5, 7)) + bias[:, None, None]
-    for i, j in np.ndindex(3, 3):
-        top += np.einsum("nchw,oc->nohw", x[:, :, 2 * i : 2 * i + 5, 2 * j : 2 * j + 7], weight[:, :, i, j])
-    return top
-
-
 CASES = [
     Case("one-pixel", TEXT % (1, 2, ""), SHAPES, correlation(1, 2)),
     Case("window-and-pad", TEXT % (3, 4, "pad: 3 stride_2: 2"), SHAPES, correlation(3, 4, pad=3, step=2)),
@@ -89,8 +77,6 @@ CASES = [
         SMALL,
         correlation2(1, 1, subtract=True),
     ),
-    Case("hole-of-a-convolution", HOLE.replace("Hole", "") % "hole: 2 pad: 2", [(2, 3, 5, 7)], dilated),
-    Case("hole", HOLE % "hole: 2 pad: 2", [(2, 3, 5, 7)], dilated),
 ]
 
 ERRORS = [
@@ -112,15 +98,7 @@ ERRORS = [
     Error(
         TEXT % (1, 6, ""), SHAPES, "gives a top of 5 x -1 with kernel_size 1, max_displacement 6 and pad 0"
     ),
-    Error(HOLE % "", [(2, 3, 5, 7)], "hole must be set; without it use a Convolution"),
-    Error(HOLE % "hole: 2 dilation: 2", [(2, 3, 5, 7)], r"hole is 2 and dilation \[2\]; set one of them"),
-    Error(HOLE % "hole: 0", [(2, 3, 5, 7)], r"hole is 0 and dilation \[\]; set one of them, above 0"),
 ]
 
 test_case = cases(CASES)
 test_error = errors(ERRORS)
-
-
-def test_a_hole_is_kept_in_the_net():
-    layer = make(HOLE % "hole: 2", (2, 3, 6, 7))
-    assert layer(torch.from_numpy(draws((2, 3, 6, 7)))).shape == (2, 4, 2, 3)
