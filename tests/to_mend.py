@@ -8,8 +8,6 @@ UPWARD: tuple[str, ...] = (
 
 # modules in a circle of imports
 IN_CIRCLES: tuple[str, ...] = (
-    "proto/__init__",
-    "proto/caffe_pb2",
     "pycaffe/old_names",
     "pycaffe/old_numpy",
 )

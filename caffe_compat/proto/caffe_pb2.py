@@ -1,8 +1,9 @@
 """The message classes under the name that protoc gives them: `from caffe.proto import caffe_pb2`."""
 
-from caffe_compat import proto
-from caffe_compat.proto import *
+from caffe_compat.proto import messages
+from caffe_compat.proto.messages import *
 
-DESCRIPTOR = proto.NetParameter.DESCRIPTOR.file
+DESCRIPTOR = messages.NetParameter.DESCRIPTOR.file
 
-__all__ = ["DESCRIPTOR", *proto.__all__]  # noqa: PLE0604
+__all__ = ["DESCRIPTOR"]
+__all__ += messages.__all__
