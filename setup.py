@@ -39,7 +39,7 @@ setup(
     classifiers=["Operating System :: POSIX"],
     python_requires=">=3.10",
     packages=find_packages(include=["caffe_compat", "caffe_compat.*"]),
-    package_data={"caffe_compat": ["**/*.proto", "py.typed"]},
+    package_data={"caffe_compat": ["**/*.proto", "**/*.pyi", "py.typed"]},
     install_requires=[
         "lmdb>=1.4",
         "numpy>=2,<3",

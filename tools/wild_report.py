@@ -199,11 +199,12 @@ def _unknown(text: str, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     warnings = io.StringIO()
     log = Log(warnings, progress=False)
     try:
-        param = parse(
-            text, NetParameter if kind == "net" else SolverParameter, "", ignore_unknown=True, log=log
-        )
+        param: NetParameter | SolverParameter
         if kind == "net":
+            param = parse(text, NetParameter, "", ignore_unknown=True, log=log)
             upgrade_net(param, "", NULL)
+        else:
+            param = parse(text, SolverParameter, "", ignore_unknown=True, log=log)
     except CaffeError:
         return (), ()
     types = {layer.type for layer in getattr(param, "layer", ())} - set(registry())

@@ -6,13 +6,13 @@ from caffe_compat.cli import common
 from caffe_compat.cli.devices import choose_device
 from caffe_compat.cli.overrides import apply_overrides
 from caffe_compat.errors import SolverError
-from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
+from caffe_compat.inspect.outline import Outline, copy_of, sources, state_of
 from caffe_compat.layers.base import Context
 from caffe_compat.log.commands import CommandLog
 from caffe_compat.log.write import Log
 from caffe_compat.net.memory import keep_freed_memory
 from caffe_compat.net.net import Net
-from caffe_compat.proto import TRAIN, NetParameter, Phase, text
+from caffe_compat.proto import TRAIN, NetParameter, Phase, SolverParameter, text
 
 
 def build_net(args: argparse.Namespace, command: str, phase: int, log: CommandLog) -> Net:
@@ -47,17 +47,18 @@ def find_net(args: argparse.Namespace, log: Log) -> NetParameter:
     phase = Phase.Value(args.phase) if args.phase else TRAIN
     path = common.locate(args.root, args.net)
     param = text.read(path, log, args.ignore_unknown, args.root)
-    if is_solver(param):
-        found = sources(param, phase)
+    if isinstance(param, SolverParameter):
+        solver = param
+        found = sources(solver, phase)
         if not found:
             raise SolverError(
                 f"{path}: the solver names no net for the phase {Phase.Name(phase)}; give a net"
             )
-        solver, param = param, found[0]
-        if isinstance(param, str):
-            path = common.resolve(args.root, param)
-            param = text.named_by(solver, param, path, text.read_net, log, args.ignore_unknown)
-        param = copy_of(param, state_of(solver, param, phase))
+        net = found[0]
+        if isinstance(net, str):
+            path = common.resolve(args.root, net)
+            net = text.named_by(solver, net, path, text.read_net, log, args.ignore_unknown)
+        param = copy_of(net, state_of(solver, net, phase))
     apply_overrides(None, param, args.set, log)
     param.state.phase = phase
     param.state.level = args.level or param.state.level

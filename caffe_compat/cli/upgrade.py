@@ -33,19 +33,20 @@ def run(args: argparse.Namespace) -> int:
         )
     log = Log()
     dropped: list[str] = []
+    message: NetParameter | SolverParameter
     if args.kind == "solver":
-        message = text.parse_file(args.input, SolverParameter, args.ignore_unknown, log)
-        done = upgrade.upgrade_solver(message, args.input, log)
+        message = solver = text.parse_file(args.input, SolverParameter, args.ignore_unknown, log)
+        done = upgrade.upgrade_solver(solver, args.input, log)
     else:
         if args.kind == "binary":
-            message = binary.read(args.input, NetParameter)
+            message = net = binary.read(args.input, NetParameter)
         else:
-            message = text.parse_file(args.input, NetParameter, args.ignore_unknown, log)
-        done = upgrade.upgrade_net(message, args.input, log, dropped=dropped)
+            message = net = text.parse_file(args.input, NetParameter, args.ignore_unknown, log)
+        done = upgrade.upgrade_net(net, args.input, log, dropped=dropped)
     if not done:
         log.error(f"File already in latest proto format: {args.input}")
     if args.half:
-        for layer in message.layer:
+        for layer in net.layer:
             try:
                 too_large = binary.halve(layer)
             except ParseError as error:

@@ -113,10 +113,10 @@ def _works_in_place(layer: LayerParameter) -> bool:
 def _describe(layer: LayerParameter) -> str:
     """The layer's type with the numbers that make its shape: `Convolution 64, 3x3 / 2`."""
     if layer.HasField("convolution_param"):
-        p = layer.convolution_param
-        words = [str(p.num_output)] if p.num_output else []
-        kernel = _pair(p, "kernel", p.kernel_size, 0)
-        return f"{layer.type} {', '.join([*words, kernel])}{_over(_pair(p, 'stride', p.stride, 1))}{_groups(p.group)}"
+        c = layer.convolution_param
+        words = [str(c.num_output)] if c.num_output else []
+        kernel = _pair(c, "kernel", c.kernel_size, 0)
+        return f"{layer.type} {', '.join([*words, kernel])}{_over(_pair(c, 'stride', c.stride, 1))}{_groups(c.group)}"
     if layer.type == "Pooling":
         p = layer.pooling_param
         method = PoolingParameter.PoolMethod.Name(p.pool)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import cast
 
-from google.protobuf.message import Message
-
 from caffe_compat.errors import CaffeError, DataError, LayerError, MissingExtra, NetError, nearest
 from caffe_compat.layers.base import Context, Layer, Shape, where
 from caffe_compat.layers.common.base_data import DataLayer
@@ -176,10 +174,6 @@ def copy_of(net: NetParameter, state: NetState) -> NetParameter:
     return copy
 
 
-def is_solver(message: Message) -> bool:
-    return isinstance(message, SolverParameter)
-
-
 def sources(solver: SolverParameter, phase: int) -> list[str | NetParameter]:
     """The nets that a solver trains or tests: names of files (str) or NetParameters, in Caffe's order."""
     generic = [getattr(solver, field) for field in ("net_param", "net") if solver.HasField(field)]
@@ -187,5 +181,5 @@ def sources(solver: SolverParameter, phase: int) -> list[str | NetParameter]:
         own = [getattr(solver, field) for field in ("train_net_param", "train_net") if solver.HasField(field)]
         return (own + generic)[:1]
     assert phase == TEST
-    tests = [*solver.test_net_param, *solver.test_net]
+    tests: list[str | NetParameter] = [*solver.test_net_param, *solver.test_net]
     return tests + generic[:1] * (len(solver.test_iter) - len(tests))

@@ -172,7 +172,7 @@ class Bundle:
         own_solver = solver is None
         if solver is None and path.name in _ARRAYS and (path.parent / "solver.prototxt").exists():
             solver = str(path.parent / "solver.prototxt")
-        self.solver = None
+        self.solver: SolverParameter | None = None
         if solver is not None:
             self.solver = read_fork(solver, SolverParameter, self.notes)
             upgrade.upgrade_solver(self.solver, solver, quiet())

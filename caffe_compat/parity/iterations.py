@@ -46,6 +46,7 @@ class Iterations:
     def solver(self) -> Solver:
         """Our solver of the bundle, which makes no files, on the recorded batches where there are any."""
         param = SolverParameter()
+        assert self.bundle.solver is not None  # of a bundle of this kind
         param.CopyFrom(self.bundle.solver)
         tests = any(self.bundle.names("test")) and not self.inputs
         cleared = ["snapshot", "display", "weights", "random_seed", *TRAINING_NETS]

@@ -28,7 +28,7 @@ def param_name_dict() -> dict[str, str]:
     """
     names: dict[str, str] = {}
     for field in LayerParameter.DESCRIPTOR.fields:
-        if field.name.endswith("_param"):
+        if field.message_type and field.name.endswith("_param"):
             names.setdefault(
                 field.message_type.name.removesuffix("Parameter"), field.name.removesuffix("_param")
             )

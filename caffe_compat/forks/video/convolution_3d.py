@@ -7,7 +7,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, as_tops, layer
 from caffe_compat.layers.convolution import Convolution, Convolving, Deconvolution, Window, through_window
-from caffe_compat.proto import Convolution3DParameter, ConvolutionParameter, PoolingParameter
+from caffe_compat.proto import Convolution3DParameter, ConvolutionParameter, LayerParameter, PoolingParameter
 
 
 def single(layer: Layer, p: Message, name: str, default: int, least: int) -> int:
@@ -22,9 +22,7 @@ def single(layer: Layer, p: Message, name: str, default: int, least: int) -> int
     return value
 
 
-def _volume_window(
-    layer: Layer, shape: Shape
-) -> tuple[ConvolutionParameter | Convolution3DParameter, Window]:
+def _volume_window(layer: _C3D, shape: Shape) -> tuple[ConvolutionParameter | Convolution3DParameter, Window]:
     """The message of one of C3D's convolutions, and the window that it asks for."""
     p = layer.weight_message(layer.param)
     if len(shape) != 5:
@@ -50,7 +48,7 @@ class _C3D(Convolving):
     )
 
     @classmethod
-    def weight_message(cls, param):
+    def weight_message(cls, param: LayerParameter) -> ConvolutionParameter | Convolution3DParameter:
         return param.convolution3d_param if param.HasField("convolution3d_param") else param.convolution_param
 
     def setup(self, *bottom: Shape) -> None:

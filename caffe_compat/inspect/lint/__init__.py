@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from google.protobuf.message import Message
 
 from caffe_compat.errors import CaffeError, DataError, ParseError, UsageError, nearest
-from caffe_compat.inspect.outline import Outline, copy_of, is_solver, sources, state_of
+from caffe_compat.inspect.outline import Outline, copy_of, sources, state_of
 from caffe_compat.layers.base import Shape
 from caffe_compat.layers.facts import WeightMessage
 from caffe_compat.layers.registry import class_for
@@ -273,7 +273,7 @@ def read_subject(
     message = text.read(path, log, ignore_unknown, root)
     subject = Subject(path, None, [], root)
     planned: list[tuple[int, int, str | NetParameter]] = []
-    if is_solver(message):
+    if isinstance(message, SolverParameter):
         subject.solver = message
         subject.told = ask(message)
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -284,7 +284,6 @@ def read_subject(
     else:
         planned = [(phase, 0, path) for phase in phases or _phases(message)]
     for phase, index, source in planned:
-        net = source
         if isinstance(source, str):
             file_name = source if subject.solver is None else os.path.join(root, names.file_name(source))
             try:
@@ -295,6 +294,8 @@ def read_subject(
                 subject.absent.append(error)
                 continue
             upgrade_net(net, file_name, log, skip=("batch_norm",))
+        else:
+            net = source
         merged = state_of(subject.solver, net, phase, index) if subject.solver else NetState(phase=phase)
         if state is not None:
             merged.MergeFrom(state)

@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from caffe_compat.log import names
-from caffe_compat.proto import NetParameter
+from caffe_compat.proto import LayerParameter, NetParameter, V1LayerParameter
 from caffe_compat.proto.binary.wire import BYTES, Broken, Data, head, wire_fields
 
 _DEEPEST = 100  # messages within messages that protobuf reads
@@ -20,10 +20,9 @@ def as_text(name: bytes) -> bytes:
 
 def has_odd_names(param: NetParameter) -> bool:
     """Whether a net, or a layer or a blob of it, has a name that is no UTF-8, which protobuf then gives as bytes."""
+    layers: list[LayerParameter | V1LayerParameter] = [*param.layer, *param.layers]
     return isinstance(param.name, bytes) or any(
-        isinstance(name, bytes)
-        for layer in (*param.layer, *param.layers)
-        for name in (layer.name, *layer.bottom, *layer.top)
+        isinstance(name, bytes) for layer in layers for name in (layer.name, *layer.bottom, *layer.top)
     )
 
 
