@@ -1,4 +1,4 @@
-"""Layers that make larger maps without weights, of forks: PeriodicShuffle, Tiling, Duplicate, BilinearInterpolation."""
+"""PeriodicShuffle and Tiling: channels become blocks of a larger map."""
 
 from __future__ import annotations
 
@@ -81,73 +81,3 @@ class Tiling(_FromChannels):
         self.block = self.param.tiling_param.tile_dim
         if self.block < 1:
             self.fail(f"tiling_param.tile_dim is {self.block}, it must be set and above 0")
-
-
-@layer("Duplicate")
-class Duplicate(Layer):
-    """top (N, C, height, width) = the one value of each channel of bottom (N, C, 1, 1)
-
-    Fork: SSAW14/LearnableDilationNetwork, src/caffe/layers/duplicate_layer.cu (its CPU code does nothing)
-    """
-
-    num_bottom = num_top = 1
-    in_place = False
-    fork_fields = ("duplicate_param",)
-
-    def setup(self, *bottom: Shape) -> None:
-        p = self.param.duplicate_param
-        self.size = (int(p.height), int(p.width))
-        if min(self.size) < 1:
-            self.fail(f"duplicate_param is {p.height:g} x {p.width:g}; height and width must be above 0")
-
-    def reshape(self, *bottom: Shape) -> list[Shape]:
-        if len(bottom[0]) < 2 or any(size != 1 for size in bottom[0][2:]):
-            self.fail(f"bottom shape {bottom[0]} must be N x C x 1 x 1: one value a channel")
-        return [(*bottom[0][:2], *self.size)]
-
-    def per_record(self) -> bool:
-        return True
-
-    def forward(self, bottom: Tensor) -> Tensor:
-        return bottom.reshape(*bottom.shape[:2], 1, 1).expand(-1, -1, *self.size).contiguous()
-
-    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
-        value = graph.reshape(bottoms[0], (*graph.shape(bottoms[0])[:2], 1, 1))
-        graph.node("Expand", [value, graph.constant([1, 1, *self.size])], tops)
-
-
-@layer("BilinearInterpolation")
-class BilinearInterpolation(Layer):
-    """top = bottom 0 in the height and width of bottom 1, its corners where they were
-
-    Fork: ctensmeyer/binarization_2017, src/caffe/layers/bilinear_interpolation_layer.cpp
-    """
-
-    num_bottom, num_top = 2, 1
-    in_place = False
-
-    def allow_force_backward(self, index: int) -> bool:
-        return index == 0
-
-    def reshape(self, *bottom: Shape) -> list[Shape]:
-        for shape in bottom:
-            self.check_pictures(shape)
-        self.size = bottom[1][2:]
-        return [(*bottom[0][:2], *self.size)]
-
-    def per_record(self) -> bool:
-        return True
-
-    def forward(self, bottom: Tensor, like: Tensor) -> Tensor:
-        return F.interpolate(bottom, self.size, mode="bilinear", align_corners=True)
-
-    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
-        kept = [graph.size(bottoms[0], axis) for axis in (0, 1)]
-        sizes = graph.node("Concat", [*kept, graph.constant(list(self.size))], axis=0)
-        graph.node(
-            "Resize",
-            [bottoms[0], "", "", sizes],
-            tops,
-            mode="linear",
-            coordinate_transformation_mode="align_corners",
-        )
