@@ -24,10 +24,10 @@ from caffe_compat.proto import LayerParameter, NetParameter
 def param_name_dict() -> dict[str, str]:
     """The field of LayerParameter, less `_param`, by the name of its message, less `Parameter`: the layer type.
 
-    Where a fork has further fields of Caffe's own messages (relu6_param), the first is the layer's.
+    Where a fork has further fields of a message (relu6_param), the one with the lowest number is the layer's.
     """
     names: dict[str, str] = {}
-    for field in LayerParameter.DESCRIPTOR.fields:
+    for field in sorted(LayerParameter.DESCRIPTOR.fields, key=lambda field: field.number):
         if field.message_type and field.name.endswith("_param"):
             names.setdefault(
                 field.message_type.name.removesuffix("Parameter"), field.name.removesuffix("_param")

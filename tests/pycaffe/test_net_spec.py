@@ -151,3 +151,18 @@ def test_tops_by_name_in_the_order_of_their_assignment():
     p = conv.convolution_param
     assert (p.num_output, list(p.pad), list(p.dilation), conv.param[0].lr_mult) == (4, [2], [2], 0)
     assert list(quiet.propagate_down) == [False]
+
+
+@pytest.mark.parametrize(
+    "message, field",
+    [
+        ("ReLU", "relu"),
+        ("Normalize", "norm"),
+        ("OneHot", "onehot"),
+        ("Augmentation", "aug"),
+        ("SoftmaxLoss", "softmaxloss"),
+    ],
+)
+def test_of_several_fields_with_a_message_the_lowest_number_is_the_layers(message, field):
+    """Wherever in the schema they stand."""
+    assert param_name_dict()[message] == field
