@@ -14,7 +14,6 @@ IN_CIRCLES: tuple[str, ...] = (
 
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
-    "caffe_compat/pycaffe/model_libs.py",
     "caffe_compat/pycaffe/net.py",
     "caffe_compat/solver/lr_policy.py",
     "caffe_compat/solver/parallel.py",

@@ -1,0 +1,1 @@
+"""The nets and heads of model_libs, made with NetSpec."""
