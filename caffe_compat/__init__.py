@@ -121,8 +121,9 @@ def install_as_caffe() -> None:
             "another module named caffe is imported already; call install_as_caffe() before it is"
         )
     sys.modules["caffe"] = caffe
-    for name in ("classifier", "coord_map", "detector", "draw", "io", "model_libs", "net_spec"):
+    for name in ("classifier", "coord_map", "detector", "draw", "io", "model_libs"):
         sys.modules[f"caffe.{name}"] = importlib.import_module(f"caffe_compat.pycaffe.{name}")
+    sys.modules["caffe.net_spec"] = importlib.import_module("caffe_compat.proto.net_spec")
     # The module with Net and the solvers in it, which is all of it here.
     sys.modules["caffe.pycaffe"] = caffe.pycaffe = caffe  # type: ignore[attr-defined]
     sys.modules["caffe._caffe"] = importlib.import_module("caffe_compat.pycaffe._caffe")

@@ -112,7 +112,8 @@ def test_imports_go_down_only(module):
         allowed |= name == "caffe_compat.__version__"
         # commands run the package, and as_caffe/caffe.py stands for it
         allowed |= name == "caffe_compat" and (mine == "cli" or module == "pycaffe/as_caffe/caffe")
-        allowed |= f"{module}: {name}" in to_mend.UPWARD
+        # the module of a Python layer imports caffe, which is the package as a whole
+        allowed |= name == "caffe_compat" and module == "layers/python"
         assert allowed, f"caffe_compat/{module}.py:{line}: {mine} must not import {name}"
 
 
@@ -191,11 +192,6 @@ def check(found: Collection[str], listed: Collection[str], rule: str) -> None:
     assert not (mended := sorted(set(listed) - set(found))), (
         f"mended, take it out of to_mend: {', '.join(mended)}"
     )
-
-
-def test_upward_imports_that_are_listed_are_there():
-    found = {f"{module}: {name}" for module in SOURCES for name, _ in imports(SOURCES[module], module)}
-    assert set(to_mend.UPWARD) <= found
 
 
 def test_no_circles_of_imports():

@@ -9,5 +9,5 @@ from typing import Any
 
 def __getattr__(name: str) -> Any:
     if name[:1].isupper():  # a layer type; modules are in lower case
-        return getattr(importlib.import_module("caffe_compat.pycaffe.net_spec").layers, name)
+        return getattr(importlib.import_module("caffe_compat.proto.net_spec").layers, name)
     raise AttributeError(f"module 'caffe_compat.layers' has no attribute {name!r}")

@@ -6,12 +6,12 @@
 from caffe_compat.layers.python import PythonLayer as Layer
 from caffe_compat.layers.registry import registry as _registry
 from caffe_compat.log.process import init_log, log
-from caffe_compat.proto import TEST, TRAIN
-from caffe_compat.pycaffe import classifier, coord_map, detector, draw, io, net_spec
+from caffe_compat.proto import TEST, TRAIN, net_spec
+from caffe_compat.proto.net_spec import NetSpec, assign_proto, layers, params, to_proto
+from caffe_compat.pycaffe import classifier, coord_map, detector, draw, io
 from caffe_compat.pycaffe.classifier import Classifier
 from caffe_compat.pycaffe.detector import Detector
 from caffe_compat.pycaffe.net import Net
-from caffe_compat.pycaffe.net_spec import NetSpec, assign_proto, layers, params, to_proto
 from caffe_compat.pycaffe.parallel import NCCL, Timer
 from caffe_compat.pycaffe.solvers import (
     AdaDeltaSolver,

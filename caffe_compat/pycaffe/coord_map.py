@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.pycaffe.net_spec import Function, Top, layers
+from caffe_compat.proto.net_spec import Function, Top, layers
 
 PASS_THROUGH_LAYERS = [
     "AbsVal", "BatchNorm", "Bias", "BNLL", "Dropout", "Eltwise", "ELU", "Log", "LRN", "Exp", "MVN", "Power",

@@ -21,9 +21,9 @@ from typing import Any
 from caffe_compat import pycaffe as caffe
 from caffe_compat.errors import nearest
 from caffe_compat.proto import TEST, TRAIN, caffe_pb2
-from caffe_compat.pycaffe.net_spec import NetSpec, Top
-from caffe_compat.pycaffe.net_spec import layers as L
-from caffe_compat.pycaffe.net_spec import params as P
+from caffe_compat.proto.net_spec import NetSpec, Top
+from caffe_compat.proto.net_spec import layers as L
+from caffe_compat.proto.net_spec import params as P
 from caffe_compat.pycaffe.ssd_nets.blocks import (
     ConvBNLayer,
     CreateAnnotatedDataLayer,

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from caffe_compat.proto.net_spec import layers as L
+from caffe_compat.proto.net_spec import params as P
 from caffe_compat.pycaffe.coord_map import (
     AxisMismatchException,
     UndefinedMapException,
@@ -14,8 +16,6 @@ from caffe_compat.pycaffe.coord_map import (
     crop_params,
     inverse,
 )
-from caffe_compat.pycaffe.net_spec import layers as L
-from caffe_compat.pycaffe.net_spec import params as P
 
 
 def data(*dims):

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from caffe_compat.errors import nearest
 from caffe_compat.proto import TEST, TRAIN
-from caffe_compat.pycaffe.net_spec import NetSpec, Top
-from caffe_compat.pycaffe.net_spec import layers as L
-from caffe_compat.pycaffe.net_spec import params as P
+from caffe_compat.proto.net_spec import NetSpec, Top
+from caffe_compat.proto.net_spec import layers as L
+from caffe_compat.proto.net_spec import params as P
 
 T = TypeVar("T")
 Pair = int | list[int]  # one number for both axes, or (height, width)

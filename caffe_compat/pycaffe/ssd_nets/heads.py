@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from caffe_compat.pycaffe.net_spec import NetSpec, Top
-from caffe_compat.pycaffe.net_spec import layers as L
+from caffe_compat.proto.net_spec import NetSpec, Top
+from caffe_compat.proto.net_spec import layers as L
 from caffe_compat.pycaffe.ssd_nets.blocks import ConvBNLayer, Pair, constant, start
 from caffe_compat.pycaffe.ssd_nets.resnet import ResBody
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from caffe_compat.pycaffe.net_spec import NetSpec, Top
-from caffe_compat.pycaffe.net_spec import layers as L
-from caffe_compat.pycaffe.net_spec import params as P
+from caffe_compat.proto.net_spec import NetSpec, Top
+from caffe_compat.proto.net_spec import layers as L
+from caffe_compat.proto.net_spec import params as P
 from caffe_compat.pycaffe.ssd_nets.blocks import ConvBNLayer, Pair
 
 

@@ -5,10 +5,10 @@ import copy
 import pytest
 
 from caffe_compat.proto import LayerParameter, NetParameter, PoolingParameter
+from caffe_compat.proto.net_spec import NetSpec, assign_proto, param_name_dict, to_proto
+from caffe_compat.proto.net_spec import layers as L
+from caffe_compat.proto.net_spec import params as P
 from caffe_compat.proto.text import parse
-from caffe_compat.pycaffe.net_spec import NetSpec, assign_proto, param_name_dict, to_proto
-from caffe_compat.pycaffe.net_spec import layers as L
-from caffe_compat.pycaffe.net_spec import params as P
 
 
 def spec():
