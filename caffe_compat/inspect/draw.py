@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from caffe_compat.inspect.graph import Graph
 from caffe_compat.layers.base import Shape
+from caffe_compat.layers.registry import class_for
 from caffe_compat.proto import (
     ConvolutionParameter,
     EltwiseParameter,
@@ -16,19 +17,16 @@ from caffe_compat.proto import (
     PoolingParameter,
 )
 
-# Layers that join the box of what they read, if nobody else reads it.
-_FOLLOWERS = frozenset(
-    "AbsVal BatchNorm Bias BN BNLL Clip Dropout ELU Log Power PReLU ReLU ReLU6 Scale Sigmoid Swish TanH".split()
-)
+# By what layers say they are drawn as, or are.
 _COLORS = {
-    "#FFD6CC": "Convolution Deconvolution ConvolutionDepthwise DepthwiseConvolution NdConvolution",
-    "#E3D3F5": "InnerProduct Embed LSTM RNN Lstm",
-    "#FFE9B8": "Pooling SPP NdPooling ROIPooling PSROIPooling ROIAlign LRN Upsample Interp",
-    "#D3E9F7": "Concat Eltwise Slice Split Reshape Flatten Permute Crop Axpy ShuffleChannel",
-    "#DDF3D3": "Data ImageData HDF5Data WindowData MemoryData DummyData Input AnnotatedData",
+    "convolution": "#FFD6CC",
+    "product": "#E3D3F5",
+    "window": "#FFE9B8",
+    "arrangement": "#D3E9F7",
+    "data": "#DDF3D3",
+    "loss": "#F9CCD8",
 }
-_COLOR = {kind: color for color, kinds in _COLORS.items() for kind in kinds.split()}
-_LOSS_COLOR, _OTHER_COLOR = "#F9CCD8", "#EEEEEE"
+_OTHER_COLOR = "#EEEEEE"
 
 
 @dataclass
@@ -36,7 +34,7 @@ class _Box:
     """What is drawn as one: a layer and its followers. `reads` are (number of a box, blob), in order."""
 
     name: str
-    type: str
+    drawn_as: str
     lines: list[str]
     reads: list[tuple[int, str]] = field(default_factory=list)
     tops: list[str] = field(default_factory=list)
@@ -66,7 +64,11 @@ def net_graph(
     graph = Graph(param.name or "net", rankdir)
     for i, box in enumerate(boxes):
         if drawn[i] == i:
-            style = {"shape": "box", "style": "rounded,filled", "fillcolor": _color(box.type)}
+            style = {
+                "shape": "box",
+                "style": "rounded,filled",
+                "fillcolor": _COLORS.get(box.drawn_as, _OTHER_COLOR),
+            }
             graph.nodes[str(i)] = ("\n".join([box.name, *box.text]), style)
     told: set[tuple[int, str]] = set()
     for i, box in enumerate(boxes):
@@ -91,7 +93,7 @@ def _boxes(param: NetParameter) -> list[_Box]:
     for layer in param.layer:
         bottoms, tops = list(layer.bottom), list(layer.top)
         one_to_one = len(bottoms) == len(tops) == 1 and bottoms[0] in made_by
-        if one_to_one and (_works_in_place(layer) or layer.type in _FOLLOWERS):
+        if one_to_one and (_works_in_place(layer) or _drawn_as(layer) == "follower"):
             box = boxes[made_by[bottoms[0]]]
             alone = readers[bottoms[0]] - in_place[bottoms[0]] == (not _works_in_place(layer))
             if len(box.tops) == 1 and (_works_in_place(layer) or alone):
@@ -99,7 +101,7 @@ def _boxes(param: NetParameter) -> list[_Box]:
                 box.tops = tops
                 made_by[tops[0]] = made_by[bottoms[0]]
                 continue
-        box = _Box(layer.name, layer.type, [_describe(layer)], tops=tops)
+        box = _Box(layer.name, _drawn_as(layer), [_describe(layer)], tops=tops)
         box.reads = [(made_by[blob], blob) for blob in bottoms if blob in made_by]
         made_by.update((blob, len(boxes)) for blob in tops)
         boxes.append(box)
@@ -152,10 +154,11 @@ def _groups(count: int) -> str:
     return f", {count} groups" if count > 1 else ""
 
 
-def _color(kind: str) -> str:
-    if kind.endswith(("Loss", "Accuracy")) or "WithLoss" in kind:
-        return _LOSS_COLOR
-    return _COLOR.get(kind, _OTHER_COLOR)
+def _drawn_as(layer: LayerParameter) -> str:
+    cls = class_for(layer)
+    if cls is None:  # a fork's that nobody knows: its name may tell
+        return "loss" if layer.type.endswith(("Loss", "Accuracy")) or "WithLoss" in layer.type else ""
+    return "data" if cls.is_data else "loss" if cls.is_loss or cls.is_accuracy else cls.drawn_as
 
 
 def _repeats(boxes: list[_Box], shapes: Mapping[str, Shape]) -> list[tuple[int, int, int]]:

@@ -44,6 +44,8 @@ class Sigmoid(Elementwise):
     Caffe: src/caffe/layers/sigmoid_layer.cpp
     """
 
+    drawn_as = "follower"
+
     def forward(self, bottom):
         return torch.sigmoid(bottom)
 
@@ -57,6 +59,8 @@ class TanH(Elementwise):
 
     Caffe: src/caffe/layers/tanh_layer.cpp
     """
+
+    drawn_as = "follower"
 
     def forward(self, bottom):
         return torch.tanh(bottom)
@@ -72,6 +76,7 @@ class AbsVal(Elementwise):
     Caffe: src/caffe/layers/absval_layer.cpp
     """
 
+    drawn_as = "follower"
     in_place = False
 
     def forward(self, bottom):
@@ -89,6 +94,8 @@ class BNLL(Elementwise):
     In place, Caffe's gradient is taken at the top instead of the bottom; here it is the right one.
     """
 
+    drawn_as = "follower"
+
     def forward(self, bottom):
         return F.softplus(bottom, threshold=50)  # from 50 on exp(-x) is below rounding, in float64 too
 
@@ -102,6 +109,8 @@ class ELU(Elementwise):
 
     Caffe: src/caffe/layers/elu_layer.cpp
     """
+
+    drawn_as = "follower"
 
     def setup(self, bottom):
         self.alpha = self.param.elu_param.alpha
@@ -151,6 +160,8 @@ class Log(Elementwise):
     In place, Caffe's gradient is taken at the top instead of the bottom; here it is the right one.
     """
 
+    drawn_as = "follower"
+
     def setup(self, bottom):
         p = self.param.log_param
         self.log_base, self.scale, self.shift = _log_base(self, p.base), p.scale, p.shift
@@ -173,6 +184,8 @@ class Power(Elementwise):
     Caffe takes the gradient as power top / bottom, which is NaN at 0; here it is the derivative's limit.
     A power below 0 of scale 0 and shift 0 is infinite.
     """
+
+    drawn_as = "follower"
 
     def setup(self, bottom):
         p = self.param.power_param
@@ -203,6 +216,8 @@ class Swish(Elementwise):
     Caffe: src/caffe/layers/swish_layer.cpp
     """
 
+    drawn_as = "follower"
+
     def setup(self, bottom):
         self.beta = self.param.swish_param.beta
 
@@ -221,6 +236,8 @@ class Clip(Elementwise):
     Caffe: src/caffe/layers/clip_layer.cpp
     In place, Caffe's gradient is 1 everywhere; here it is the right one.
     """
+
+    drawn_as = "follower"
 
     def setup(self, bottom):
         if not self.param.HasField("clip_param"):

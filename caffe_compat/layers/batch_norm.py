@@ -30,6 +30,7 @@ class BatchNorm(Layer):
     With intel/caffe's stats_batch_size each so many records have statistics of their own, in their order.
     """
 
+    drawn_as = "follower"
     num_bottom = num_top = 1
     fork_fields = tuple(
         f"batch_norm_param.{name}"

@@ -61,6 +61,7 @@ class Bias(Layer):
     Blobs: 0 bias, shape bottom.shape[axis : axis + num_axes]; none with two bottoms.
     """
 
+    drawn_as = "follower"
     num_bottom = (1, 2)
     num_top = 1
     bias_blob = 0

@@ -12,6 +12,7 @@ class Concat(Layer):
     Caffe: src/caffe/layers/concat_layer.cpp
     """
 
+    drawn_as = "arrangement"
     num_bottom = (1, None)
     num_top = 1
 

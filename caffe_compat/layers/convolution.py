@@ -85,6 +85,7 @@ def read_window(layer: Layer, axes: int, param: Any = None, least_dilation: int 
 class Convolving(Layer, ABC):
     """What Convolution and Deconvolution share: parameters, blobs, folding of the axes before the channels."""
 
+    drawn_as = "convolution"
     num_bottom: int | tuple[int, int | None] | None = (1, None)
     num_top: int | tuple[int, int | None] | None = (1, None)
     equal_num_bottom_top = True

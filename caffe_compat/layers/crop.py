@@ -15,6 +15,7 @@ class Crop(Layer):
     One offset serves all cropped axes; none means 0. Bottom 1 gives its shape only and gets no gradient.
     """
 
+    drawn_as = "arrangement"
     num_bottom = 2
     num_top = 1
 

@@ -17,6 +17,7 @@ class Dropout(Elementwise):
     with `sample_weights_test` TEST drops as TRAIN does.
     """
 
+    drawn_as = "follower"
     is_random = True
     fork_fields = ("dropout_param.scale_train", "dropout_param.sample_weights_test")
     drops_values = True

@@ -17,6 +17,7 @@ class Eltwise(Layer):
     Forks lmb-freiburg/flownet2 and dosovits/caffe-fr-chairs (DeePSiM): SUM of a single bottom, a copy or coeff times it.
     """
 
+    drawn_as = "arrangement"
     num_bottom = (1, None)
     num_top = 1
 

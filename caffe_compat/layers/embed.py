@@ -23,6 +23,7 @@ class Embed(Indexed):
     A number that is no row is an error at once on the CPU; elsewhere the top is NaN and `verify` tells.
     """
 
+    drawn_as = "product"
     num_bottom = num_top = 1
     multiply_adds = nothing_multiplied
 

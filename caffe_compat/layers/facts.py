@@ -43,6 +43,8 @@ class Facts:
     wants_innermost       on a CPU it is faster on pictures whose channels lie innermost in memory
     label_bottom          the bottom that holds a class number for each item of bottom 0, whose axis 1 is the classes
     bias_blob             the index of the blob that is added to each channel, which is the last one where it is there
+    drawn_as              the colour in pictures: convolution, product, window or arrangement; a follower stands in the
+                          box of what it reads
     shape_tops            the indices of tops that the bottoms' shapes alone tell
     fork_fields           the fields of Caffe's forks that this layer acts on, or may ignore without harm
     """
@@ -70,6 +72,7 @@ class Facts:
     wants_innermost = False
     label_bottom: int | None = None
     bias_blob: int | None = None
+    drawn_as = ""
     shape_tops: tuple[int, ...] = ()
     fork_fields: tuple[str, ...] = ()
 

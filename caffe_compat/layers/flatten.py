@@ -13,6 +13,7 @@ class Flatten(Layer):
     As in Caffe, an `end_axis` one below `axis` inserts an axis of size 1.
     """
 
+    drawn_as = "arrangement"
     num_bottom = num_top = 1
     in_place = False
     shares_memory = shares_diff = True

@@ -20,6 +20,7 @@ class InnerProduct(Layer):
     sqrt(sum of its squares + 1e-6), which has no gradient.
     """
 
+    drawn_as = "product"
     num_bottom = num_top = 1
     bias_blob = 1
     fork_fields: tuple[str, ...] = ("inner_product_param.normalize",)

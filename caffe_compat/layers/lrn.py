@@ -18,6 +18,8 @@ class LRN(Elementwise):
     Caffe, `k` is ignored: it is always 1. Outside the image and the channels there are zeros, which count.
     """
 
+    drawn_as = "window"
+
     def setup(self, bottom):
         p = self.param.lrn_param
         self.size, self.alpha, self.beta, self.k = p.local_size, p.alpha, p.beta, p.k

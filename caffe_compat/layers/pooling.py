@@ -26,6 +26,7 @@ class Pooling(Layer):
     One size an axis, and a dilation, are a fork's: forks/video/pooling_3d.py, PoolingOverAxes.
     """
 
+    drawn_as = "window"
     num_bottom = 1
     num_top: int | tuple[int, int | None] | None = (1, 2)
     fork_fields: tuple[str, ...] = ("pooling_param.ceil_mode",)

@@ -16,6 +16,7 @@ class PReLU(Elementwise):
     Blobs: 0 slope (channels,), one for each index of axis 1, or () with `channel_shared`; born as 0.25.
     """
 
+    drawn_as = "follower"
     multiply_adds = one_a_value
 
     def setup(self, bottom):

@@ -52,6 +52,7 @@ class Recurrent(Layer):
     with zeros.
     """
 
+    drawn_as = "product"
     carried: Tensor
     states: int  # how many hidden state blobs there are: h, or h and c
     operator: str  # ONNX's

@@ -13,6 +13,8 @@ class ReLU(Elementwise):
     Caffe: src/caffe/layers/relu_layer.cpp
     """
 
+    drawn_as = "follower"
+
     def setup(self, bottom):
         self.slope = self.param.relu_param.negative_slope
 

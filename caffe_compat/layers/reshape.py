@@ -14,6 +14,7 @@ class Reshape(Layer):
     worked out from the rest. num_axes -1 means all, 0 inserts; a negative `axis` counts from one past the end.
     """
 
+    drawn_as = "arrangement"
     num_bottom = num_top = 1
     in_place = False
     shares_memory = shares_diff = True

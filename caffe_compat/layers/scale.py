@@ -27,6 +27,7 @@ class Scale(Layer):
     `per_channel` is True where the pair BatchNorm, Scale can run as one normalisation.
     """
 
+    drawn_as = "follower"
     num_bottom = (1, 2)
     num_top = 1
     bias_blob = 1

@@ -15,6 +15,7 @@ class Slice(Layer):
     The cuts are at `slice_point`, one fewer than tops and rising; without any, the tops are of equal size.
     """
 
+    drawn_as = "arrangement"
     num_bottom = 1
     num_top = (1, None)
 

@@ -10,6 +10,7 @@ class Split(Layer):
     Caffe: src/caffe/layers/split_layer.cpp
     """
 
+    drawn_as = "arrangement"
     num_bottom = 1
     num_top = (1, None)
     in_place = False

@@ -27,6 +27,7 @@ class SPP(Layer):
     up. With one level the top stays N x C x 1 x 1.
     """
 
+    drawn_as = "window"
     num_bottom = num_top = 1
 
     def reshape(self, *bottom: Shape) -> list[Shape]:

@@ -14,6 +14,7 @@ class ReLU6(Elementwise):
     Fork: eric612/MobileNet-YOLO
     """
 
+    drawn_as = "follower"
     fork_fields = ("relu6_param",)
 
     def setup(self, bottom):

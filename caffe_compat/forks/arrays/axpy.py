@@ -15,6 +15,7 @@ class Axpy(Layer):
     Bottom 0 is (N, C) or (N, C, 1, 1) for bottoms 1 and 2 of (N, C, ...).
     """
 
+    drawn_as = "arrangement"
     num_bottom, num_top = 3, 1
     in_place = False
     multiply_adds = one_a_value

@@ -10,6 +10,7 @@ class ShuffleChannel(Layer):
     Fork: farmingyard/ShuffleNet
     """
 
+    drawn_as = "arrangement"
     num_bottom = num_top = 1
     fork_fields = ("shuffle_channel_param",)
 

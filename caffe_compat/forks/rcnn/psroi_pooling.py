@@ -22,6 +22,7 @@ class PSROIPooling(Regions):
     ceil((i + 1) * step + start). Sums are taken in float64.
     """
 
+    drawn_as = "window"
     fork_fields = ("psroi_pooling_param",)
 
     def setup(self, *bottom: Shape) -> None:

@@ -22,6 +22,7 @@ class ROIAlign(Regions):
     pixel p / spatial_scale, and a region is at least 1 x 1 positions.
     """
 
+    drawn_as = "window"
     fork_fields = ("roi_pooling_param", "roi_align_param")
 
     def setup(self, *bottom: Shape) -> None:

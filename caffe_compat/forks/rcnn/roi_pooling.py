@@ -19,6 +19,7 @@ class ROIPooling(Regions):
     floor(i * size / n) to before ceil((i + 1) * size / n). `pad_ratio` (zhaoweicai/mscnn) makes regions larger.
     """
 
+    drawn_as = "window"
     fork_fields = ("roi_pooling_param",)
 
     def setup(self, *bottom: Shape) -> None:

@@ -26,6 +26,7 @@ class BN(Layer):
     blobs of (1, C, 1, 1), momentum 1 - decay and eps var_eps. ILGnet's moving_average, too, says nothing more.
     """
 
+    drawn_as = "follower"
     num_bottom = 1
     num_top = (1, 3)
     fork_fields = ("bn_param", *(f"bn_param.{name}" for name in ("moving_average", "decay", "var_eps")))

@@ -16,6 +16,7 @@ class Interp(Layer):
     soeaver/caffe-model: with use_blob_size H x W is bottom 1's, of which nothing else is read.
     """
 
+    drawn_as = "window"
     num_bottom = (1, 2)
     num_top = 1
     in_place = False

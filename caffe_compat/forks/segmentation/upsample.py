@@ -18,6 +18,7 @@ class Upsample(Indexed):
     plane is an error at once on the CPU; elsewhere the top is NaN and `verify` tells.
     """
 
+    drawn_as = "window"
     num_bottom = (1, 2)
     num_top = 1
     in_place = False

@@ -44,6 +44,7 @@ class Lstm(Layer):
     on, and of step 0 only the first sequence.
     """
 
+    drawn_as = "product"
     num_bottom = (1, 2)
     num_top = 1
     in_place = False

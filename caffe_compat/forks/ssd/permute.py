@@ -14,6 +14,7 @@ class Permute(Layer):
     Fork: weiliu89/caffe (SSD), src/caffe/layers/permute_layer.cpp
     """
 
+    drawn_as = "arrangement"
     num_bottom = num_top = 1
     in_place = False
     fork_fields = ("permute_param",)

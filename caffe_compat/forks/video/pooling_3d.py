@@ -202,6 +202,7 @@ class NdPooling(_Pooling):
     size of the kernel, wherever the window is.
     """
 
+    drawn_as = "window"
     drops = True
     fork_fields = tuple(f"pooling_param.{name}_shape" for name in ("kernel", "stride", "pad"))
 
