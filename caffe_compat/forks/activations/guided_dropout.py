@@ -1,10 +1,13 @@
 """GuidedDropout: channels dropped by what another blob says of them."""
 
+from __future__ import annotations
+
 import math
 
 import torch
+from torch import Tensor
 
-from caffe_compat.layers.base import TEST, Layer, layer
+from caffe_compat.layers.base import TEST, Layer, Shape, layer
 
 
 @layer("GuidedDropout")
@@ -22,17 +25,17 @@ class GuidedDropout(Layer):
     fork_fields = ("guided_dropout_param",)
     drops_values = True
 
-    def allow_force_backward(self, index):
+    def allow_force_backward(self, index: int) -> bool:
         return index == 0
 
-    def setup(self, *bottom):
+    def setup(self, *bottom: Shape) -> None:
         p = self.param.guided_dropout_param
         if p.type not in ("deterministic", "stochastic"):
             self.fail(f'guided_dropout_param.type is "{p.type}"; it must be "deterministic" or "stochastic"')
         self.stochastic = p.type == "stochastic"
         self.threshold, self.scaler = p.guidance_threshold, p.sigmoid_scaler
 
-    def reshape(self, bottom, guidance):
+    def reshape(self, bottom: Shape, guidance: Shape) -> list[Shape]:
         if len(bottom) < 2 or guidance[:2] != bottom[:2] or math.prod(guidance[2:]) != 1:
             self.fail(
                 f"bottom 1 of shape {guidance} must hold one value a channel of bottom 0 of shape {bottom}, "
@@ -40,7 +43,7 @@ class GuidedDropout(Layer):
             )
         return [bottom]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
     def random_reason(self) -> str:
@@ -48,7 +51,7 @@ class GuidedDropout(Layer):
             return ""
         return "drops channels at random in TRAIN (type: stochastic)"
 
-    def forward(self, bottom, guidance):
+    def forward(self, bottom: Tensor, guidance: Tensor) -> Tensor:
         if self.stochastic and self.phase == TEST:
             return bottom.clone()
         guidance = guidance.detach().reshape(bottom.shape[:2])

@@ -1,11 +1,14 @@
 """Insanity, RReLU in another fork: a rectifier whose slope is drawn in training."""
 
+from __future__ import annotations
+
 import math
 
 import torch
+from torch import Tensor
 
 from caffe_compat.layers.activations import Elementwise
-from caffe_compat.layers.base import TRAIN, layer
+from caffe_compat.layers.base import TRAIN, OnnxGraph, Shape, layer
 
 
 @layer("Insanity", "RReLU")
@@ -19,7 +22,7 @@ class Insanity(Elementwise):
     is_random = True
     fork_fields = ("insanity_param", "rrelu_param")
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.rrelu_param if self.type == "RReLU" else self.param.insanity_param
         self.least, self.most = p.lb, p.ub
         if len(bottom) < 2:
@@ -33,13 +36,13 @@ class Insanity(Elementwise):
     def random_reason(self) -> str:
         return "draws slopes at random in TRAIN" if self.phase == TRAIN else ""
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         if self.phase == TRAIN:
             slope = self.drawn(bottom, lambda like: torch.empty_like(like).uniform_(self.least, self.most))
             return torch.where(bottom > 0, bottom, bottom / slope)
         return torch.where(bottom > 0, bottom, bottom / self.mean)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if self.phase == TRAIN:
             self.fail("cannot be exported: in TRAIN it draws slopes at random; export the TEST net")
         graph.node("LeakyRelu", bottoms, tops, alpha=1 / self.mean)

@@ -1,10 +1,13 @@
 """Axpy: one value a channel scales a blob, and another blob is added."""
 
+from __future__ import annotations
+
 from math import prod
 
 import torch
+from torch import Tensor
 
-from caffe_compat.layers.base import Layer, layer, one_a_value
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer, one_a_value
 
 
 @layer("Axpy")
@@ -20,7 +23,7 @@ class Axpy(Layer):
     in_place = False
     multiply_adds = one_a_value
 
-    def reshape(self, scale, x, y):
+    def reshape(self, scale: Shape, x: Shape, y: Shape) -> list[Shape]:
         if len(x) < 2 or len(scale) < 2 or scale[:2] != x[:2] or prod(scale[2:]) != 1:
             self.fail(
                 f"bottom 0 of shape {scale} must hold one value a channel of bottom 1 of shape {x}: "
@@ -30,13 +33,13 @@ class Axpy(Layer):
             self.fail(f"bottom 1 has shape {x} and bottom 2 has {y}; they must be equal")
         return [x]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, scale, x, y):
+    def forward(self, scale: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return torch.addcmul(y, scale.reshape(*x.shape[:2], *[1] * (x.dim() - 2)), x)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         scale, x, y = bottoms
         shape = graph.shape(x)
         if len(graph.shape(scale)) != len(shape):

@@ -1,6 +1,10 @@
 """Flip and Reverse: an axis read from its end."""
 
-from caffe_compat.layers.base import Layer, layer
+from __future__ import annotations
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.onnx_values import values
 
 
@@ -15,21 +19,21 @@ class Flip(Layer):
     in_place = False
     fork_fields = ("flip_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.flip_param
         self.axes = [axis for axis, flip in ((2, p.flip_height), (3, p.flip_width)) if flip]
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         self.check_pictures(bottom)
         return [bottom]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         return bottom.flip(self.axes)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         x = values(graph, bottoms)[0]
         for axis in self.axes:
             x = x.part(axis, -1, step=-1)
@@ -47,7 +51,7 @@ class Reverse(Layer):
     in_place = False
     fork_fields = ("reverse_param",)
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         axis = self.param.reverse_param.axis
         if not 0 <= axis < len(bottom):
             self.fail(
@@ -56,11 +60,11 @@ class Reverse(Layer):
         self.reversed = axis
         return [bottom]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return self.reversed > 0
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         return bottom.flip(self.reversed)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         values(graph, bottoms)[0].part(self.reversed, -1, step=-1).write(tops[0])

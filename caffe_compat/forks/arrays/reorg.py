@@ -1,6 +1,10 @@
 """Reorg: positions become channels, or channels positions, as darknet has it."""
 
-from caffe_compat.layers.base import Layer, layer
+from __future__ import annotations
+
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 
 @layer("Reorg")
@@ -19,13 +23,13 @@ class Reorg(Layer):
     in_place = False
     fork_fields = ("reorg_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.reorg_param
         self.stride, self.reverse = p.stride, p.reverse
         if self.stride < 1:
             self.fail(f"reorg_param.stride is {self.stride}, it must be set and above 0")
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         self.check_pictures(bottom)
         num, channels, height, width = bottom
         s = self.stride
@@ -41,10 +45,10 @@ class Reorg(Layer):
             self.top = (channels * s**2, height // s, width // s)
         return [(num, *self.top)]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         num, channels, height, width = bottom.shape
         s = self.stride
         if self.reverse:
@@ -53,7 +57,7 @@ class Reorg(Layer):
             x = bottom.reshape(num, channels // s**2, height, s, width, s).permute(0, 3, 5, 1, 2, 4)
         return x.reshape(num, *self.top)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         num, channels, height, width = graph.shape(bottoms[0])
         s = self.stride
         if self.reverse:
@@ -76,6 +80,6 @@ class Reorg(Layer):
             value = graph.node("SpaceToDepth", [graph.node("Reshape", [bottoms[0], seen])], blocksize=s)
             graph.node("Reshape", [value, shape], tops)
             return
-        seen = (num, channels // s**2, height * s, width * s)
-        value = graph.node("SpaceToDepth", [graph.reshape(bottoms[0], seen)], blocksize=s)
+        blocks = graph.reshape(bottoms[0], (num, channels // s**2, height * s, width * s))
+        value = graph.node("SpaceToDepth", [blocks], blocksize=s)
         graph.reshape(value, (num, *self.top), tops, source=(num, channels, height, width))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 import torch
+from torch import Tensor
 
 from caffe_compat.forks.capsules.capsule import TINY, capsules_of, items_of, positive
 from caffe_compat.layers.base import Layer, Shape, layer
@@ -27,7 +28,7 @@ class Cap(Layer):
     fork_fields = ("cap_param",)
     rounds = 3
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.cap_param
         self.given, self.size, self.outputs = positive(
             self, p, "input_capsule_dim", "output_capsule_dim", "output_capsule_num"
@@ -37,7 +38,7 @@ class Cap(Layer):
         if p.bias_term:
             self.add_blob((self.outputs * self.size,), p.bias_filler)
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         items = items_of(self, bottom, self.inputs * self.given, "capsules * input_capsule_dim")
         return [(items, self.outputs, self.size)]
 
@@ -46,10 +47,10 @@ class Cap(Layer):
         votes = prod(top[0]) * self.inputs
         return votes * self.given + (2 * self.rounds - 1) * votes
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         x = bottom.reshape(bottom.shape[0], self.inputs, self.given)
         weight = self.blobs[0].unflatten(2, (self.outputs, self.size))
         sums = torch.einsum("nid,idoe->noe", x, weight)

@@ -63,19 +63,19 @@ class CapsuleRelu(Layer):
     num_bottom = num_top = 1
     fork_fields = ("capsule_relu_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.capsule_relu_param
         (self.size,) = positive(self, p, "dim")
         self.threshold = p.thre
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         capsules_of(self, bottom, self.size, "dim")
         return [bottom]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         capsules = bottom.reshape(-1, self.size)
         kept = lengths_of(capsules.detach()) <= self.threshold
         return torch.where(kept[:, None], capsules, 0).view(bottom.shape)
@@ -92,17 +92,17 @@ class CapsuleMask(Layer):
     num_bottom = num_top = 1
     fork_fields = ("capsule_mask_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         (self.classes,) = positive(self, self.param.capsule_mask_param, "class_num")
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         capsules_of(self, bottom, self.classes, "class_num")
         return [bottom]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         capsules = bottom.reshape(bottom.shape[0], self.classes, -1)
         return torch.cat([torch.zeros_like(capsules[:, :-1]), capsules[:, -1:]], 1).view(bottom.shape)
 
@@ -119,18 +119,18 @@ class CapsuleLen(Layer):
     in_place = False
     fork_fields = ("capsule_len_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         (self.classes,) = positive(self, self.param.capsule_len_param, "num_class")
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         capsules_of(self, bottom, self.classes, "num_class")
         return [(bottom[0], self.classes)]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
     @torch.no_grad()
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         return lengths_of(bottom.reshape(bottom.shape[0], self.classes, -1))
 
 
@@ -146,17 +146,17 @@ class CapsuleReshape(Layer):
     in_place = False
     fork_fields = ("capsule_reshape_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         (self.size,) = positive(self, self.param.capsule_reshape_param, "capsule_dim")
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         if len(bottom) < 2 or bottom[1] % self.size:
             self.fail(f"axis 1 of bottom shape {tuple(bottom)} must be a multiple of capsule_dim {self.size}")
         return [(bottom[0], prod(bottom[1:]) // self.size, self.size)]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         maps = bottom.reshape(bottom.shape[0], bottom.shape[1] // self.size, self.size, -1)
         return maps.transpose(2, 3).flatten(1, 2)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 import torch
+from torch import Tensor
 
 from caffe_compat.forks.capsules.capsule import items_of, positive
 from caffe_compat.layers.base import Layer, Shape, layer
@@ -52,7 +53,7 @@ class CapsuleConvTransform(_OverMaps):
 
     fork_fields = ("capsule_conv_transform_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.capsule_conv_transform_param
         self.read(p)
         self.rows, self.columns = self.matrix(p.input_capsule_shape, "input_capsule_shape")
@@ -66,7 +67,7 @@ class CapsuleConvTransform(_OverMaps):
         if p.bias_term:
             self.add_blob((prod(self.top),), p.bias_filler)
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         values = self.inputs * prod(self.size) * self.rows * self.columns
         return [
             (items_of(self, bottom, values, "input_capsule_num * input_h * input_w * capsule"), *self.top)
@@ -75,7 +76,7 @@ class CapsuleConvTransform(_OverMaps):
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         return prod(top[0]) * self.columns
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         maps = bottom.reshape(bottom.shape[0], self.inputs, *self.size, self.rows, self.columns)
         windows = maps.unfold(2, self.kernel[0], self.stride).unfold(3, self.kernel[1], self.stride)
         weight = self.blobs[0].view(self.inputs, *self.kernel, self.columns, -1)
@@ -95,13 +96,13 @@ class CapsuleConvRouting(_OverMaps):
 
     fork_fields = ("capsule_conv_routing_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.capsule_conv_routing_param
         self.read(p)
         self.capsule = prod(self.matrix(p.output_capsule_shape, "output_capsule_shape"))
         self.add_blob((self.outputs * self.windows, self.taps), p.weight_filler)
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         count = self.outputs * self.windows
         values = count * self.taps * self.capsule
         return [(items_of(self, bottom, values, "outputs * windows * votes * capsule"), count, self.capsule)]
@@ -109,6 +110,6 @@ class CapsuleConvRouting(_OverMaps):
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         return prod(top[0]) * self.taps
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         votes = bottom.reshape(bottom.shape[0], self.outputs * self.windows, self.taps, self.capsule)
         return torch.einsum("ok,nokd->nod", self.blobs[0], votes)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 import torch
+from torch import Tensor
 
 from caffe_compat.forks.capsules.capsule import capsules_of, items_of, positive
 from caffe_compat.layers.base import Layer, Shape, layer
@@ -24,7 +25,7 @@ class CapsuleTransform(Layer):
     in_place = False
     fork_fields = ("capsule_transform_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.capsule_transform_param
         names = ("input_capsule_dim", "output_capsule_dim", "output_capsule_num")
         self.size, size, outputs = positive(self, p, *names)
@@ -33,17 +34,17 @@ class CapsuleTransform(Layer):
         if p.bias_term:
             self.add_blob((self.inputs * self.votes,), p.bias_filler)
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         values = self.inputs * self.size
         return [(items_of(self, bottom, values, "capsules * input_capsule_dim"), self.inputs, self.votes)]
 
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         return prod(top[0]) * self.size
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         x = bottom.reshape(bottom.shape[0], self.inputs, self.size)
         top = torch.bmm(x.transpose(0, 1), self.blobs[0]).transpose(0, 1)
         return top + self.blobs[1].view(self.inputs, self.votes) if len(self.blobs) > 1 else top.contiguous()
@@ -63,13 +64,13 @@ class CapsuleRouting(Layer):
     in_place = False
     fork_fields = ("capsule_routing_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.capsule_routing_param
         names = ("input_capsule_num", "output_capsule_num", "output_capsule_dim")
         self.inputs, self.outputs, self.size = positive(self, p, *names)
         self.add_blob((self.outputs, self.inputs), p.weight_filler)
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         values = self.inputs * self.outputs * self.size
         what = "input_capsule_num * output_capsule_num * output_capsule_dim"
         return [(items_of(self, bottom, values, what), self.outputs, self.size)]
@@ -77,9 +78,9 @@ class CapsuleRouting(Layer):
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         return prod(top[0]) * self.inputs
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         votes = bottom.reshape(bottom.shape[0], self.inputs, self.outputs, self.size)
         return torch.einsum("oi,niod->nod", self.blobs[0], votes)

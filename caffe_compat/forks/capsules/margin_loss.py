@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import prod
 
 import torch
+from torch import Tensor
 
 from caffe_compat.forks.capsules.capsule import capsules_of, lengths_of, positive
-from caffe_compat.layers.base import layer
+from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.losses import Loss
 
 
@@ -23,19 +24,19 @@ class MarginLoss(Loss):
 
     fork_fields = ("margin_param",)
 
-    def setup(self, *bottom):
+    def setup(self, *bottom: Shape) -> None:
         p = self.param.margin_param
         (self.classes,) = positive(self, p, "num_class")
         self.upper, self.lower, self.weight = p.m_upper_bound, p.m_lower_bound, getattr(p, "lambda")
 
-    def reshape(self, *bottom):
+    def reshape(self, *bottom: Shape) -> list[Shape]:
         top = super().reshape(*bottom)
         capsules_of(self, bottom[0], self.classes, "num_class")
         if prod(bottom[1]) != bottom[0][0]:
             self.fail(f"bottom 1 of shape {bottom[1]} has {prod(bottom[1])} labels for {bottom[0][0]} items")
         return top
 
-    def forward(self, data, label):
+    def forward(self, data: Tensor, label: Tensor) -> Tensor:
         self.refuse_gradient(label, "label inputs")
         count = data.shape[0]
         lengths = lengths_of(data.reshape(count, self.classes, -1))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from caffe_compat.forks.capsules.capsule import TINY, capsules_of, positive
-from caffe_compat.layers.base import Layer, layer
+from caffe_compat.layers.base import Layer, Shape, layer
 
 
 class _Squash(torch.autograd.Function):
@@ -40,15 +40,15 @@ class Squash(Layer):
     num_bottom = num_top = 1
     fork_fields = ("squash_param",)
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         (self.size,) = positive(self, self.param.squash_param, "capsule_dim")
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         capsules_of(self, bottom, self.size, "capsule_dim")
         return [bottom]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor:
         return _Squash.apply(bottom.reshape(-1, self.size)).view(bottom.shape)

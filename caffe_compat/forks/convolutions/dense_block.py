@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import TEST, TRAIN, Layer, OnnxGraph, Shape, layer
+from caffe_compat.proto import DenseBlockParameter, FillerParameter
 
 _EPS = 1e-5
 # The groups of blobs, one blob a transition each; the second row is of use_BC.
@@ -60,7 +61,7 @@ class DenseBlock(Layer):
             self.fail(f"dropout_amount is {self.ratio:g}, it must be at least 0 and below 1")
         self._add_blobs(p)
 
-    def _add_blobs(self, p):
+    def _add_blobs(self, p: DenseBlockParameter) -> None:
         middle = 4 * self.growth
         wide = [self.channels + i * self.growth for i in range(self.count)]
         filters = [(self.growth, middle if self.narrow else channels, 3, 3) for channels in wide]
@@ -75,10 +76,12 @@ class DenseBlock(Layer):
             learned = i // self.count not in statistics and i < len(self.blobs) - 1
             self.param.param.add(lr_mult=learned, decay_mult=learned)
 
-    def _add_group(self, shapes, filler, learned=True):
+    def _add_group(
+        self, shapes: Sequence[Shape], filler: FillerParameter | None, learned: bool = True
+    ) -> list[Tensor]:
         return [self.add_blob(shape, filler, learned=learned) for shape in shapes]
 
-    def _add_statistics(self, p, channels):
+    def _add_statistics(self, p: DenseBlockParameter, channels: Sequence[int]) -> None:
         shapes = [(1, number, 1, 1) for number in channels]
         self._add_group(shapes, p.BN_Scaler_Filler)
         self._add_group(shapes, p.BN_Bias_Filler)

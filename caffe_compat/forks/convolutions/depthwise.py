@@ -1,6 +1,8 @@
 """Convolutions of each channel on its own, under the names that forks gave them."""
 
-from caffe_compat.layers.base import layer
+from __future__ import annotations
+
+from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.convolution import Convolution, read_window
 
 
@@ -25,7 +27,7 @@ class ConvolutionDepthwise(Convolution):
 
     num_bottom = num_top = 1
 
-    def setup(self, *bottom):
+    def setup(self, *bottom: Shape) -> None:
         p, (shape,) = self.param.convolution_param, bottom
         self.check_pictures(shape)
         self.start, self.spatial = 1, 2

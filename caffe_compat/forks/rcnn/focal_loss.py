@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from caffe_compat.layers.base import Shape, layer
+from caffe_compat.layers.base import OnnxGraph, Shape, layer
 from caffe_compat.layers.common.losses import KnownGradient
 from caffe_compat.layers.softmax_loss import FLT_MIN, SoftmaxWithLoss
 
@@ -28,9 +28,9 @@ class FocalLoss(SoftmaxWithLoss):
         self.alpha, self.gamma = p.alpha, p.gamma
         self.class_axis = p.axis
 
-    def reshape(self, *bottom):
+    def reshape(self, *bottom: Shape) -> list[Shape]:
         tops = super(SoftmaxWithLoss, self).reshape(*bottom)
-        self.fold(*bottom, self.axis(self.class_axis, bottom[0]))
+        self.fold(bottom[0], bottom[1], self.axis(self.class_axis, bottom[0]))
         return [*tops, *bottom][: self.tops]
 
     def forward(self, scores: Tensor, label: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -55,5 +55,5 @@ class FocalLoss(SoftmaxWithLoss):
     def prediction(self, bottom: Tensor) -> Tensor:
         return torch.softmax(bottom, self.axis(self.class_axis, bottom.shape))
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         graph.node("Softmax", bottoms[:1], tops, axis=self.axis(self.class_axis, graph.shape(bottoms[0])))

@@ -1,10 +1,12 @@
 """BN: batch normalisation with a scale and a shift of its own, in the two forms that forks have under this name."""
 
+from __future__ import annotations
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import TEST, Layer, as_tops, layer, one_a_value
+from caffe_compat.layers.base import TEST, Layer, OnnxGraph, Shape, as_tops, layer, one_a_value
 from caffe_compat.layers.common.legacy_shape import legacy_shape
 from caffe_compat.proto import BNParameter
 
@@ -32,7 +34,7 @@ class BN(Layer):
     fork_fields = ("bn_param", *(f"bn_param.{name}" for name in ("moving_average", "decay", "var_eps")))
     multiply_adds = one_a_value
 
-    def setup(self, bottom):
+    def setup(self, bottom: Shape) -> None:
         p = self.param.bn_param
         given = {field.name for field, _ in p.ListFields()}
         fillers = {"scale_filler", "shift_filler"}
@@ -74,11 +76,11 @@ class BN(Layer):
         for spec in list(self.param.param)[0 if p.frozen else 2 : 4]:
             spec.lr_mult = spec.decay_mult = 0
 
-    def shape_of(self, bottom):
+    def shape_of(self, bottom: Shape) -> Shape:
         """The bottom's shape of four axes; of more for volumes, which SegNet's form does not know."""
         return bottom if len(bottom) > 4 and not self.segnet else legacy_shape(self, bottom)
 
-    def reshape(self, bottom):
+    def reshape(self, bottom: Shape) -> list[Shape]:
         shape = self.shape_of(bottom)
         if shape[1] != self.channels:
             self.fail(
@@ -89,10 +91,10 @@ class BN(Layer):
             return [bottom]
         return [shape, *[(1, self.channels, 1, 1)] * (self.tops - 1)]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return self.stored or self.affine_only
 
-    def forward(self, bottom):
+    def forward(self, bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
         x = bottom.reshape(bottom.shape[0], self.channels, -1)
         scale, shift = (self.blobs[i].flatten() for i in (0, 1))
         if self.stored:
@@ -120,7 +122,7 @@ class BN(Layer):
             for blob, value in zip(self.blobs[2:4], statistics, strict=True):
                 blob.mul_(self.momentum).add_(value.view(blob.shape), alpha=1 - self.momentum)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if not (self.stored or self.affine_only):
             self.fail(
                 "takes the statistics of each batch, which no ONNX operator for inference does; export a net whose "

@@ -1,8 +1,11 @@
 """Interp: bilinear resizing between corners that stay where they are."""
 
-import torch.nn.functional as F
+from __future__ import annotations
 
-from caffe_compat.layers.base import Layer, layer
+import torch.nn.functional as F
+from torch import Tensor
+
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 
 
 @layer("Interp")
@@ -22,7 +25,7 @@ class Interp(Layer):
     in_place = False
     fork_fields = ("interp_param", "interp_param.use_blob_size")
 
-    def setup(self, bottom, *like):
+    def setup(self, bottom: Shape, *like: Shape) -> None:
         p = self.param.interp_param
         self.by_blob = p.use_blob_size
         if self.by_blob != bool(like):
@@ -45,7 +48,7 @@ class Interp(Layer):
         if self.size is None and self.shrink is None and self.zoom is None and not self.by_blob:
             self.fail("no size is given; set zoom_factor, shrink_factor, or both height and width")
 
-    def reshape(self, bottom, *like):
+    def reshape(self, bottom: Shape, *like: Shape) -> list[Shape]:
         for shape in (bottom, *like):
             self.check_pictures(shape)
         kept = tuple(size + self.begin + self.end for size in bottom[2:])
@@ -69,15 +72,15 @@ class Interp(Layer):
         size = (size - 1) // (self.shrink or 1) + 1
         return size + (size - 1) * ((self.zoom or 1) - 1)
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return True
 
-    def forward(self, bottom, *like):
+    def forward(self, bottom: Tensor, *like: Tensor) -> Tensor:
         height, width = bottom.shape[2:]
         x = bottom[:, :, -self.begin : height + self.end, -self.begin : width + self.end]
         return F.interpolate(x, self.output, mode="bilinear", align_corners=True)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         value = bottoms[0]
         for axis in (2, 3) if self.begin or self.end else ():
             value = graph.slice(value, axis, -self.begin, self.end or None)
@@ -91,7 +94,7 @@ class Interp(Layer):
             coordinate_transformation_mode="align_corners",
         )
 
-    def _output_in_onnx(self, graph, bottoms):
+    def _output_in_onnx(self, graph: OnnxGraph, bottoms: list[str]) -> list[str]:
         """The top's height and width."""
         if all(isinstance(size, int) for size in graph.shape(bottoms[-1])[2:]):
             return [graph.constant(self.output)]

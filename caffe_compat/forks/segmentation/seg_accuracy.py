@@ -1,8 +1,11 @@
 """SegAccuracy: how well every pixel is labelled, by three measures."""
 
-import torch
+from __future__ import annotations
 
-from caffe_compat.layers.base import layer
+import torch
+from torch import Tensor
+
+from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.labels import Labelled
 
 
@@ -22,13 +25,13 @@ class SegAccuracy(Labelled):
     fork_fields = ("seg_accuracy_param",)
     counts: torch.Tensor
 
-    def setup(self, scores, labels):
+    def setup(self, scores: Shape, labels: Shape) -> None:
         p = self.param.seg_accuracy_param
         self.ignored, self.fresh = list(p.ignore_label), p.reset
         classes = scores[1] if len(scores) > 1 else 1
         self.register_buffer("counts", torch.zeros(classes, classes, dtype=torch.float64), persistent=False)
 
-    def reshape(self, scores, labels):
+    def reshape(self, scores: Shape, labels: Shape) -> list[Shape]:
         if len(scores) != 4 or labels != (scores[0], 1, *scores[2:]):
             self.fail(
                 f"bottom 0 of shape {scores} must be num x channels x height x width, and bottom 1 of shape {labels} "
@@ -38,11 +41,11 @@ class SegAccuracy(Labelled):
         return [(1, 1, 1, 3)]
 
     @torch.no_grad()
-    def forward(self, scores, label):
+    def forward(self, scores: Tensor, label: Tensor) -> Tensor:
         ignore = self.ignored[0] if self.ignored else None
         label = label.long()
         for other in self.ignored[1:]:
-            label = torch.where(label == other, ignore, label)
+            label = label.masked_fill(label == other, self.ignored[0])
         index, counted, nan = self.read_labels(label, ignore)
         answer = self.classes - 1 - scores.flip(1).argmax(1)
         pairs = (index.flatten() * self.classes + answer.flatten()).clamp(min=0)

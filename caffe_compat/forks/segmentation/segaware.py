@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import Layer, Shape, layer
+from caffe_compat.layers.base import Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.losses import KnownGradient, Loss
 from caffe_compat.layers.convolution import Window
 from caffe_compat.layers.im2col import Im2col
@@ -101,7 +101,7 @@ class Im2dist(_Neighbours):
     def forward(self, bottom: Tensor) -> Tensor:
         return distances(bottom, self.window, self.absolute, self.no_centre, self.no_outside)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         self.fail(
             "cannot be exported: it compares windows with their centres; name blobs before it with --outputs"
         )
@@ -140,7 +140,7 @@ class Im2parity(_Neighbours):
             left_out = left_out | (labels == self.ignored) | (own == self.ignored)
         return (labels == own).to(bottom).masked_fill(left_out, self.ignored)
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         self.fail("cannot be exported: it makes labels for training; name blobs before it with --outputs")
 
 

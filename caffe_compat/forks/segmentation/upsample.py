@@ -1,9 +1,13 @@
 """Upsample: max pooling undone, or values repeated."""
 
+from __future__ import annotations
+
 import math
 from typing import NoReturn
 
-from caffe_compat.layers.base import layer
+from torch import Tensor
+
+from caffe_compat.layers.base import OnnxGraph, Shape, layer
 from caffe_compat.layers.common.indices import Indexed, poisoned
 
 
@@ -24,7 +28,7 @@ class Upsample(Indexed):
     in_place = False
     fork_fields = ("upsample_param",)
 
-    def setup(self, *bottom):
+    def setup(self, *bottom: Shape) -> None:
         p = self.param.upsample_param
         self.masked = len(bottom) == 2
         given = [field.name for field, _ in p.ListFields() if field.name != "scale"]
@@ -53,7 +57,7 @@ class Upsample(Indexed):
                     f"pad_out_{axis} is for scale 2 and the scale is {scale}; use upsample_h and upsample_w"
                 )
 
-    def reshape(self, *bottom):
+    def reshape(self, *bottom: Shape) -> list[Shape]:
         for i, shape in enumerate(bottom):
             if len(shape) < 2 or (self.masked and len(shape) != 4):
                 self.fail(
@@ -72,10 +76,10 @@ class Upsample(Indexed):
         self.apart = len(bottom[0]) > 2  # of a matrix the records are rows, which multiply
         return [(*bottom[0][:-2], *plane)]
 
-    def per_record(self):
+    def per_record(self) -> bool:
         return self.apart
 
-    def forward(self, bottom, mask=None):
+    def forward(self, bottom: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             rows, columns = self.scale
             return bottom.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
@@ -94,7 +98,7 @@ class Upsample(Indexed):
             f"{math.prod(self.plane)}; set upsample_h and upsample_w to the size of what was pooled"
         )
 
-    def to_onnx(self, graph, bottoms, tops):
+    def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         shape = graph.shape(bottoms[0])
         if not self.masked:
             scales = graph.constant([1.0] * (len(shape) - 2) + [float(scale) for scale in self.scale])
@@ -122,7 +126,7 @@ class Upsample(Indexed):
         )
         graph.node("Reshape", [flat, sides], tops)
 
-    def _side_in_onnx(self, graph, bottom, axis):
+    def _side_in_onnx(self, graph: OnnxGraph, bottom: str, axis: int) -> str:
         """The top's height or width as the file runs."""
         scaled = graph.node("Mul", [graph.size(bottom, 2 + axis), graph.constant([self.scale[axis]])])
         return graph.node("Sub", [scaled, graph.constant([int(self.cut[axis])])])
