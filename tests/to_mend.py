@@ -35,7 +35,4 @@ LONG_CLASSES: tuple[str, ...] = (
 LONG_SCHEMAS: tuple[str, ...] = ()
 
 # module: lines that ask for a layer or a solver by its type's name
-TYPE_NAMES: tuple[str, ...] = (
-    "parity/diagnosis: 1",
-    "solver/update_rules: 1",
-)
+TYPE_NAMES: tuple[str, ...] = ()

@@ -59,13 +59,17 @@ class Diagnosis:
         return 0, []
 
     def _terms(self, k: int, keys: list[str]) -> str:
-        """For SGD: which of rate, momentum and decay differs.
+        """For a sum of the gradient and the last update: which of rate, momentum and decay differs.
 
         Caffe's update is rate * gradient + momentum * (the update before) + rate * decay * weights, so its
         three factors, and ours, follow from least squares over the departing blobs' elements.
         """
         param = self.solver.param
-        if param.type != "SGD" or param.clip_gradients >= 0 or param.regularization_type != "L2":
+        if (
+            not self.solver.rule.history_is_update
+            or param.clip_gradients >= 0
+            or param.regularization_type != "L2"
+        ):
             return ""
         names = ["rate", "momentum", "weight decay"]
         columns: list[list[np.ndarray]] = [[], [], []]

@@ -59,6 +59,7 @@ class Rule:
     histories: int
     check: Callable[[Any], str]
     rate_in_history: bool
+    history_is_update: bool
     looks_at: frozenset[str]
 
 
@@ -70,6 +71,7 @@ def update_rule(
     histories: int,
     check: Callable[[Any], str] = lambda param: "",
     rate_in_history: bool = False,
+    history_is_update: bool = False,
     looks_at: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the solver type `name`.
@@ -80,6 +82,7 @@ def update_rule(
         histories: how many history blobs a parameter blob has in the solverstate.
         check: what is wrong with a SolverParameter for this type, or "".
         rate_in_history: the history sums rate * diff, so that a blob of lr_mult 0 leaves it alone.
+        history_is_update: what is subtracted is the history: rate * diff + momentum * what was subtracted before.
         looks_at: the fields that not every type reads: momentum, delta ...
     """
 
@@ -89,7 +92,9 @@ def update_rule(
                 f"solver type {name!r} is registered by both {_REGISTRY[name].function.__module__} "
                 f"and {function.__module__}"
             )
-        _REGISTRY[name] = Rule(function, histories, check, rate_in_history, frozenset(looks_at))
+        _REGISTRY[name] = Rule(
+            function, histories, check, rate_in_history, history_is_update, frozenset(looks_at)
+        )
         return function
 
     return register
@@ -138,6 +143,11 @@ class UpdateRule:
             grouped.setdefault(key, []).append(index)
         self._groups = [_Group(indices, *key) for key, indices in grouped.items()]
         self._find_moving()
+
+    @property
+    def history_is_update(self) -> bool:
+        """Whether `history` is what the last update subtracted."""
+        return self._rule.history_is_update
 
     def keep_diffs(self) -> None:
         """Set keep_diff from now on."""
@@ -260,9 +270,13 @@ def faults(param: Any) -> Iterator[tuple[str, str]]:
         yield "type", f"unknown solver type '{param.type}'{hint}; known types: {some(_REGISTRY, param.type)}"
     elif problem := _REGISTRY[param.type].check(param):
         yield problem.partition(" ")[0], problem
+    takers = [name for name, rule in _REGISTRY.items() if rule.rate_in_history]
     for field in ("larc", "local_lr_auto"):
-        if getattr(param, field) and param.type not in ("SGD", "Nesterov"):
-            yield field, f"{field} goes with type SGD or Nesterov, it is {param.type}; remove one of them"
+        if getattr(param, field) and param.type not in takers:
+            yield (
+                field,
+                f"{field} goes with type {' or '.join(takers)}, it is {param.type}; remove one of them",
+            )
     if param.larc and param.local_lr_auto:
         yield "larc", "larc and local_lr_auto are two forks' form of one thing; keep one of them"
     if param.larc_policy not in ("scale", "clip"):
@@ -332,7 +346,7 @@ def _beta1(param: Any) -> str:
     return "momentum 1 makes Adam divide by 0; it is Adam's beta1, set it below 1 (0.9 is usual)"
 
 
-@update_rule("SGD", histories=1, rate_in_history=True, looks_at=["momentum"])
+@update_rule("SGD", histories=1, rate_in_history=True, history_is_update=True, looks_at=["momentum"])
 def sgd(param: Any, step: Step) -> Tensors:
     """h = momentum * h + rate * g; w -= h"""
     (h,) = step.history
