@@ -18,16 +18,18 @@ _SCALARS = {
     "double": 1, "float": 2, "int64": 3, "uint64": 4, "int32": 5, "bool": 8, "string": 9, "bytes": 12, "uint32": 13,
 }  # fmt: skip
 
-# A field (label, type, name, number, option and its value), a value of an enum (name, number), or a word.
+# A field (label, type, name, number, option and its value), a value of an enum (name, number), what opens a block (word,
+# name), or a word.
 _TOKEN = re.compile(
     r"""(?: (optional|required|repeated)\s+([\w.]+)\s+(\w+)\s*=\s*(\d+)\s*
         (?:\[\s*(\w+)\s*=\s*("[^"]*"|[\w.+-]+)\s*\]\s*)?;
     | (\w+)\s*=\s*(-?\d+)\s*;
-    | ([\w.+-]+|[{}=;\[\]]|"[^"]*")
-    | //[^\n]* )\s*""",
+    | (message|enum|extend|hint)\s+(\w+)\s*{
+    | ([\w.+-]+|[{}=;\[\]]|"[^"]*") )\s*""",
     re.VERBOSE,
 )
-_NAME, _NUMBER, _VALUE, _WORD = 2, 3, 6, 8
+_COMMENT = re.compile(r'//(?=[^"\n]*(?:"[^"\n]*"[^"\n]*)*$)[^\n]*', re.MULTILINE)  # where no string is open
+_NAME, _NUMBER, _VALUE, _OPENS, _WORD = 2, 3, 6, 8, 10
 Token = tuple[str, ...]  # the groups of _TOKEN, "" where there is none
 
 
@@ -82,7 +84,7 @@ def compile_schema(text: str, name: str = "caffe.proto", sections: Iterable[tupl
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    return filter(any, _TOKEN.findall(text))  # no group: a comment
+    return iter(_TOKEN.findall(_COMMENT.sub("", text)))
 
 
 def _word(tokens: Iterator[Token]) -> str:
@@ -92,7 +94,7 @@ def _word(tokens: Iterator[Token]) -> str:
 def _said(token: Token | None) -> str:
     if token is None:
         return "the end"
-    return token[_WORD].strip('"') or " ".join(filter(None, token))
+    return token[_WORD].strip('"') or token[_OPENS] or " ".join(filter(None, token))
 
 
 def _expect(section: str, tokens: Iterator[Token], *wanted: str) -> None:
@@ -106,49 +108,47 @@ def _read(
 ) -> None:
     """Sort a section's statements into `blocks`; enums outside messages go to the file."""
     for token in tokens:
-        word = token[_WORD]
+        word, name = token[_OPENS : _OPENS + 2]
         if word in blocks:
-            blocks[word].append(_block(section, tokens))
+            blocks[word].append(_block(section, name, tokens))
         elif word == "enum":
-            _add_enum(file, *_enum(section, tokens))
+            _add_enum(file, name, _values(section, name, tokens))
+        elif token[_WORD] in ("enum", *blocks):
+            _word(tokens)
+            _expect(section, tokens, "{")
         else:
             raise ValueError(
                 f"{section}: expected a message, an enum, extend or hint, found {_said(token)!r}"
             )
 
 
-def _block(section: str, tokens: Iterator[Token]) -> _Block:
-    block = _Block(section, _word(tokens), [], [])
-    _expect(section, tokens, "{")
+def _block(section: str, message: str, tokens: Iterator[Token]) -> _Block:
+    block = _Block(section, message, [], [])
     for token in tokens:
         word = token[_WORD]
         if token[0]:
             block.fields.append(token)
         elif word == "}":
             return block
-        elif word == "enum":
-            block.enums.append(_enum(section, tokens))
+        elif token[_OPENS] == "enum":
+            name = token[_OPENS + 1]
+            block.enums.append((name, _values(section, name, tokens)))
         elif word in LABELS:
             rest = itertools.takewhile(lambda token: token[_WORD] != ";", tokens)
             raise ValueError(
-                f"{section}: expected 'LABEL TYPE NAME = NUMBER [default = VALUE];' in {block.message}, "
+                f"{section}: expected 'LABEL TYPE NAME = NUMBER [default = VALUE];' in {message}, "
                 f"found '{' '.join([word, *map(_said, rest)])}'"
             )
         else:
-            raise ValueError(
-                f"{section}: expected a field or an enum in {block.message}, found {_said(token)!r}"
-            )
-    raise ValueError(f"{section}: expected '}}' after {block.message}, found the end")
+            raise ValueError(f"{section}: expected a field or an enum in {message}, found {_said(token)!r}")
+    raise ValueError(f"{section}: expected '}}' after {message}, found the end")
 
 
-def _enum(section: str, tokens: Iterator[Token]) -> tuple[str, list[Token]]:
-    """The name of an enum and its values."""
-    name = _word(tokens)
-    _expect(section, tokens, "{")
+def _values(section: str, enum: str, tokens: Iterator[Token]) -> list[Token]:
     values = list(itertools.takewhile(lambda token: token[_WORD] != "}", tokens))
     if wrong := [_said(token) for token in values if not token[_VALUE]]:
-        raise ValueError(f"{section}: expected 'NAME = NUMBER;' in {name}, found '{' '.join(wrong)}'")
-    return name, values
+        raise ValueError(f"{section}: expected 'NAME = NUMBER;' in {enum}, found '{' '.join(wrong)}'")
+    return values
 
 
 def _fill(message: DescriptorProto, blocks: list[_Block]) -> None:
@@ -157,7 +157,8 @@ def _fill(message: DescriptorProto, blocks: list[_Block]) -> None:
         if len({field[column] for field in fields}) != len(fields):
             _complain_of_taken(blocks)
     for block in blocks:
-        for label, kind, name, number, option, value, _, _, _ in block.fields:
+        for field in block.fields:
+            label, kind, name, number, option, value = field[:_VALUE]
             new = message.field.add()
             new.name, new.number, new.label = name, int(number), LABELS[label]
             if kind in _SCALARS:

@@ -129,7 +129,7 @@ def test_compiler_reads_the_whole_subset():
         message Whole {
           optional Kind kind = 1 [default = B];
           repeated Part part = 2;
-          optional string text = 5 [default = "a b"];
+          optional string text = 5 [default = "a // b"];  // "quoted" words
           enum Kind { A = 0; B = 1; }
         }
         extend Whole { optional bytes more = 1000; enum Kind { C = 7; } }
@@ -142,7 +142,7 @@ def test_compiler_reads_the_whole_subset():
     whole = pool.FindMessageTypeByName("caffe.Whole")
     assert [field.number for field in whole.fields] == [1, 2, 5, 1000, 1001]
     assert whole.fields_by_name["kind"].default_value == 1
-    assert whole.fields_by_name["text"].default_value == "a b"
+    assert whole.fields_by_name["text"].default_value == "a // b"
     assert whole.fields_by_name["part"].message_type.fields_by_name["x"].GetOptions().packed
     assert [is_repeated(whole.fields_by_name[name]) for name in ("kind", "part")] == [False, True]
     assert [value.number for value in whole.enum_types_by_name["Kind"].values] == [0, 1, 7]
