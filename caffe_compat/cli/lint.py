@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
 def _lint(args: argparse.Namespace) -> int:
     from caffe_compat.errors import UsageError
     from caffe_compat.inspect import lint
+    from caffe_compat.inspect.lint.subject import read_subject
     from caffe_compat.log.write import WARNING, Log
     from caffe_compat.proto import NetState, Phase
     from caffe_compat.solver import fields
@@ -40,7 +41,7 @@ def _lint(args: argparse.Namespace) -> int:
     if args.net is None:
         raise UsageError("give a net or a solver to look at; --list prints the rules")
     common.allow_code(args)
-    subject = lint.read_subject(
+    subject = read_subject(
         common.locate(args.root, args.net),
         root=args.root,
         state=NetState(level=args.level, stage=common.stages(args.stage) if args.stage else []),

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from caffe_compat.errors import UsageError
-from caffe_compat.inspect.lint import NOTE, WARNING, lint, read_subject, rule, rules
+from caffe_compat.inspect.lint import NOTE, WARNING, lint, rule, rules
+from caffe_compat.inspect.lint.subject import read_subject
 from caffe_compat.proto import TEST, Datum
 from caffe_compat.proto.binary import write_binaryproto
 from caffe_compat.solver import fields

@@ -11,16 +11,9 @@ from google.protobuf.message import Message
 from caffe_compat.data.base import open_source
 from caffe_compat.data.image_list import read_list
 from caffe_compat.errors import DataError, MissingExtra
-from caffe_compat.inspect.lint import (
-    DATA_MESSAGES,
-    NOTE,
-    DataMessage,
-    Found,
-    Place,
-    Subject,
-    messages_of,
-    rule,
-)
+from caffe_compat.inspect.lint import NOTE, Found, Place, rule
+from caffe_compat.inspect.lint.questions import DataMessage, data_messages, messages_of
+from caffe_compat.inspect.lint.subject import Subject
 from caffe_compat.log import names
 from caffe_compat.proto import DataParameter, Datum, LayerParameter, is_repeated
 from caffe_compat.proto.binary import read_binaryproto
@@ -213,10 +206,8 @@ def _strings(message: Message) -> Iterator[str]:
 
 def _data_message(layer: LayerParameter) -> DataMessage | None:
     """The message of a layer that reads records, with its batch_size, or None."""
-    return next(
-        (value for name, value in messages_of(layer) if name in DATA_MESSAGES and takes(layer.type, name)),
-        None,
-    )
+    found = (value for name, value in data_messages(layer).items() if takes(layer.type, name))
+    return next(found, None)
 
 
 def _source(layer: LayerParameter) -> str:

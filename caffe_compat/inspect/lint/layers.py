@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from math import ceil, prod
 
-from caffe_compat.inspect.lint import (
-    NOTE,
-    Found,
-    Subject,
-    has_bias,
-    is_accuracy,
-    is_loss,
-    mults,
-    rule,
-    weight_message,
-)
+from caffe_compat.inspect.lint import NOTE, Found, rule
+from caffe_compat.inspect.lint.questions import has_bias, is_accuracy, is_loss, mults, weight_message
+from caffe_compat.inspect.lint.subject import Subject
 from caffe_compat.layers.base import Shape
 from caffe_compat.net.sharing import rereads, written_kept_blobs
 from caffe_compat.proto import FillerParameter, LayerParameter, LRNParameter, PoolingParameter

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from caffe_compat.inspect.lint import (
-    NOTE,
-    Found,
-    Subject,
-    has_bias,
-    mults,
-    rule,
-    uses_stored_statistics,
-)
+from caffe_compat.inspect.lint import NOTE, Found, rule
+from caffe_compat.inspect.lint.questions import has_bias, mults, uses_stored_statistics
+from caffe_compat.inspect.lint.subject import Subject
 
 _WINDOWS = 12  # a run should be so many averaging windows long: with 10 scores collapse, published runs have 80 to 600
 

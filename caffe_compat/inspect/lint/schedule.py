@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from caffe_compat.inspect.lint import NOTE, Found, Subject, rule
+from caffe_compat.inspect.lint import NOTE, Found, rule
+from caffe_compat.inspect.lint.subject import Subject
 from caffe_compat.proto import TEST
 
 _CYCLES = ("triangular", "triangular2", "exp_range")
