@@ -17,7 +17,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from types import ModuleType
+from typing import NoReturn
 
 from caffe_compat.errors import CaffeError, UsageError, nearest, some
 
@@ -124,7 +125,7 @@ def _escaping() -> Iterator[None]:
         sys.stdout = stream
 
 
-def _run_command(command: Any, parser: "_Parser", words: list[str]) -> int:
+def _run_command(command: ModuleType, parser: "_Parser", words: list[str]) -> int:
     words = list(_normalise(words, parser))
     try:
         args = parser.parse_args(words)

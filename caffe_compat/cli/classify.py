@@ -7,7 +7,7 @@ import glob
 import io
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from caffe_compat.cli import common
 from caffe_compat.errors import DataError, NetError, UsageError, some
@@ -229,7 +229,7 @@ def _whole(args: argparse.Namespace, net: Net, names: list[str], mean: np.ndarra
         yield name, _scores(net, view.forward()[net.outputs[0]])
 
 
-def _decoded(name: str, channels: int, height: int, width: int) -> Any:
+def _decoded(name: str, channels: int, height: int, width: int) -> np.ndarray:
     """The picture in a file in OpenCV's layout, with so many channels (BGR or gray) and of this size."""
     import numpy as np
 

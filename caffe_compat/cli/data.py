@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from caffe_compat.errors import UsageError
+
+if TYPE_CHECKING:
+    from caffe_compat.data.stage import Chunk
 
 HELP = "make a data set: CIFAR-10, CIFAR-100 or MNIST as Caffe's converters do, or drawn shapes"
 
@@ -78,14 +81,14 @@ def _published(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load_cifar(args: argparse.Namespace) -> tuple[Any, Any]:
+def _load_cifar(args: argparse.Namespace) -> tuple[Chunk, Chunk]:
     from caffe_compat.data.cifar import KINDS, load
 
     kind = KINDS[args.set]
     return load(kind, args.source or _fetch(kind.url, args.out, kind.md5))
 
 
-def _load_mnist(args: argparse.Namespace) -> tuple[Any, Any]:
+def _load_mnist(args: argparse.Namespace) -> tuple[Chunk, Chunk]:
     from caffe_compat.data.mnist import FILES, URL, load
 
     if not args.source:

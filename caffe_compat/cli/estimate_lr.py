@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from caffe_compat.cli import common
 from caffe_compat.errors import UsageError
+
+if TYPE_CHECKING:
+    from caffe_compat.experiments.estimate import Row
+    from caffe_compat.solver.solver import Solver
 
 HELP = "estimate the learning rate that successive weights imply, while training or from snapshots"
 
@@ -86,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _from_snapshots(args: argparse.Namespace) -> list[Any]:
+def _from_snapshots(args: argparse.Namespace) -> list[Row]:
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.experiments import estimate
     from caffe_compat.log.write import Log
@@ -107,7 +111,7 @@ class _Watch:
         self.args = args
         self.every = args.every or 1
 
-    def begin(self, solver: Any) -> None:
+    def begin(self, solver: Solver) -> None:
         from caffe_compat.experiments import estimate
 
         kept = _kept(self.args, solver.iter, self.every)
@@ -131,7 +135,7 @@ class _Watch:
             self.table.add(row)
 
 
-def _kept(args: argparse.Namespace, iteration: int, every: int) -> list[Any]:
+def _kept(args: argparse.Namespace, iteration: int, every: int) -> list[Row]:
     """The estimates that a resumed run has already: those that no weights after `iteration` went into."""
     from caffe_compat.experiments import estimate
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from caffe_compat.cli import common
 from caffe_compat.errors import CaffeError, UsageError
@@ -100,7 +100,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_running(one)
 
 
-def _action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
+def _action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
     return actions.add_parser(name, help=text, description=text)
 
 

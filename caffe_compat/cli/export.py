@@ -1,10 +1,19 @@
 """`caffe-compat export`: a trained net as an ONNX file."""
 
+from __future__ import annotations
+
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
 
 from caffe_compat.cli import common
 from caffe_compat.errors import UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from caffe_compat.export.plan import Plan
+    from caffe_compat.layers.base import Context, Layer, Shape
+    from caffe_compat.log.write import Log
+    from caffe_compat.net.net import Net
+    from caffe_compat.proto import LayerParameter, NetParameter
 
 HELP = "write a trained net as an ONNX file, checked against this package's own numbers"
 
@@ -149,8 +158,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(
-    param: Any, args: argparse.Namespace, outputs: list[str] | None, log: Any
-) -> tuple[Any, list[str] | None]:
+    param: NetParameter, args: argparse.Namespace, outputs: list[str] | None, log: Log
+) -> tuple[Net, list[str] | None]:
     """What is needed of the net, and the names of its inputs if they were chosen.
 
     Data layers whose shapes are given do not look at their data.
@@ -173,7 +182,7 @@ def _build(
     part = prune(param, outputs, given, args.ignore_unknown)
     read = {name for layer in part.layer for name in layer.bottom} | {*(outputs or ()), *named}
 
-    def create(layer: Any, phase: int, context: Context, log: Any) -> Any:
+    def create(layer: LayerParameter, phase: int, context: Context, log: Log) -> Layer:
         found = None if layer.bottom else stand_in(layer, phase, context, given, [], log, read)
         return create_layer(layer, phase, context, log) if found is None else found
 
@@ -183,8 +192,12 @@ def _build(
 
 
 def _unknown_shapes(
-    param: Any, args: argparse.Namespace, named: dict[str, Any], given: dict[str, Any], log: Any
-) -> dict[str, Any]:
+    param: NetParameter,
+    args: argparse.Namespace,
+    named: dict[str, Shape | None],
+    given: dict[str, Shape],
+    log: Log,
+) -> dict[str, Shape]:
     """The shapes of inputs that --inputs only names, as the layers before them give them."""
     from caffe_compat.errors import CaffeError, NetError
     from caffe_compat.export.prune import prune
@@ -203,13 +216,13 @@ def _unknown_shapes(
     return {name: shape for name, shape in outline.net.blob_shapes.items() if name in unknown}
 
 
-def _of(param: Any, given: dict[str, Any]) -> dict[str, Any]:
+def _of(param: NetParameter, given: dict[str, Shape]) -> dict[str, Shape]:
     """Those of the shapes that are of a net's blobs made by layers without bottoms."""
     tops = {top for layer in param.layer if not layer.bottom for top in layer.top}
     return {name: shape for name, shape in given.items() if name in tops}
 
 
-def _check_complete(plan: Any, files: list[str]) -> None:
+def _check_complete(plan: Plan, files: list[str]) -> None:
     """Raise WeightsError if layers that go into the file have got no values."""
     from caffe_compat.net.weights import shapes_in
 

@@ -12,10 +12,14 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from caffe_compat.cli import common
 from caffe_compat.errors import CaffeError, UsageError
+
+if TYPE_CHECKING:
+    from caffe_compat.experiments.lr_range import Suggestion
+    from caffe_compat.log.runs import RunLog
 
 HELP = "learning-rate range test of any net: plots it and suggests max_lr and base_lr"
 
@@ -73,13 +77,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write_json(path: str, content: dict[str, Any]) -> None:
+def _write_json(path: str, content: dict[str, object]) -> None:
     from caffe_compat.proto.binary import write_atomic
 
     write_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def _plot(path: str, read: Any, suggestion: Any) -> None:
+def _plot(path: str, read: RunLog, suggestion: Suggestion) -> None:
     from caffe_compat.experiments.curves import curve, smooth
     from caffe_compat.experiments.lr_range import WINDOW
     from caffe_compat.log.plot import Line, plot_lines

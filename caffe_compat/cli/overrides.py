@@ -18,10 +18,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
 from caffe_compat import proto
 from caffe_compat.errors import ParseError, UsageError, nearest, some
 from caffe_compat.log.write import NULL, Log, cpp_float
-from caffe_compat.proto import NetParameter, SolverParameter, is_repeated
+from caffe_compat.proto import LayerParameter, NetParameter, SolverParameter, is_repeated
 from caffe_compat.proto.owners import shared, takes
 from caffe_compat.proto.text import parse, to_text
 
@@ -31,7 +34,12 @@ Step = tuple[str, int | None]  # a field's name, and an index if it was given on
 _PRIVATE = "origin"  # where the reader found a message; no field of Caffe's
 
 
-def apply_overrides(solver: Any, net: Any, settings: Iterable[str], log: Log = NULL) -> list[str]:
+def apply_overrides(
+    solver: SolverParameter | None,
+    net: NetParameter | Sequence[NetParameter] | None,
+    settings: Iterable[str],
+    log: Log = NULL,
+) -> list[str]:
     """Carry out `--set` settings, in order, on a SolverParameter and one or several NetParameters.
 
     Either may be None where a command has none. The messages are changed in place. Returns one line for
@@ -40,14 +48,14 @@ def apply_overrides(solver: Any, net: Any, settings: Iterable[str], log: Log = N
     Raises UsageError for a setting that is not FIELD=VALUE, an unknown field (with the nearest names), a
     value of the wrong kind (with the kind that is wanted) and layers that do not exist.
     """
-    nets = [] if net is None else list(net) if isinstance(net, list | tuple) else [net]
+    nets = [] if net is None else [net] if isinstance(net, NetParameter) else list(net)
     lines = [_apply(setting, solver, nets) for setting in settings]
     for line in lines:
         log.info(f"--set {line}")
     return lines
 
 
-def _apply(setting: str, solver: Any, nets: Sequence[Any]) -> str:
+def _apply(setting: str, solver: SolverParameter | None, nets: Sequence[NetParameter]) -> str:
     what = f"--set '{setting}'"
     if match := _LAYER.match(setting):
         steps, value = _parse_path(setting, match.end())
@@ -77,7 +85,9 @@ def _parse_path(setting: str, start: int) -> tuple[list[Step], str]:
     )
 
 
-def _owners(what: str, name: str, solver: Any, nets: Sequence[Any]) -> Sequence[Any]:
+def _owners(
+    what: str, name: str, solver: SolverParameter | None, nets: Sequence[NetParameter]
+) -> Sequence[Message]:
     """The message that has a field of this name: the solver before the net."""
     if name == "solver_type":  # which is upgraded when the file is read, before any setting
         raise UsageError(f"{what}: solver_type is the old form of type; write, say, type=Adam")
@@ -91,7 +101,7 @@ def _owners(what: str, name: str, solver: Any, nets: Sequence[Any]) -> Sequence[
     raise UsageError(f"{what}: there is no field '{name}' in {kinds}{nearest(name, known)}")
 
 
-def _layers(what: str, nets: Sequence[Any], pattern: str | None, field: str) -> list[Any]:
+def _layers(what: str, nets: Sequence[NetParameter], pattern: str | None, field: str) -> list[LayerParameter]:
     """The layers that a setting of `field` is meant for."""
     if not nets:
         raise UsageError(f"{what}: there is no net here to change")
@@ -118,13 +128,13 @@ def _layers(what: str, nets: Sequence[Any], pattern: str | None, field: str) -> 
     return takers
 
 
-def _fields(message: Any) -> dict[str, Any]:
+def _fields(message: Message | type[Message]) -> dict[str, FieldDescriptor]:
     fields = dict(message.DESCRIPTOR.fields_by_name)
     fields.pop(_PRIVATE, None)
     return fields
 
 
-def _field(what: str, message: Any, name: str) -> Any:
+def _field(what: str, message: Message, name: str) -> FieldDescriptor:
     """The descriptor of field `name`; UsageError names the nearest ones where there is none."""
     fields = _fields(message)
     if name not in fields:
@@ -133,11 +143,11 @@ def _field(what: str, message: Any, name: str) -> Any:
     return fields[name]
 
 
-def _is_set(message: Any, field: Any) -> bool:
+def _is_set(message: Message, field: FieldDescriptor) -> bool:
     return bool(getattr(message, field.name)) if is_repeated(field) else message.HasField(field.name)
 
 
-def _set(what: str, message: Any, steps: Sequence[Step], value: str) -> list[tuple[str, str]]:
+def _set(what: str, message: Message, steps: Sequence[Step], value: str) -> list[tuple[str, str]]:
     """Set the field that `steps` lead to; returns (old, new) for each place that was set."""
     (name, index), rest = steps[0], steps[1:]
     field = _field(what, message, name)
@@ -185,7 +195,7 @@ def _set(what: str, message: Any, steps: Sequence[Step], value: str) -> list[tup
     return [(old, _show(field, elements))]
 
 
-def _kind(field: Any) -> str:
+def _kind(field: FieldDescriptor) -> str:
     """What a field wants, in words."""
     if field.message_type is not None:
         return f"a message ({field.message_type.name})"
@@ -201,7 +211,7 @@ def _kind(field: Any) -> str:
     }.get(field.cpp_type, "a whole number")
 
 
-def _scalar(what: str, field: Any, text: str) -> Any:
+def _scalar(what: str, field: FieldDescriptor, text: str) -> Any:
     """`text` as a value of the field's type."""
     text = text.strip()
     try:
@@ -229,7 +239,7 @@ def _scalar(what: str, field: Any, text: str) -> Any:
         raise UsageError(f"{what}: '{text}' does not fit; {field.name} wants {_kind(field)}") from None
 
 
-def _message(what: str, field: Any, text: str) -> Any:
+def _message(what: str, field: FieldDescriptor, text: str) -> Message:
     """`{type: "msra"}`, braces optional, as a message of the field's type."""
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
@@ -239,14 +249,14 @@ def _message(what: str, field: Any, text: str) -> Any:
         raise UsageError(str(error)) from None
 
 
-def _show(field: Any, value: Any) -> str:
+def _show(field: FieldDescriptor, value: Any) -> str:
     """A value as a prototxt would have it, on one line."""
     if is_repeated(field):
         return "[" + ", ".join(_show_one(field, v) for v in value) + "]"
     return _show_one(field, value)
 
 
-def _show_one(field: Any, value: Any) -> str:
+def _show_one(field: FieldDescriptor, value: Any) -> str:
     if field.message_type is not None:
         return "{ " + " ".join(to_text(value).split()) + " }"
     if field.enum_type is not None:
@@ -258,7 +268,7 @@ def _show_one(field: Any, value: Any) -> str:
     return f'"{value}"' if field.cpp_type == field.CPPTYPE_STRING else str(value)
 
 
-def _unset(field: Any) -> str:
+def _unset(field: FieldDescriptor) -> str:
     """How a field that was not given is named: with the value it has all the same."""
     if field.message_type is not None or not field.has_default_value:
         return "unset"

@@ -1,13 +1,22 @@
 """`caffe-compat schedule`: the rates of every iteration of a solver, without building a net."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from caffe_compat.cli import common, without_torch
 from caffe_compat.errors import SolverError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from caffe_compat.log.write import Log
+    from caffe_compat.proto import SolverParameter
+    from caffe_compat.solver.lr_policy import Table
 
 HELP = "print learning rate, momentum and weight decay for every iteration of a solver"
 
@@ -67,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(param: Any, ignore_unknown: bool, log: Any) -> None:
+def _check(param: SolverParameter, ignore_unknown: bool, log: Log) -> None:
     """Refuse what `train` refuses, and warn of the fields that do nothing."""
 
     def check(args: argparse.Namespace) -> int:
@@ -79,7 +88,7 @@ def _check(param: Any, ignore_unknown: bool, log: Any) -> None:
     without_torch.run(check, argparse.Namespace(imports=[], allow_python_layers=False))
 
 
-def _read(path: str, ignore_unknown: bool) -> Any:
+def _read(path: str, ignore_unknown: bool) -> SolverParameter:
     """The solver of a prototxt, or the one that the last run of a log echoes."""
     from caffe_compat.log.read import read_log
     from caffe_compat.proto import SolverParameter, text
@@ -95,13 +104,13 @@ def _read(path: str, ignore_unknown: bool) -> Any:
     return text.read_solver(path, ignore_unknown=ignore_unknown)
 
 
-def _blocks(table: Any, shortest: bool) -> Iterator[list[list[str]]]:
+def _blocks(table: Table, shortest: bool) -> Iterator[list[list[str]]]:
     """The columns as texts, so many rows at a time that a run of millions of iterations needs no gigabytes."""
     for start in range(0, len(table.iteration), _BLOCK):
         yield [_texts(column[start : start + _BLOCK], shortest) for column in table]
 
 
-def _texts(column: Any, shortest: bool) -> list[str]:
+def _texts(column: np.ndarray, shortest: bool) -> list[str]:
     """The numbers of an array as Caffe logs them, or just so long that they read back as the same float32."""
     import numpy as np
 

@@ -1,14 +1,24 @@
 """`caffe-compat train`: train a net as its solver prototxt says."""
 
+from __future__ import annotations
+
 import argparse
 import functools
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caffe_compat.cli import common
 from caffe_compat.errors import ParseError, UsageError, from_where
+
+if TYPE_CHECKING:
+    from caffe_compat.log.write import Log
+    from caffe_compat.net.execution import Execution
+    from caffe_compat.net.net import Net
+    from caffe_compat.proto import NetParameter, SolverParameter
+    from caffe_compat.solver import parallel
+    from caffe_compat.solver.solver import Solver
 
 HELP = "train or finetune a model from a solver prototxt"
 
@@ -59,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_set(parser)
 
 
-def run(args: argparse.Namespace, prepare: Callable[[Any], None] = lambda solver: None) -> int:
+def run(args: argparse.Namespace, prepare: Callable[[Solver], None] = lambda solver: None) -> int:
     """Train. In a single process, `prepare` gets the Solver, restored if a snapshot is given, before it starts."""
     if args.phase == "TEST":
         raise UsageError(
@@ -89,7 +99,7 @@ def _run_rank(args: argparse.Namespace) -> int:
     return guarded(lambda: run(args))
 
 
-def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None]) -> int:
+def _train(args: argparse.Namespace, group: parallel.Group | None, prepare: Callable[[Solver], None]) -> int:
     from caffe_compat.cli.devices import choose_device
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.commands import CommandLog
@@ -152,7 +162,7 @@ def _train(args: argparse.Namespace, group: Any, prepare: Callable[[Any], None])
     return 141 if log.reader_gone else 0  # as of any command
 
 
-def _execution(args: argparse.Namespace, param: Any, net: Any) -> Any:
+def _execution(args: argparse.Namespace, param: SolverParameter, net: Net) -> Execution:
     """What the options say, and what `--compile auto` comes to for this training net."""
     from caffe_compat.inspect import costs
     from caffe_compat.net.execution import Execution
@@ -166,15 +176,15 @@ def _execution(args: argparse.Namespace, param: Any, net: Any) -> Any:
 class _Nets:
     """The net files of a solver, each read once, so that --set can change them before they are used."""
 
-    def __init__(self, param: Any, root: str, ignore_unknown: bool):
+    def __init__(self, param: SolverParameter, root: str, ignore_unknown: bool):
         from caffe_compat.proto import text
 
         self._read = functools.partial(text.read_net, ignore_unknown=ignore_unknown)
         self._param = param
         self._root = root
-        self._files: dict[str, Any] = {}
+        self._files: dict[str, NetParameter] = {}
 
-    def all(self) -> list[Any]:
+    def all(self) -> list[NetParameter]:
         """Every net the solver names, parsed; nets inside the solver are themselves."""
         param = self._param
         names = [getattr(param, field) for field in ("net", "train_net") if param.HasField(field)]
@@ -183,7 +193,7 @@ class _Nets:
         ]
         return [self._file(name) for name in [*names, *param.test_net]] + inside + list(param.test_net_param)
 
-    def _file(self, name: str) -> Any:
+    def _file(self, name: str) -> NetParameter:
         from caffe_compat.log.write import NULL
         from caffe_compat.proto import text
 
@@ -193,7 +203,7 @@ class _Nets:
             self._files[path] = text.named_by(self._param, name, path, self._read, NULL)
         return self._files[path]
 
-    def read(self, path: str, log: Any) -> Any:
+    def read(self, path: str, log: Log) -> NetParameter:
         """What Solver calls: the net of `path` as --set left it; logs what reading it upgraded."""
         if path not in self._files:
             return self._read(path, log)
@@ -207,7 +217,7 @@ class _Signals:
     A log that nobody reads any more stops the run, with a snapshot. Ctrl-C ends a `| tee` too, and before us.
     """
 
-    def __init__(self, effects: dict[int, str], log: Any):
+    def __init__(self, effects: dict[int, str], log: Log):
         self._effects = effects
         self._log = log
         self._asked: list[str] = []

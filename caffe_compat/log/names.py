@@ -5,7 +5,8 @@ nothing but valid text. In the names of files Python has surrogates for such byt
 """
 
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 _FIRST = 0x10FE00
 _KEPT = re.compile(f"[{chr(_FIRST + 0x80)}-{chr(_FIRST + 0xFF)}]")
@@ -54,14 +55,14 @@ def printable(text: str, mark: str = "\\") -> str:
 class Terminal:
     """Standard output that shows control characters of names instead of acting on them."""
 
-    def __init__(self, stream: Any):
+    def __init__(self, stream: TextIO):
         self._stream = stream
 
     def write(self, text: str) -> int:
         self._stream.write(printable(text).replace(RED, "\x1b[31m").replace(PLAIN, "\x1b[0m"))
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
 

@@ -9,10 +9,14 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caffe_compat.errors import CaffeError, MissingExtra, UsageError, some
 from caffe_compat.log.runs import RunLog, TestRow, TrainRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _PANELS = ("accuracy", "loss", "learning rate", "momentum")
 _FORMATS = (".png", ".svg", ".pdf")
@@ -202,16 +206,16 @@ def _curve(what: str, points: Sequence[tuple[int, float | None]]) -> list[tuple[
     return [(what, [x for x, _ in known], [y for _, y in known])] if known else []
 
 
-def _log_if_wide(axis: Any, values: Sequence[float]) -> None:
+def _log_if_wide(axis: Axes, values: Sequence[float]) -> None:
     """Losses that differ by more than a factor of 20 are read from a logarithmic axis."""
     finite = [value for value in values if 0 < value < float("inf")]
     if len(finite) == len(values) and max(finite) > 20 * min(finite):
         axis.set_yscale("log")
 
 
-def _look(run: int, what: str, values: Sequence[float]) -> dict[str, Any]:
+def _look(run: int, what: str, values: Sequence[float]) -> dict[str, str | float]:
     """Line style, colour and marker for one curve of run number `run`."""
-    look: dict[str, Any] = {
+    look: dict[str, str | float] = {
         "color": _COLOURS[run % len(_COLOURS)],
         "linestyle": _STYLES[run % len(_STYLES)],
         "linewidth": 1.4,
@@ -234,7 +238,7 @@ def require_format(out: str | os.PathLike[str]) -> None:
         )
 
 
-def _figure(out: str | os.PathLike[str], height: float) -> Any:
+def _figure(out: str | os.PathLike[str], height: float) -> Figure:
     require_format(out)
     try:
         from matplotlib.figure import Figure
@@ -243,7 +247,7 @@ def _figure(out: str | os.PathLike[str], height: float) -> Any:
     return Figure(figsize=(7.5, height), layout="constrained")
 
 
-def _save(figure: Any, out: str | os.PathLike[str]) -> None:
+def _save(figure: Figure, out: str | os.PathLike[str]) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format=Path(out).suffix[1:].lower(), dpi=150)
     try:
