@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.forks.common.boxes import rank, suppress
+from caffe_compat.forks.common.save_output import Results
 from caffe_compat.forks.rcnn.bbox_reg import Regression, flat, moved
-from caffe_compat.forks.ssd.detection_output import Results
 from caffe_compat.layers.base import Shape, layer
 
 

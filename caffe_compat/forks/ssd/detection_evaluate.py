@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.forks.common.boxes import in_pixels, pairwise
-from caffe_compat.forks.ssd.detection_output import read_sizes
+from caffe_compat.forks.common.save_output import read_sizes
 from caffe_compat.layers.base import Context, Layer, Shape, layer
 from caffe_compat.layers.common.legacy_shape import legacy_shape
 from caffe_compat.proto import LayerParameter
