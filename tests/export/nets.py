@@ -59,6 +59,12 @@ SCALED = (
     + layer("Pooling", "conv", "pool", POOL)
     + layer("InnerProduct", "pool", "ip", IP)
 )
+LABELLED = (
+    SCALED
+    + data(2, name="label")
+    + layer("Accuracy", "ip label", "accuracy")
+    + layer("SoftmaxWithLoss", "ip label", "loss")
+)
 
 
 def outputs_of(net, x):

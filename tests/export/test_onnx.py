@@ -15,14 +15,7 @@ from caffe_compat.export import check
 from caffe_compat.export.onnx import export_onnx
 from caffe_compat.layers.base import TRAIN
 from caffe_compat.pycaffe import Net as PycaffeNet
-from tests.export.nets import SCALED, data, layer, load, make_net, operators, outputs_of, run
-
-LABELLED = (
-    SCALED
-    + data(2, name="label")
-    + layer("Accuracy", "ip label", "accuracy")
-    + layer("SoftmaxWithLoss", "ip label", "loss")
-)
+from tests.export.nets import LABELLED, SCALED, data, layer, load, make_net, operators, outputs_of, run
 
 
 def test_a_net_is_written_by_its_own_names(tmp_path):

@@ -9,14 +9,7 @@ import torch
 from caffe_compat.errors import LayerError, NetError
 from caffe_compat.export.onnx import export_onnx
 from caffe_compat.pycaffe import Net as PycaffeNet
-from tests.export.nets import IP, SCALED, data, layer, load, make_net, operators, run
-
-LABELLED = (
-    SCALED
-    + data(2, name="label")
-    + layer("Accuracy", "ip label", "accuracy")
-    + layer("SoftmaxWithLoss", "ip label", "loss")
-)
+from tests.export.nets import IP, LABELLED, SCALED, data, layer, load, make_net, operators, run
 
 
 def test_losses_give_way_to_what_a_trained_net_shows(tmp_path):
