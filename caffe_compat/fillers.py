@@ -6,7 +6,7 @@ device, so a seed gives the same net on a CPU and on a GPU. (Not Caffe's own str
 
 from collections.abc import Callable
 from math import ceil, sqrt
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from caffe_compat.errors import nearest, some
 from caffe_compat.proto import FillerParameter
 
 Fail = Callable[[str], NoReturn]
-Filler = Callable[[Tensor, Any, torch.Generator, Fail], Any]
+Filler = Callable[[Tensor, FillerParameter, torch.Generator, Fail], None]
 
 _REGISTRY: dict[str, Filler] = {}
 
@@ -34,7 +34,7 @@ def filler(name: str) -> Callable[[Filler], Filler]:
     return register
 
 
-def fill(blob: Tensor, param: Any, generator: torch.Generator, fail: Fail) -> None:
+def fill(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     """Fill `blob` in place as the FillerParameter `param` says.
 
     `fail` is called with a message, and must raise, for an unknown type or values the filler cannot use.
@@ -54,19 +54,19 @@ def fill(blob: Tensor, param: Any, generator: torch.Generator, fail: Fail) -> No
 
 
 @filler("constant")
-def constant(blob, param, generator, fail):
+def constant(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     blob.fill_(param.value)
 
 
 @filler("uniform")
-def uniform(blob, param, generator, fail):
+def uniform(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     if not param.min <= param.max:
         fail(f"uniform filler has min {param.min:g} above max {param.max:g}; swap them")
     blob.uniform_(param.min, param.max, generator=generator)
 
 
 @filler("gaussian")
-def gaussian(blob, param, generator, fail):
+def gaussian(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     if not param.std > 0:
         fail(
             f"gaussian filler has std {param.std:g}, it must be above 0; use type 'constant' for equal values"
@@ -85,7 +85,7 @@ def gaussian(blob, param, generator, fail):
 
 
 @filler("positive_unitball")
-def positive_unitball(blob, param, generator, fail):
+def positive_unitball(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     if blob.dim() == 0:
         fail("positive_unitball needs a blob with axes, this one is a scalar; use type 'constant'")
     blob.uniform_(0, 1, generator=generator)
@@ -93,7 +93,7 @@ def positive_unitball(blob, param, generator, fail):
     rows.div_(rows.sum(1, keepdim=True))
 
 
-def _fan(blob: Tensor, param: Any, fail: Fail) -> float:
+def _fan(blob: Tensor, param: FillerParameter, fail: Fail) -> float:
     """The number the variance is divided by; `fan in` is always count over shape[0], whatever the layer."""
     if blob.dim() == 0:
         fail(f"filler {param.type!r} needs a blob with axes, this one is a scalar; use type 'constant'")
@@ -105,18 +105,18 @@ def _fan(blob: Tensor, param: Any, fail: Fail) -> float:
 
 
 @filler("xavier")
-def xavier(blob, param, generator, fail):
+def xavier(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     bound = sqrt(3 / _fan(blob, param, fail))
     blob.uniform_(-bound, bound, generator=generator)
 
 
 @filler("msra")
-def msra(blob, param, generator, fail):
+def msra(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     blob.normal_(0, sqrt(2 / _fan(blob, param, fail)), generator=generator)
 
 
 @filler("bilinear")
-def bilinear(blob, param, generator, fail):
+def bilinear(blob: Tensor, param: FillerParameter, generator: torch.Generator, fail: Fail) -> None:
     if blob.dim() != 4 or blob.shape[2] != blob.shape[3]:
         fail(
             f"the bilinear filler needs a 4-axis blob with equal height and width, this one is "

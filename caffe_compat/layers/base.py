@@ -22,6 +22,7 @@ from caffe_compat.layers.context import TEST, TRAIN, Context
 from caffe_compat.layers.facts import Facts, Shape
 from caffe_compat.layers.onnx_graph import ONNX_BOOL, ONNX_FLOAT, ONNX_INT64, Dim, OnnxGraph
 from caffe_compat.log.write import WARNING, Log
+from caffe_compat.proto import FillerParameter, LayerParameter
 
 __all__ = [
     "FORMS",
@@ -49,7 +50,7 @@ __all__ = [
 INT_MAX = 2**31 - 1  # as many values a blob may have
 
 TYPES: dict[str, type[Layer]] = {}  # what is registered by now; `registry.find` loads what is not
-FORMS: dict[str, list[tuple[Callable[[Any], bool], type[Layer]]]] = {}  # the other forms of a type
+FORMS: dict[str, list[tuple[Callable[[LayerParameter], bool], type[Layer]]]] = {}  # the other forms of a type
 _L = TypeVar("_L", bound="type[Layer]")
 
 
@@ -60,7 +61,7 @@ class Layer(Facts, nn.Module):
     tensors in Caffe's order and layout.
     """
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__()
         self.param = param
         self.name: str = param.name
@@ -215,7 +216,9 @@ class Layer(Facts, nn.Module):
             return
         self.fail(f"{what} {problem}; correct the sizes that it comes from")
 
-    def add_blob(self, shape: Sequence[int], filler: Any = None, learned: bool = True) -> nn.Parameter:
+    def add_blob(
+        self, shape: Sequence[int], filler: FillerParameter | None = None, learned: bool = True
+    ) -> nn.Parameter:
         """Append a blob of `shape`, filled by `filler` (a FillerParameter; None leaves zeros).
 
         `learned` False marks a blob that never has a gradient, such as BatchNorm's statistics.
@@ -289,7 +292,7 @@ class _NoGradient(torch.autograd.Function):
         ctx.layer.fail("has no gradient; take it out of the loss's path or set `propagate_down: false`")
 
 
-def where(param: Any) -> str:
+def where(param: LayerParameter) -> str:
     """`file:line: layer 'x' (Type)`, the head of every message about a layer."""
     head = f"{param.origin}: " if param.origin else ""
     return f"{head}layer '{param.name}' ({param.type})"
@@ -310,7 +313,7 @@ def layer(*types: str) -> Callable[[_L], _L]:
     return register
 
 
-def form(type_name: str, fits: Callable[[Any], bool]) -> Callable[[_L], _L]:
+def form(type_name: str, fits: Callable[[LayerParameter], bool]) -> Callable[[_L], _L]:
     """Register the decorated class as another form of a layer type, for each LayerParameter that `fits`."""
 
     def register(cls: _L) -> _L:

@@ -33,7 +33,8 @@ class MemoryData(PictureLayer):
     def open(self) -> None:
         super().open()
         p = self.param.memory_data_param
-        self.batch_size, self.item_shape = p.batch_size, (p.channels, p.height, p.width)
+        self.batch_size = p.batch_size
+        self.item_shape: tuple[int, ...] = (p.channels, p.height, p.width)
         self.label_ones = (1,) * len(p.dim[1:])  # the labels' axes after the first
         if p.dim:
             self.batch_size, *rest = p.dim

@@ -85,9 +85,8 @@ class GeneralContrastiveLoss(_ByClass):
     def forward(self, data: Tensor, label: Tensor, *seen: Tensor) -> tuple[Tensor, ...]:
         own, nan = self.own(label)
         d = (seen[0] if seen else data).detach().reshape(own.shape)
-        (margin, apart), (pull, push) = self.margins, self.weights
-        if self.moves:
-            apart = self.moving + apart
+        (margin, least), (pull, push) = self.margins, self.weights
+        apart = self.moving + least if self.moves else least
         near = ~own & (d < apart)
         gap = (apart - d).where(near, 0)
         cut = (d - margin).clamp(0, self.outlier).where(own, 0)

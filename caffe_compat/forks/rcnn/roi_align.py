@@ -31,12 +31,13 @@ class ROIAlign(Regions):
             self.fail(
                 "needs either roi_align_param (Caffe2's form) or roi_pooling_param (Cascade R-CNN's), not both"
             )
-        p = self.param.roi_align_param if self.averaged else self.param.roi_pooling_param
+        own, others = self.param.roi_align_param, self.param.roi_pooling_param
+        p = own if self.averaged else others
         height, width = self.pooled_size(p.pooled_h, p.pooled_w)
         self.bins, self.scale = (height, width), p.spatial_scale
         self.pooled = self.bins if self.averaged else (height + 1, width + 1)
-        self.sampling = max(0, p.sampling_ratio) if self.averaged else 1
-        self.pad_ratio = 0.0 if self.averaged else p.pad_ratio
+        self.sampling = max(0, own.sampling_ratio) if self.averaged else 1
+        self.pad_ratio = 0.0 if self.averaged else others.pad_ratio
         if not self.sampling:
             self.dynamic = True  # how many points there are depends on the regions' sizes
 

@@ -50,7 +50,7 @@ class Upsample(Indexed):
         self.scale = (p.scale_h, p.scale_w) if p.HasField("scale_h") else (default, default)
         if min(self.scale) < (2 if self.masked else 1):
             self.fail(f"scale is {self.scale}, both must be above {int(self.masked)}")
-        self.cut = (p.pad_out_h, p.pad_out_w)
+        self.cut: tuple[int, int] = (p.pad_out_h, p.pad_out_w)
         for axis, cut, scale in zip("hw", self.cut, self.scale, strict=True):
             if cut and scale != 2:
                 self.fail(

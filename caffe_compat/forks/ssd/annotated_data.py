@@ -120,7 +120,8 @@ class AnnotatedData(DatabaseLayer):
             )
         self.shares = np.array(chances) / sum(chances)
         self.samples = bool(own.batch_sampler or jitter or len(sizes) > 1)
-        return [Augment(param, own.batch_sampler, self.fail, size, jitter) for size in sizes or [None]]
+        resizings: Sequence[ResizeParameter | None] = sizes or [None]
+        return [Augment(param, own.batch_sampler, self.fail, size, jitter) for size in resizings]
 
     def reshape(self, *bottom: Shape) -> list[Shape]:
         labels: Shape = (1, 1, self.first_boxes, 8) if self.has_boxes else (self.batch_size,)

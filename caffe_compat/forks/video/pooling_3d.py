@@ -120,13 +120,14 @@ class Pooling3D(_Pooling):
 
     def setup(self, bottom: Shape) -> None:
         has_own = self.param.HasField("pooling3d_param")
-        p = self.param.pooling3d_param if has_own else self.param.pooling_param
+        own = self.param.pooling3d_param
+        p = own if has_own else self.param.pooling_param
         lengths = has_own and (p.HasField("kernel_l") or p.HasField("stride_l"))
         names = ("kernel_l", "stride_l") if lengths else ("kernel_depth", "temporal_stride")
         size, depth = single(self, p, "kernel_size", 0, 1), single(self, p, names[0], 0, 1)
         stride, step = single(self, p, "stride", 1, 1), single(self, p, names[1], 1, 1)
-        if has_own and p.pad_l:
-            self.fail(f"pad_l is {p.pad_l}, and the length has no pad; use pad_l 0")
+        if has_own and own.pad_l:
+            self.fail(f"pad_l is {own.pad_l}, and the length has no pad; use pad_l 0")
         self.kernel, self.stride, self.pad = (depth, size, size), (step, stride, stride), (0, p.pad, p.pad)
         self.method = p.pool
         if self.method not in (MAX, AVE):

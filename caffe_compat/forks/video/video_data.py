@@ -110,7 +110,11 @@ class VideoData(ListedLayer):
             self.bad_data(
                 "neither new_length and crop_size nor new_height and new_width tell the shape of its clips"
             )
-        labels = (p.batch_size, *([p.num_of_labels] if not old and p.use_multiple_label else [1] * 4 * old))
+        new = self.param.video_data_param
+        labels = (
+            p.batch_size,
+            *([new.num_of_labels] if not old and new.use_multiple_label else [1] * 4 * old),
+        )
         return [(p.batch_size, 3, p.new_length, *size), labels]
 
     def chances(self) -> list[str]:

@@ -86,7 +86,7 @@ class DetectNetTransformation(Layer):
                 self.fail(f"mean_file '{path}' has {len(mean)} channels and must have 3")
             self.mean = mean.transpose(1, 2, 0) / np.float32(_FULL)
         elif transform.mean_value:
-            self.mean = np.broadcast_to(np.float32(transform.mean_value), 3) / np.float32(_FULL)
+            self.mean = np.broadcast_to(np.array(transform.mean_value, np.float32), 3) / np.float32(_FULL)
         self.labels = {c.src: c.dst for c in p.object_class} or {1: 0}
         self.size = p.image_size_x, p.image_size_y
         self.cells = round(p.image_size_x / p.stride), round(p.image_size_y / p.stride)

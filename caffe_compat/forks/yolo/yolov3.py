@@ -124,8 +124,8 @@ class Yolov3(YoloLoss):
         shared = similarity(sizes, wanted[:, :, None], self.kind)
         most, best = shared.max(2)
         places = torch.full((len(every),), -1, device=boxes.device)
-        for place, name in reversed(list(enumerate(self.mask))):
-            places[name] = place
+        for index, name in reversed(list(enumerate(self.mask))):
+            places[name] = index
         first = places[best].where(most > 0, -1)
         met = torch.where(first >= 0, first, best.where(most > 0, -1))
         names = torch.arange(len(every), device=boxes.device)
