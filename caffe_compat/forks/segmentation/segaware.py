@@ -1,4 +1,4 @@
-"""Positions against their neighbours, for embeddings that segment: Im2dist, Im2parity, DistLoss, NormConvMeanfield."""
+"""segaware's layers, of positions against their neighbours: Im2dist, Im2parity, DistLoss, NormConvMeanfield."""
 
 from __future__ import annotations
 
