@@ -283,12 +283,12 @@ class _NoGradient(torch.autograd.Function):
     """A top that a layer made of a bottom without a derivative: its gradient fails."""
 
     @staticmethod
-    def forward(ctx: Any, bottom: Tensor, top: Tensor, layer: Layer) -> Tensor:
+    def forward(ctx, bottom: Tensor, top: Tensor, layer: Layer) -> Tensor:
         ctx.layer = layer
         return top.view_as(top)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
+    def backward(ctx, grad: Tensor) -> Any:
         ctx.layer.fail("has no gradient; take it out of the loss's path or set `propagate_down: false`")
 
 

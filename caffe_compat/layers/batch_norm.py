@@ -1,7 +1,6 @@
 """BatchNorm: normalisation by the batch's or the stored statistics, in a fork with a scale and a bias of its own."""
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import TEST, Layer, OnnxGraph, layer, one_a_value
 from caffe_compat.layers.common.batch_statistics import normalize
-from caffe_compat.proto import FillerParameter
+from caffe_compat.proto import BatchNormParameter, FillerParameter
 
 
 @layer("BatchNorm")
@@ -58,7 +57,7 @@ class BatchNorm(Layer):
         while len(self.param.param) < 3:  # as Caffe's layer does, so the saved net says it too
             self.param.param.add(lr_mult=0)
 
-    def _add_scale(self, p: Any) -> None:
+    def _add_scale(self, p: BatchNormParameter) -> None:
         with torch.no_grad():
             self.blobs[2].fill_(1)
         one = FillerParameter(value=1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class Blobs(nn.ParameterList):
     """A ParameterList that is quick to index: nn's own costs microseconds a blob."""
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         return self._parameters[str(range(len(self))[index])]
@@ -31,7 +31,7 @@ class ViewedBlobs(Blobs):
         self.shapes = shapes
         self.still = still
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         blob = super().__getitem__(index)
         if isinstance(index, slice):
             return blob

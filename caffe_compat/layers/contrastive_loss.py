@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +21,7 @@ class _Hadsell(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, squared: Tensor, margin: float) -> Tensor:
+    def forward(ctx, squared: Tensor, margin: float) -> Tensor:
         distance = squared.sqrt()
         gap = F.relu(margin - distance)
         ctx.save_for_backward(distance, gap)
@@ -30,7 +29,7 @@ class _Hadsell(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         distance, gap = ctx.saved_tensors
         return -grad * gap / (distance + 1e-4), None
 

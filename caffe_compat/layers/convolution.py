@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import zip_longest
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from caffe_compat.layers.base import Layer, OnnxGraph, Shape, as_tops, layer
+from caffe_compat.proto import ConvolutionParameter
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -49,7 +50,12 @@ class Window(NamedTuple):
         return tuple(max(0, e - n - 2 * p) for n, p, e in zip(spatial, self.pad, self.extent, strict=True))
 
 
-def read_window(layer: Layer, axes: int, param: Any = None, least_dilation: int = 1) -> Window:
+def read_window(
+    layer: Layer,
+    axes: int,
+    param: ConvolutionParameter | None = None,
+    least_dilation: int = 1,
+) -> Window:
     """The window that `param` (convolution_param) asks for over `axes` spatial axes; fails where it is not one."""
     p = layer.param.convolution_param if param is None else param
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -23,7 +21,7 @@ class Unroll(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, projected: Tensor, cont: Tensor, weight: Tensor, h: Tensor, c: Tensor
+        ctx, projected: Tensor, cont: Tensor, weight: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor]:
         before: list[Tensor] = []
         saved: list[Tensor] = []
@@ -39,7 +37,7 @@ class Unroll(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, top: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx, top: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         cont, weight, before, *saved = ctx.saved_tensors
         dh, dc = torch.zeros_like(top[0]), torch.zeros_like(top[0])
         steps: list[Tensor] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,14 +53,14 @@ class Unit(torch.autograd.Function):
     """(c_prev, gates, cont) -> (c, h)"""
 
     @staticmethod
-    def forward(ctx: Any, c_prev: Tensor, gates: Tensor, cont: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx, c_prev: Tensor, gates: Tensor, cont: Tensor) -> tuple[Tensor, Tensor]:
         c, h, saved = step(c_prev, gates, cont)
         ctx.save_for_backward(*saved)
         return c, h
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dc: Tensor, dh: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx, dc: Tensor, dh: Tensor) -> tuple[Tensor, Tensor, None]:
         return *step_backward(dc, dh, *ctx.saved_tensors), None
 
 

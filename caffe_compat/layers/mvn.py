@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -20,7 +18,7 @@ class _Normalize(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+    def forward(ctx, x: Tensor, eps: float) -> Tensor:
         top = x - x.mean(-1, keepdim=True)
         scale = top.square().mean(-1, keepdim=True).sqrt() + eps
         top = top / scale
@@ -29,7 +27,7 @@ class _Normalize(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         top, scale = ctx.saved_tensors
         centred = grad - grad.mean(-1, keepdim=True) - top * (grad * top).mean(-1, keepdim=True)
         return centred / scale, None

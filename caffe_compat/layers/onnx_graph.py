@@ -10,6 +10,7 @@ from torch import nn
 
 from caffe_compat.layers.blobs import Blobs
 from caffe_compat.layers.facts import Shape
+from caffe_compat.proto import LayerParameter
 
 ONNX_FLOAT, ONNX_INT64, ONNX_BOOL = 1, 7, 9  # TensorProto's data types, for Cast
 Dim = int | str  # a size in an exported file; a word names one that only a run tells: "N", the batch's
@@ -19,7 +20,7 @@ class Learned(Protocol):
     """A layer, for what a graph asks of it: its parameters and its learned tensors."""
 
     name: str
-    param: Any
+    param: LayerParameter
     blobs: Blobs
 
     def owned_blobs(self) -> list[nn.Parameter]: ...

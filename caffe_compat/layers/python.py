@@ -30,6 +30,7 @@ from torch import Tensor
 
 from caffe_compat.layers.base import Context, Layer, Shape, as_tops, layer, nothing_multiplied
 from caffe_compat.layers.common.legacy_shape import legacy_shape, reshape_learned, reshaped
+from caffe_compat.proto import LayerParameter
 
 # A net file can name any importable class and so run its code. Whoever calls the API chose the file;
 # the command line sets this to False unless --allow-python-layers is given.
@@ -162,7 +163,7 @@ class LearnedBlobs(Sequence):
         self._owner.add_blob(shape)
         self._blobs.append(_LearnedBlob(self._owner, len(self._blobs)))
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         return self._blobs[index]
 
     def __len__(self) -> int:
@@ -203,7 +204,7 @@ class PythonLayer:
     phase: Phase
     blobs: LearnedBlobs
 
-    def __init__(self, param: Any):
+    def __init__(self, param: LayerParameter):
         self.layer_param = param
 
 
@@ -221,7 +222,7 @@ class Python(Layer):
     is_random = True
     multiply_adds = nothing_multiplied
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         p = param.python_param
         if not allow_python_layers:
@@ -348,14 +349,14 @@ class _Run(torch.autograd.Function):
     """A Python layer as one node of the autograd graph: (layer, how many bottoms, *bottoms, *blobs) -> tops."""
 
     @staticmethod
-    def forward(ctx: Any, layer: Python, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx, layer: Python, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         tops = layer.compute(tensors[:count])
         ctx.layer, ctx.count = layer, count
         ctx.save_for_backward(*tensors[:count], *tops)
         return tops
 
     @staticmethod
-    def backward(ctx: Any, *diffs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx, *diffs: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         bottom, top = saved[: ctx.count], saved[ctx.count :]
         return None, None, *ctx.layer.differentiate(bottom, top, diffs, ctx.needs_input_grad[2:])

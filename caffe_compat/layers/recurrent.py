@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +58,7 @@ class Recurrent(Layer):
     order: tuple[int, ...]  # of the rows of its weights, as parts of Caffe's
     rows: int  # rows of the input's weight matrix, in units of num_output
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.exposed = self.states if param.recurrent_param.expose_hidden else 0
         self.num_bottom = (2 + self.exposed, 3 + self.exposed)

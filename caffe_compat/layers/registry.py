@@ -3,12 +3,11 @@
 import functools
 import importlib
 import pkgutil
-from typing import Any
 
 from caffe_compat.errors import LayerError, nearest, some
 from caffe_compat.layers.base import FORMS, TYPES, Context, Layer, where
 from caffe_compat.log.write import NULL, Log
-from caffe_compat.proto import fork_fields
+from caffe_compat.proto import LayerParameter, fork_fields
 
 STOCK, FORKS = "caffe_compat.layers", "caffe_compat.forks"
 
@@ -24,7 +23,7 @@ def find(type_name: str) -> type[Layer] | None:
     return TYPES.get(type_name)
 
 
-def class_for(param: Any) -> type[Layer] | None:
+def class_for(param: LayerParameter) -> type[Layer] | None:
     """The class that runs a LayerParameter: of its type, or of the form of it that the fields ask for."""
     cls = find(param.type)
     if cls is not None and not_acted_on(cls, param):
@@ -32,7 +31,7 @@ def class_for(param: Any) -> type[Layer] | None:
     return next((other for fits, other in FORMS.get(param.type, ()) if fits(param)), cls)
 
 
-def not_acted_on(cls: type[Layer], param: Any) -> list[str]:
+def not_acted_on(cls: type[Layer], param: LayerParameter) -> list[str]:
     """The fields of Caffe's forks that `param` sets and this class does not act on."""
     # What `param` says of a blob is the solver's to act on.
     return [
@@ -54,7 +53,7 @@ def _import_all(package: str) -> None:
         importlib.import_module(module.name)
 
 
-def create_layer(param: Any, phase: int, context: Context | None = None, log: Log = NULL) -> Layer:
+def create_layer(param: LayerParameter, phase: int, context: Context | None = None, log: Log = NULL) -> Layer:
     """The layer that `param.type` names, not yet set up.
 
     Raises LayerError for a type nobody registered, naming the nearest ones, and for a fork's fields that the

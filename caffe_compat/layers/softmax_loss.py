@@ -123,7 +123,7 @@ class _CrossEntropy(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, scores: Tensor, index: Tensor, counted: Tensor | None, divisor: Any, weights: Tensor | None
+        ctx, scores: Tensor, index: Tensor, counted: Tensor | None, divisor: Any, weights: Tensor | None
     ):
         probability = torch.softmax(scores, 1)
         loss = _terms(probability, index, counted)
@@ -135,7 +135,7 @@ class _CrossEntropy(Function):
         return loss.sum() / divisor, probability
 
     @staticmethod
-    def backward(ctx: Any, diff: Tensor, _: Tensor):
+    def backward(ctx, diff: Tensor, _: Tensor):
         probability, index, counted, weights = ctx.saved_tensors
         diff = diff / ctx.divisor if weights is None else diff / ctx.divisor * weights
         gradient = probability * diff

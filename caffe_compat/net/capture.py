@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,8 +34,8 @@ class Captured:
         self._function = function
         self._calls = 0
         self.recording = False
-        self._stream: Any = None
-        self._graph: Any = None
+        self._stream: torch.cuda.Stream | None = None
+        self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: list[Tensor] = []
         self._outputs: Sequence[Tensor] = ()
 
@@ -50,10 +49,9 @@ class Captured:
         if self._calls < _FIRST:
             self._calls += 1
             return self._run(inputs)
-        if self._graph is None:
-            self._record(inputs)
+        graph = self._graph or self._record(inputs)
         torch._foreach_copy_(self._inputs, list(inputs))
-        self._graph.replay()
+        graph.replay()
         return self._outputs
 
     def _run(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -67,7 +65,7 @@ class Captured:
         current.wait_stream(self._stream)
         return results
 
-    def _record(self, inputs: Sequence[Tensor]) -> None:
+    def _record(self, inputs: Sequence[Tensor]) -> torch.cuda.CUDAGraph:
         self._inputs = [value.clone() for value in inputs]
         graph = torch.cuda.CUDAGraph()
         self.recording = True
@@ -75,6 +73,7 @@ class Captured:
             self._outputs = self._function(*self._inputs)
         self.recording = False
         self._graph = graph
+        return graph
 
 
 class CapturedPass:

@@ -24,7 +24,7 @@ from caffe_compat.net.module_layers import filtered, layers_of
 from caffe_compat.net.net import Net
 from caffe_compat.net.program import Program
 from caffe_compat.net.wiring import Wiring
-from caffe_compat.proto import TEST, TRAIN
+from caffe_compat.proto import TEST, TRAIN, LayerParameter
 
 _NAMES = {TRAIN: "TRAIN", TEST: "TEST"}
 _FULL = (torch.float32, torch.float64)  # the types of Caffe's blobs
@@ -113,7 +113,7 @@ class Module(nn.Module):
             child for child in self._modules.values() if isinstance(child, Layer) and child.modes is not None
         ]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Tensor | nn.Module) -> None:
         if name in self.__dict__.get("_modules", ()) and value is not self._modules[name]:
             self._fused = None  # it would go on with the old layer
             if not isinstance(value, Layer):
@@ -285,7 +285,7 @@ def _difference(net: Wiring) -> str:
     )
 
 
-def _said(layer: Any) -> bytes:
+def _said(layer: LayerParameter) -> bytes:
     """A layer's parameters but for the rules that say in which phase it is, and where it stands in its file."""
     param = type(layer)()
     param.CopyFrom(layer)

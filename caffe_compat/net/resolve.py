@@ -8,12 +8,23 @@ from collections import Counter
 from typing import Any
 
 from caffe_compat.errors import NetError, nearest
-from caffe_compat.log.write import NULL
-from caffe_compat.proto import TEST, NetParameter, Phase, fork_fields, hints
+from caffe_compat.log.write import NULL, Log
+from caffe_compat.proto import (
+    TEST,
+    LayerParameter,
+    NetParameter,
+    NetState,
+    NetStateRule,
+    Phase,
+    fork_fields,
+    hints,
+)
 from caffe_compat.proto.owners import takes
 
 
-def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = False) -> Any:
+def filter_net(
+    param: NetParameter, state: NetState, log: Log = NULL, ignore_unknown: bool = False
+) -> NetParameter:
     """The net with only the layers that `state` (a NetState) keeps; Caffe's FilterNet.
 
     A layer with include rules is kept if one of them is met, a layer with exclude rules if none is. What forks
@@ -52,9 +63,11 @@ def filter_net(param: Any, state: Any, log: Any = NULL, ignore_unknown: bool = F
     return filtered
 
 
-def _left_out(blob: str, whole: Any) -> str:
+def _left_out(blob: str, whole: NetParameter | None) -> str:
     """A hint `; layer ... makes it, but ...` for a blob that a layer makes which the net's state leaves out, or ""."""
-    for layer in whole.layer if whole is not None else ():
+    if whole is None:
+        return ""
+    for layer in whole.layer:
         if _makes(layer, blob):
             unmet = [_unmet(whole.state, rule) for rule in layer.include]
             if unmet and all(reason for reason, _ in unmet):
@@ -67,12 +80,12 @@ def _left_out(blob: str, whole: Any) -> str:
     return ""
 
 
-def _makes(layer: Any, blob: str) -> bool:
+def _makes(layer: LayerParameter, blob: str) -> bool:
     """Whether a layer makes a blob; one in place only changes it."""
     return blob in layer.top and blob not in layer.bottom
 
 
-def _unmet(state: Any, rule: Any) -> tuple[str, str]:
+def _unmet(state: NetState, rule: NetStateRule) -> tuple[str, str]:
     """What a rule asks that a state does not meet, and how to give it; ("", "") where it is met."""
     if rule.HasField("phase") and rule.phase != state.phase:
         name = Phase.Name(rule.phase)
@@ -94,7 +107,7 @@ def _unmet(state: Any, rule: Any) -> tuple[str, str]:
     return "", ""
 
 
-def _meets(state: Any, rule: Any, layer: str, log: Any) -> bool:
+def _meets(state: NetState, rule: NetStateRule, layer: str, log: Log) -> bool:
     if rule.HasField("phase") and rule.phase != state.phase:
         log.rule_phase(state.phase, rule.phase, layer)
         return False
@@ -115,7 +128,7 @@ def _meets(state: Any, rule: Any, layer: str, log: Any) -> bool:
     return True
 
 
-def insert_splits(param: Any, whole: Any = None) -> Any:
+def insert_splits(param: NetParameter, whole: NetParameter | None = None) -> NetParameter:
     """The net with a Split layer after every top that is used more than once; Caffe's InsertSplits.
 
     A use is a bottom of a later layer, or a non-zero loss_weight. The split of blob b, top t of layer l,
@@ -172,7 +185,7 @@ def insert_splits(param: Any, whole: Any = None) -> Any:
     return split
 
 
-def _check_tops(param: Any) -> None:
+def _check_tops(param: NetParameter) -> None:
     maker: dict[str, Any] = {}
     for layer in param.layer:
         for j, blob in enumerate(layer.top):
@@ -184,10 +197,10 @@ def _check_tops(param: Any) -> None:
             maker[blob] = layer
 
 
-def _split_name(param: Any, top: tuple[int, int], blob: str) -> str:
+def _split_name(param: NetParameter, top: tuple[int, int], blob: str) -> str:
     return f"{blob}_{param.layer[top[0]].name}_{top[1]}_split"
 
 
-def _where(layer: Any) -> str:
+def _where(layer: LayerParameter) -> str:
     head = f"{layer.origin}: " if layer.origin else ""
     return f"{head}layer '{layer.name}' ({layer.type})"

@@ -191,11 +191,11 @@ class Overwritten(Layer):
 
 class _Overwritten(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, blob: Tensor, memory: Tensor) -> Tensor:
+    def forward(ctx, blob: Tensor, memory: Tensor) -> Tensor:
         return memory.reshape(blob.shape)
 
     @staticmethod
-    def backward(ctx: Any, diff: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, diff: Tensor) -> tuple[Tensor, None]:
         return diff, None
 
 

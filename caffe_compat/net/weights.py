@@ -17,7 +17,7 @@ import torch
 from caffe_compat.data import hdf5
 from caffe_compat.errors import WeightsError, some
 from caffe_compat.layers.base import Layer, where
-from caffe_compat.log.write import NULL
+from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.net import Net
 from caffe_compat.proto.binary import read_caffemodel, write_atomic, write_caffemodel
 
@@ -72,7 +72,7 @@ def _is_broken(blob: torch.Tensor) -> bool:
     return not bool(torch.isfinite(blob.detach().sum())) and not bool(torch.isfinite(blob.detach()).all())
 
 
-def shapes_in(path: str, log: Any = NULL) -> dict[str, list[tuple[int, ...]]]:
+def shapes_in(path: str, log: Log = NULL) -> dict[str, list[tuple[int, ...]]]:
     """The shapes of the blobs in a caffemodel, binary or HDF5, by layer (the first of those of one name).
 
     Raises as `copy_trained_layers_from`.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -15,13 +13,13 @@ class _Truncated(torch.autograd.Function):
     """x between two numbers; one outside gets only a gradient that pulls it in by the fork's signs."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, least: float, most: float) -> Tensor:
+    def forward(ctx, x: Tensor, least: float, most: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.bounds = least, most
         return x.clamp(least, most)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
         (x,) = ctx.saved_tensors
         least, most = ctx.bounds
         return (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -16,14 +14,14 @@ class _Squash(torch.autograd.Function):
     """x (1 - exp(-r)) / r. The fork's gradient is the diagonal of the derivative, element by element."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor) -> Tensor:
         radius = (x.square().sum(-1, keepdim=True) + 2 * TINY).sqrt()
         ctx.save_for_backward(x, radius)
         return x * (-torch.expm1(-radius) / radius)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, diff: Tensor) -> Tensor:
+    def backward(ctx, diff: Tensor) -> Tensor:
         x, radius = ctx.saved_tensors
         factor = -torch.expm1(-radius) / radius
         return diff * (factor + x.square() * ((1 - radius * factor) - factor) / radius.square())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -14,13 +12,13 @@ class _Pulled(torch.autograd.Function):
     """x, with coef sign(x) added to its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, coef: float) -> Tensor:
+    def forward(ctx, x: Tensor, coef: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.coef = coef
         return x.clone()
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return grad + ctx.coef * x.sign(), None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from caffe_compat.forks.common.sampling import between, between_in_onnx
 from caffe_compat.layers.base import ONNX_FLOAT, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.onnx_values import Size, Value, blob, values
 from caffe_compat.layers.convolution import read_window
+from caffe_compat.proto import ConvolutionParameter
 
 
 @layer("DeformableConvolution")
@@ -35,7 +37,9 @@ class DeformableConvolution(Layer):
         self.check_pictures(bottom[0])
         if p.axis != 1:
             self.fail(f"deformable_convolution_param.axis is {p.axis}; only axis 1 is known")
-        self.window = read_window(self, 2, p)
+        self.window = read_window(
+            self, 2, cast(ConvolutionParameter, p)
+        )  # which has the fields of a window, too
         self.channels, self.outputs, self.group = bottom[0][1], p.num_output, p.group
         self.parts = p.deformable_group
         if self.outputs < 1:

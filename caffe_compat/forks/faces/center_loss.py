@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ class _Pull(torch.autograd.Function):
     """(items x, centers c, classes) -> sum |x - c|^2 / 2N, with the fork's step for the centers as their gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, centers: Tensor, index: Tensor, counted: Tensor | None) -> Tensor:
+    def forward(ctx, x: Tensor, centers: Tensor, index: Tensor, counted: Tensor | None) -> Tensor:
         distance = x - centers[index]
         if counted is not None:
             distance = distance.where(counted[:, None], 0)
@@ -29,7 +28,7 @@ class _Pull(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         distance, index = ctx.saved_tensors
         step = None
         if ctx.needs_input_grad[1]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,13 +107,13 @@ class _SphereGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, column: Tensor, top: Tensor, slopes: Tensor, share: Tensor
+        ctx, x: Tensor, weight: Tensor, column: Tensor, top: Tensor, slopes: Tensor, share: Tensor
     ) -> Tensor:
         ctx.save_for_backward(x, weight, column, slopes, share)
         return top.clone()
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, column, slopes, share = ctx.saved_tensors
         own = grad.gather(1, column) / (1 + share)
         unit = slopes / slopes.norm(dim=1, keepdim=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,11 +29,11 @@ class _Bounded(torch.autograd.Function):
     """x kept between two limits, whose gradient is passed on as if it had not been."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
         return torch.minimum(torch.maximum(x, low), high)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
         return grad, None, None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,16 +51,14 @@ class _Scaled(torch.autograd.Function):
     """data * factor, with the gradients of data * scale, as far as they are wanted."""
 
     @staticmethod
-    def forward(
-        ctx: Any, data: Tensor, scale: Tensor, factor: Tensor | None, wanted: tuple[bool, bool]
-    ) -> Tensor:
+    def forward(ctx, data: Tensor, scale: Tensor, factor: Tensor | None, wanted: tuple[bool, bool]) -> Tensor:
         ctx.save_for_backward(data, scale)
         ctx.wanted = wanted
         return data.clone() if factor is None else data * factor
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         data, scale = ctx.saved_tensors
         feature, own = ctx.wanted
         scale_grad = (data * grad).sum(1, keepdim=True) if own else torch.zeros_like(scale)

@@ -39,8 +39,8 @@ class Unpooling(Upsample):
             self.fail(f"kernel is {self.kernel} and stride {self.stride}; both must be set and above 0")
         if p.pad or p.pad_h or p.pad_w:
             self.fail("pad is set, which the fork's layer refuses, too; remove it")
-        size = (p.unpool_h or p.unpool_size, p.unpool_w or p.unpool_size)
-        self.size = size if min(size) > 0 else None
+        unpooled = (p.unpool_h or p.unpool_size, p.unpool_w or p.unpool_size)
+        self.size: tuple[int, int] | None = unpooled if min(unpooled) > 0 else None
         if self.masked and self.method != UnpoolingParameter.MAX:
             self.fail("has a mask as bottom 1, which only MAX reads; remove it")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,12 +21,12 @@ class _Limit(torch.autograd.Function):
     """x, whose gradient is cut off at -limit and limit."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, limit: float) -> Tensor:
+    def forward(ctx, x: Tensor, limit: float) -> Tensor:
         ctx.limit = limit
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, diff: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, diff: Tensor) -> tuple[Tensor, None]:
         return diff.clamp(-ctx.limit, ctx.limit), None
 
 

@@ -130,9 +130,9 @@ class Yolov3(YoloLoss):
         met = torch.where(first >= 0, first, best.where(most > 0, -1))
         names = torch.arange(len(every), device=boxes.device)
         others = (places >= 0) & (names != met[..., None]) & (shared > self.also) & (self.also < 1)
-        place = torch.cat((first[..., None], places.where(others, -1)), 2)
-        n, t, slot = ((place >= 0) & assigned[..., None]).nonzero(as_tuple=True)
-        return n, t, place[n, t, slot]
+        chosen = torch.cat((first[..., None], places.where(others, -1)), 2)
+        n, t, slot = ((chosen >= 0) & assigned[..., None]).nonzero(as_tuple=True)
+        return n, t, chosen[n, t, slot]
 
     def _pulled(self, values: Tensor, before: Tensor, mine: Tensor, truth: Tensor) -> Tensor:
         """The gradient of x, y, w, h that makes box `mine` more like `truth`."""

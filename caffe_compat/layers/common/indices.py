@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Context, Layer
+from caffe_compat.proto import LayerParameter
 
 
 def poisoned(top: Tensor, bad: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class Indexed(Layer):
 
     bad_position: Tensor  # the last one that was not there; NaN if all were
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.register_buffer("bad_position", torch.tensor(math.nan), persistent=False)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from caffe_compat.layers.base import Context, Shape
 from caffe_compat.layers.common.indices import Indexed
+from caffe_compat.proto import LayerParameter
 
 
 class Labelled(Indexed):
@@ -21,7 +21,7 @@ class Labelled(Indexed):
 
     label_bottom = 1
 
-    def __init__(self, param: Any, phase: int, context: Context | None = None):
+    def __init__(self, param: LayerParameter, phase: int, context: Context | None = None):
         super().__init__(param, phase, context)
         self.classes = 0
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,11 +66,11 @@ class Floor(torch.autograd.Function):
     """max(x, least), whose gradient is passed on as if nothing had been cut off."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, least: float) -> Tensor:
+    def forward(ctx, x: Tensor, least: float) -> Tensor:
         return x.clamp(min=least)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         return grad, None
 
 
@@ -79,13 +78,13 @@ class KnownGradient(torch.autograd.Function):
     """(x, value, gradient) -> value, whose gradient for x is `gradient`, where a loss is not what it is derived from."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
         ctx.save_for_backward(gradient)
         return value.clone()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return grad * gradient, None, None
 
