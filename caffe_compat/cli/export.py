@@ -202,15 +202,14 @@ def _unknown_shapes(
     from caffe_compat.errors import CaffeError, NetError
     from caffe_compat.export.prune import prune
     from caffe_compat.inspect.outline import Outline
+    from caffe_compat.proto.text import Reader
 
     unknown = [name for name, shape in named.items() if shape is None]
     if not unknown:
         return {}
     part = prune(param, unknown, {name: shape for name, shape in given.items() if name not in unknown})
     try:
-        outline = Outline(
-            part, inputs=_of(part, given), root=args.root, ignore_unknown=args.ignore_unknown, log=log
-        )
+        outline = Outline(part, inputs=_of(part, given), reader=Reader(args.root, args.ignore_unknown, log))
     except CaffeError as error:
         raise NetError(f"{error}; or give the shape: --inputs {unknown[0]}=N,C,H,W") from error
     return {name: shape for name, shape in outline.net.blob_shapes.items() if name in unknown}

@@ -31,6 +31,7 @@ def _lint(args: argparse.Namespace) -> int:
     from caffe_compat.inspect.lint.subject import read_subject
     from caffe_compat.log.write import WARNING, Log
     from caffe_compat.proto import NetState, Phase
+    from caffe_compat.proto.text import Reader
     from caffe_compat.solver import fields
 
     if args.list:
@@ -43,12 +44,10 @@ def _lint(args: argparse.Namespace) -> int:
     common.allow_code(args)
     subject = read_subject(
         common.locate(args.root, args.net),
-        root=args.root,
+        Reader(args.root, args.ignore_unknown, Log(progress=False, level=WARNING)),
         state=NetState(level=args.level, stage=common.stages(args.stage) if args.stage else []),
         phases=[Phase.Value(args.phase)] if args.phase else [],
         inputs=common.shapes(args.input),
-        ignore_unknown=args.ignore_unknown,
-        log=Log(progress=False, level=WARNING),
         ask=fields.sentences,
     )
     only, ignore = (

@@ -13,6 +13,7 @@ from caffe_compat.log.write import Log
 from caffe_compat.net.memory import keep_freed_memory
 from caffe_compat.net.net import Net
 from caffe_compat.proto import TRAIN, NetParameter, Phase, SolverParameter, text
+from caffe_compat.proto.text import Reader
 
 
 def build_net(args: argparse.Namespace, command: str, phase: int, log: CommandLog) -> Net:
@@ -20,7 +21,7 @@ def build_net(args: argparse.Namespace, command: str, phase: int, log: CommandLo
     common.allow_code(args)
     keep_freed_memory()
     device = choose_device(args.gpu, None, log, command)
-    param = text.read_net(common.locate(args.root, args.model), log, args.ignore_unknown)
+    param = Reader(args.root, args.ignore_unknown, log).net(common.locate(args.root, args.model))
     apply_overrides(None, param, args.set, log)
     param.state.phase = Phase.Value(args.phase) if args.phase else phase
     param.state.level = args.level
@@ -34,19 +35,15 @@ def outline_net(args: argparse.Namespace, log: Log) -> Outline:
     common.allow_code(args)
     param = find_net(args, log)
     return Outline(
-        param,
-        inputs=common.shapes(args.input),
-        root=args.root,
-        ignore_unknown=args.ignore_unknown,
-        log=log,
+        param, inputs=common.shapes(args.input), reader=Reader(args.root, args.ignore_unknown, log)
     )
 
 
 def find_net(args: argparse.Namespace, log: Log) -> NetParameter:
     """The NetParameter of NET, or of the solver that NET is, with its state."""
     phase = Phase.Value(args.phase) if args.phase else TRAIN
-    path = common.locate(args.root, args.net)
-    param = text.read(path, log, args.ignore_unknown, args.root)
+    reader, path = Reader(args.root, args.ignore_unknown, log), common.locate(args.root, args.net)
+    param = reader.read(path)
     if isinstance(param, SolverParameter):
         solver = param
         found = sources(solver, phase)
@@ -57,7 +54,7 @@ def find_net(args: argparse.Namespace, log: Log) -> NetParameter:
         net = found[0]
         if isinstance(net, str):
             path = common.resolve(args.root, net)
-            net = text.named_by(solver, net, path, text.read_net, log, args.ignore_unknown)
+            net = text.named_by(solver, net, path, reader.net)
         param = copy_of(net, state_of(solver, net, phase))
     apply_overrides(None, param, args.set, log)
     param.state.phase = phase

@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from caffe_compat.cli import common
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from caffe_compat.net.execution import Execution
     from caffe_compat.net.net import Net
     from caffe_compat.proto import NetParameter, SolverParameter
+    from caffe_compat.proto.text import Reader
     from caffe_compat.solver import parallel
     from caffe_compat.solver.solver import Solver
 
@@ -105,15 +107,16 @@ def _train(args: argparse.Namespace, group: parallel.Group | None, prepare: Call
     from caffe_compat.log.commands import CommandLog
     from caffe_compat.log.write import INFO, OFF
     from caffe_compat.net.memory import keep_freed_memory
-    from caffe_compat.proto import TRAINING_NETS, text
+    from caffe_compat.proto import TRAINING_NETS
+    from caffe_compat.proto.text import Reader
     from caffe_compat.proto.upgrade import fill_snapshot_prefix
     from caffe_compat.solver.solver import Solver
 
     common.allow_code(args)
     keep_freed_memory()
     log = CommandLog(outlive_reader=True, level=INFO if group is None or group.rank == 0 else OFF)
-    solver_file = common.locate(args.root, args.solver)
-    param = text.read_solver(solver_file, log, args.ignore_unknown, args.root)
+    reader, solver_file = Reader(args.root, args.ignore_unknown, log), common.locate(args.root, args.solver)
+    param = reader.solver(solver_file)
     if args.net:
         path = common.resolve(args.root, args.net)
         if not os.path.exists(path):
@@ -121,7 +124,7 @@ def _train(args: argparse.Namespace, group: parallel.Group | None, prepare: Call
         for field in TRAINING_NETS:
             param.ClearField(field)
         param.net = args.net
-    nets = _Nets(param, args.root, args.ignore_unknown)
+    nets = _Nets(param, reader)
     prefix = param.snapshot_prefix
     apply_overrides(param, nets.all() if args.set else [], args.set, log)
     if param.snapshot_prefix != prefix:
@@ -176,12 +179,9 @@ def _execution(args: argparse.Namespace, param: SolverParameter, net: Net) -> Ex
 class _Nets:
     """The net files of a solver, each read once, so that --set can change them before they are used."""
 
-    def __init__(self, param: SolverParameter, root: str, ignore_unknown: bool):
-        from caffe_compat.proto import text
-
-        self._read = functools.partial(text.read_net, ignore_unknown=ignore_unknown)
+    def __init__(self, param: SolverParameter, reader: Reader):
         self._param = param
-        self._root = root
+        self._reader = reader
         self._files: dict[str, NetParameter] = {}
 
     def all(self) -> list[NetParameter]:
@@ -197,18 +197,16 @@ class _Nets:
         from caffe_compat.log.write import NULL
         from caffe_compat.proto import text
 
-        path = common.resolve(self._root, name)
+        path = common.resolve(self._reader.root, name)
         if path not in self._files:
             # `read` logs what reading it upgrades, in its turn
-            self._files[path] = text.named_by(self._param, name, path, self._read, NULL)
+            self._files[path] = text.named_by(self._param, name, path, replace(self._reader, log=NULL).net)
         return self._files[path]
 
     def read(self, path: str, log: Log) -> NetParameter:
         """What Solver calls: the net of `path` as --set left it; logs what reading it upgraded."""
-        if path not in self._files:
-            return self._read(path, log)
-        self._read(path, log)
-        return self._files[path]
+        net = replace(self._reader, log=log).net(path)
+        return self._files.get(path, net)
 
 
 class _Signals:

@@ -13,6 +13,7 @@ from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.net import Net
 from caffe_compat.net.resolve import filter_net
 from caffe_compat.proto import TEST, TRAIN, LayerParameter, NetParameter, NetState, SolverParameter
+from caffe_compat.proto.text import HERE, Reader
 
 
 class StandIn(Layer):
@@ -34,9 +35,7 @@ class Outline:
     Args:
         param: an upgraded NetParameter whose `state` says phase, level and stages.
         inputs: shapes of blobs by name. A layer all of whose tops are named is not built, whatever its type.
-        root: where relative paths start.
-        ignore_unknown: as Context.ignore_unknown.
-        log: gets warnings.
+        reader: says where relative paths start, what an unknown field is, and which log gets warnings.
 
     Raises NetError, LayerError or DataError where the net cannot be built, naming the layer.
 
@@ -52,14 +51,12 @@ class Outline:
         param: NetParameter,
         *,
         inputs: Mapping[str, Shape] | None = None,
-        root: str = "",
-        ignore_unknown: bool = False,
-        log: Log = NULL,
+        reader: Reader = HERE,
     ):
         self.notes: list[str] = []
         self._inputs = dict(inputs or {})
-        context = Context(root=root, device="meta", ignore_unknown=ignore_unknown)
-        self.net = net = Net(param, context=context, log=log, device="meta", create=self._create)
+        context = Context(root=reader.root, device="meta", ignore_unknown=reader.ignore_unknown)
+        self.net = net = Net(param, context=context, log=reader.log, device="meta", create=self._create)
         for name in self._inputs:
             if name not in net.blob_shapes:
                 raise NetError(f"--input {name}: the net has no such blob{nearest(name, net.blob_names)}")

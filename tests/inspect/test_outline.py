@@ -13,7 +13,7 @@ from caffe_compat.layers.base import Context
 from caffe_compat.layers.registry import create_layer
 from caffe_compat.proto import TEST, TRAIN, NetParameter, NetState, SolverParameter
 from caffe_compat.proto.binary import write_binaryproto
-from caffe_compat.proto.text import parse
+from caffe_compat.proto.text import Reader, parse
 from tests.layers.harness import Case, layer_param
 
 LAYER_TESTS = sorted(path.stem for path in (Path(__file__).parents[1] / "layers").glob("test_*.py"))
@@ -71,7 +71,7 @@ PICTURES = [
 def test_parameters_tell_the_shapes_of_pictures(text, shape, tmp_path):
     write_binaryproto(str(tmp_path / "mean"), np.zeros((4, 6, 7), np.float32))
     outline = Outline(
-        parse(f"layer {{ name: 'd' top: 'x' top: 'y' {text} }}", NetParameter), root=str(tmp_path)
+        parse(f"layer {{ name: 'd' top: 'x' top: 'y' {text} }}", NetParameter), reader=Reader(str(tmp_path))
     )
     assert outline.net.blob_shapes == {"x": shape, "y": (5,)}
     assert isinstance(outline.net.layers[0], StandIn)

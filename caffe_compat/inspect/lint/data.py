@@ -14,10 +14,10 @@ from caffe_compat.errors import DataError, MissingExtra
 from caffe_compat.inspect.lint import NOTE, Found, Place, rule
 from caffe_compat.inspect.lint.questions import DataMessage, data_messages, messages_of
 from caffe_compat.inspect.lint.subject import Subject
-from caffe_compat.log import names
 from caffe_compat.proto import DataParameter, Datum, LayerParameter, is_repeated
 from caffe_compat.proto.binary import read_binaryproto
 from caffe_compat.proto.owners import takes
+from caffe_compat.proto.text import Reader
 
 # Caffe's own types that have a message, the ones whose messages are known for certain.
 _STOCK = frozenset(
@@ -68,7 +68,7 @@ def crop_without_effect(subject: Subject) -> Found:
     for view in subject.train:
         for layer in view.layers:
             size = layer.transform_param.crop_size
-            if size and _picture_size(layer, subject.root) == (size, size):
+            if size and _picture_size(layer, subject.reader) == (size, size):
                 yield (
                     layer,
                     (
@@ -137,7 +137,7 @@ def test_set_size(subject: Subject) -> Found:
             continue
         batches = subject.solver.test_iter[view.index]
         for layer in view.layers:
-            records = _count(layer, subject.root)
+            records = _count(layer, subject.reader)
             message = _data_message(layer)
             if not records or message is None or batches * message.batch_size == records:
                 continue
@@ -214,29 +214,29 @@ def _source(layer: LayerParameter) -> str:
     return getattr(_data_message(layer), "source", "")
 
 
-def _count(layer: LayerParameter, root: str) -> int:
+def _count(layer: LayerParameter, reader: Reader) -> int:
     """How many records a layer's source has; 0 where that cannot be seen."""
     try:
         if layer.type == "Data":
             p = layer.data_param
-            return len(open_source(DataParameter.DB.Name(p.backend), p.source, root))
+            return len(open_source(DataParameter.DB.Name(p.backend), p.source, reader.root))
         if layer.type == "ImageData":
-            return len(read_list(os.path.join(root, names.file_name(layer.image_data_param.source))))
+            return len(read_list(reader.path(layer.image_data_param.source)))
     except (DataError, MissingExtra):
         pass  # to look at a net, its data need not be here
     return 0
 
 
-def _picture_size(layer: LayerParameter, root: str) -> tuple[int, int] | None:
+def _picture_size(layer: LayerParameter, reader: Reader) -> tuple[int, int] | None:
     """Height and width of a layer's pictures, as far as its mean file or its first record tells."""
-    mean = os.path.join(root, names.file_name(layer.transform_param.mean_file))
+    mean = reader.path(layer.transform_param.mean_file)
     if layer.transform_param.mean_file and os.path.isfile(mean):
         height, width = read_binaryproto(mean).shape[-2:]
         return height, width
-    if layer.type != "Data" or not _count(layer, root):
+    if layer.type != "Data" or not _count(layer, reader):
         return None
     p = layer.data_param
-    record = bytes(open_source(DataParameter.DB.Name(p.backend), p.source, root).read(0))
+    record = bytes(open_source(DataParameter.DB.Name(p.backend), p.source, reader.root).read(0))
     datum = Datum.FromString(record)
     return None if datum.encoded else (datum.height, datum.width)
 

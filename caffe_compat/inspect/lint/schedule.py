@@ -137,7 +137,7 @@ def snapshot_folder(subject: Subject) -> Found:
     solver = subject.solver
     if solver is None or not (solver.snapshot or solver.snapshot_after_train):
         return
-    folder = os.path.dirname(os.path.join(subject.root, solver.snapshot_prefix))
+    folder = os.path.dirname(os.path.join(subject.reader.root, solver.snapshot_prefix))
     if folder and not os.path.isdir(folder):
         yield subject.at("snapshot_prefix"), f"snapshots go to '{folder}', which is no folder; make it"
 

@@ -15,8 +15,7 @@ from caffe_compat.inspect.lint.questions import (
 )
 from caffe_compat.inspect.outline import Outline, copy_of, sources, state_of
 from caffe_compat.layers.base import Shape
-from caffe_compat.log import names
-from caffe_compat.log.write import NULL, Log
+from caffe_compat.log.write import NULL
 from caffe_compat.net.resolve import filter_net
 from caffe_compat.proto import (
     TEST,
@@ -28,6 +27,7 @@ from caffe_compat.proto import (
     SolverParameter,
     text,
 )
+from caffe_compat.proto.text import HERE, Reader
 from caffe_compat.proto.upgrade import upgrade_net
 
 
@@ -47,9 +47,7 @@ class View:
         state: NetState,
         index: int = 0,
         inputs: Mapping[str, Shape] | None = None,
-        root: str = "",
-        ignore_unknown: bool = False,
-        log: Log = NULL,
+        reader: Reader = HERE,
     ):
         self.phase: int = state.phase
         self.index = index
@@ -62,7 +60,7 @@ class View:
             self.layers = list(filter_net(param, state).layer)
             built = copy_of(param, state)
             upgrade_net(built, "", NULL)
-            self.outline = Outline(built, inputs=inputs, root=root, ignore_unknown=ignore_unknown, log=log)
+            self.outline = Outline(built, inputs=inputs, reader=reader)
         except CaffeError as error:
             self.error = error
         made: dict[str, int] = {}
@@ -110,7 +108,7 @@ class Subject:
     path: str
     solver: SolverParameter | None
     views: list[View]
-    root: str = ""
+    reader: Reader = HERE
     told: list[tuple[str, str, str]] = field(
         default_factory=list
     )  # what training says of a field, and its kind
@@ -135,13 +133,11 @@ class Subject:
 
 def read_subject(
     path: str,
+    reader: Reader = HERE,
     *,
-    root: str = "",
     state: NetState | None = None,
     phases: Iterable[int] = (),
     inputs: Mapping[str, Shape] | None = None,
-    ignore_unknown: bool = False,
-    log: Log = NULL,
     ask: Callable[[SolverParameter], list[tuple[str, str, str]]] = lambda solver: [],
 ) -> Subject:
     """Read a net or a solver and build its nets for their shapes.
@@ -149,13 +145,13 @@ def read_subject(
     Args:
         state: level and stages to add to every net's state.
         phases: look at these only.
-        inputs, root, ignore_unknown, log: as for Outline.
+        inputs, reader: as for Outline.
         ask: what training says of a solver's fields: field, sentence and kind of each.
 
     Raises ParseError for files that cannot be read.
     """
-    message = text.read(path, log, ignore_unknown, root)
-    subject = Subject(path, None, [], root)
+    message = reader.read(path)
+    subject = Subject(path, None, [], reader)
     planned: list[tuple[int, int, str | NetParameter]] = []
     if isinstance(message, SolverParameter):
         subject.solver = message
@@ -169,29 +165,29 @@ def read_subject(
         planned = [(phase, 0, path) for phase in phases or _phases(message)]
     for phase, index, source in planned:
         if isinstance(source, str):
-            file_name = source if subject.solver is None else os.path.join(root, names.file_name(source))
+            file_name = source if subject.solver is None else reader.path(source)
             try:
-                net = _parsed(subject, source, file_name, ignore_unknown, log)
+                net = _parsed(subject, source, file_name)
             except ParseError as error:
                 if subject.solver is None or os.path.exists(file_name):
                     raise
                 subject.absent.append(error)
                 continue
-            upgrade_net(net, file_name, log, skip=("batch_norm",))
+            upgrade_net(net, file_name, reader.log, skip=("batch_norm",))
         else:
             net = source
         merged = state_of(subject.solver, net, phase, index) if subject.solver else NetState(phase=phase)
         if state is not None:
             merged.MergeFrom(state)
             merged.phase = phase
-        subject.views.append(View(net, merged, index, inputs, root, ignore_unknown, log))
+        subject.views.append(View(net, merged, index, inputs, reader))
     return subject
 
 
-def _parsed(subject: Subject, name: str, path: str, ignore_unknown: bool, log: Log) -> NetParameter:
+def _parsed(subject: Subject, name: str, path: str) -> NetParameter:
     if subject.solver is None:
-        return text.parse_file(path, NetParameter, ignore_unknown, log)
-    return text.named_by(subject.solver, name, path, text.parse_file, NetParameter, ignore_unknown, log)
+        return subject.reader.message(path, NetParameter)
+    return text.named_by(subject.solver, name, path, subject.reader.message, NetParameter)
 
 
 def _phases(net: NetParameter) -> list[int]:

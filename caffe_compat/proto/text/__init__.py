@@ -10,10 +10,12 @@ ignore, and names message, field and the nearest known word in each error, whate
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from caffe_compat.errors import ParseError, from_where
-from caffe_compat.log.write import WARNING, Log
+from caffe_compat.log import names
+from caffe_compat.log.write import NULL, WARNING, Log
 from caffe_compat.proto import NetParameter, SolverParameter, upgrade
 from caffe_compat.proto.text.fields import fields_of
 from caffe_compat.proto.text.parse import M, Parser
@@ -21,13 +23,14 @@ from caffe_compat.proto.text.print import clear_origin, messages_equal, to_text
 from caffe_compat.proto.text.tokens import top_fields
 
 __all__ = [
+    "HERE",
+    "Reader",
     "clear_origin",
     "content",
     "messages_equal",
     "named_by",
     "parse",
     "parse_file",
-    "read",
     "read_net",
     "read_solver",
     "to_text",
@@ -39,6 +42,48 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _TOLD: dict[tuple[int, int], bytes] = {}  # what pipes told, by device and inode
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the files of a run are read.
+
+    root            where paths in files start ("" is the working directory)
+    ignore_unknown  whether a field that nobody here knows is warned of, and no error
+    log             gets Caffe's lines about upgrades and our warnings
+    """
+
+    root: str = ""
+    ignore_unknown: bool = False
+    log: Log = NULL
+
+    def path(self, name: str) -> str:
+        """Where the file is that a field names."""
+        return os.path.join(self.root, names.file_name(name))
+
+    def net(self, path: Path) -> NetParameter:
+        return read_net(path, self.log, self.ignore_unknown)
+
+    def solver(self, path: Path) -> SolverParameter:
+        return read_solver(path, self.log, self.ignore_unknown, self.root)
+
+    def read(self, path: Path) -> NetParameter | SolverParameter:
+        """A net or a solver: what the first field at the top of the file that only one of them has speaks for."""
+        net, solver = (set(fields_of(cls.DESCRIPTOR)) for cls in (NetParameter, SolverParameter))
+        try:
+            text = content(path).decode(errors="replace")
+            first = next((name for name, _ in top_fields(text) if name in net ^ solver), "")
+        except OSError:
+            first = ""  # read_net says what is wrong
+        if first in solver:
+            return self.solver(path)
+        return self.net(path)
+
+    def message(self, path: Path, cls: type[M]) -> M:
+        return parse_file(path, cls, self.ignore_unknown, self.log)
+
+
+HERE = Reader()
 
 
 def read_net(path: Path, log: Log | None = None, ignore_unknown: bool = False) -> NetParameter:
@@ -65,21 +110,6 @@ def read_solver(
     upgrade.upgrade_solver(param, os.fspath(path), log)
     upgrade.fill_snapshot_prefix(param, os.fspath(path), log, root)
     return param
-
-
-def read(
-    path: Path, log: Log | None = None, ignore_unknown: bool = False, root: str = ""
-) -> NetParameter | SolverParameter:
-    """`read_net` or `read_solver`: what the first field at the top of the file that only one of them has speaks for."""
-    net, solver = (set(fields_of(cls.DESCRIPTOR)) for cls in (NetParameter, SolverParameter))
-    try:
-        text = content(path).decode(errors="replace")
-        first = next((name for name, _ in top_fields(text) if name in net ^ solver), "")
-    except OSError:
-        first = ""  # read_net says what is wrong
-    if first in solver:
-        return read_solver(path, log, ignore_unknown, root)
-    return read_net(path, log, ignore_unknown)
 
 
 def named_by(

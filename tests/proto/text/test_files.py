@@ -9,7 +9,7 @@ from caffe_compat.errors import ParseError
 from caffe_compat.log import names
 from caffe_compat.log.write import Log
 from caffe_compat.proto import NetParameter, SolverParameter, binary
-from caffe_compat.proto.text import messages_equal, parse, read, read_net, read_solver, to_text, top_fields
+from caffe_compat.proto.text import HERE, messages_equal, parse, read_net, read_solver, to_text, top_fields
 
 
 def test_origins(tmp_path):
@@ -102,9 +102,9 @@ def test_nets_and_solvers_are_told_apart(tmp_path):
         ("", "NetParameter"),
     ):
         path.write_text(content)
-        assert read(path).DESCRIPTOR.name == kind, content
+        assert HERE.read(path).DESCRIPTOR.name == kind, content
     with pytest.raises(ParseError, match="gone.prototxt: cannot be read"):
-        read(tmp_path / "gone.prototxt")
+        HERE.read(tmp_path / "gone.prototxt")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names")
@@ -123,7 +123,7 @@ def test_a_pipe_can_be_read_again():
     os.write(writer, b'layer { name: "x" type: "Y" }')
     os.close(writer)
     try:
-        assert [layer.name for layer in read(f"/dev/fd/{end}").layer] == ["x"]
+        assert [layer.name for layer in HERE.read(f"/dev/fd/{end}").layer] == ["x"]
         assert [layer.name for layer in read_net(f"/dev/fd/{end}").layer] == ["x"]
     finally:
         os.close(end)
