@@ -8,7 +8,6 @@ IN_CIRCLES: tuple[str, ...] = (
 
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
-    "caffe_compat/pycaffe/net.py",
     "caffe_compat/solver/lr_policy.py",
     "caffe_compat/solver/parallel.py",
     "caffe_compat/solver/solver.py",
@@ -18,7 +17,6 @@ LONG_FILES: tuple[str, ...] = (
     "tests/layers/test_python.py",
     "tests/net/test_module.py",
     "tests/pretended.py",
-    "tests/pycaffe/test_net.py",
     "tests/solver/test_replicas.py",
     "tools/dump_caffe_reference.py",
     "tools/make_prototxt.py",
@@ -26,10 +24,7 @@ LONG_FILES: tuple[str, ...] = (
 )
 
 # classes above measures.CLASS_LINES
-LONG_CLASSES: tuple[str, ...] = (
-    "caffe_compat/pycaffe/net.py: Net",
-    "caffe_compat/solver/solver.py: Solver",
-)
+LONG_CLASSES: tuple[str, ...] = ("caffe_compat/solver/solver.py: Solver",)
 
 # schema above measures.EXEMPT_LINES
 LONG_SCHEMAS: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
-"""pycaffe's Net and Blob over this package's net.
+"""pycaffe's Net over this package's net.
 
-Blobs are numpy views that write through. Nets run layer by layer (net.layerwise), so every blob and
-diff can be read, written and passed through any range of layers, as in pycaffe.
+Nets run layer by layer (net.layerwise), so every blob and diff can be read, written and passed through
+any range of layers, as in pycaffe.
 
 Source: python/caffe/pycaffe.py and python/caffe/_caffe.cpp.
 """
@@ -9,179 +9,29 @@ Source: python/caffe/pycaffe.py and python/caffe/_caffe.cpp.
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 from caffe_compat.errors import CaffeError, LayerError, ParseError, WeightsError
 from caffe_compat.layers.base import Context
-from caffe_compat.layers.common.legacy_shape import reshape_learned
 from caffe_compat.layers.dummy_data import DummyData
+from caffe_compat.layers.memory_data import MemoryData
 from caffe_compat.layers.python import Python
 from caffe_compat.net import weights as weight_files
 from caffe_compat.net.module import Module, module
 from caffe_compat.net.net import Net as CoreNet
-from caffe_compat.proto import text
+from caffe_compat.proto import NetParameter, text
 from caffe_compat.pycaffe import state
+from caffe_compat.pycaffe.batches import batches, fill, without_padding
+from caffe_compat.pycaffe.blob import Blob, LayerView, LearnedBlob, NetBlob, in_step
 
 Path = str | bytes | os.PathLike
-
-
-class Blob(ABC):
-    """An N-dimensional array of values (`data`) and gradients (`diff`), both numpy views that write through.
-
-    On a GPU the views are copies on the host; what was written into them goes to the GPU before the next run
-    of the net, and the run's results come back into them after it.
-    """
-
-    def __init__(self) -> None:
-        self._copies: dict[str, _HostCopy] = {}
-
-    @abstractmethod
-    def _tensor(self, kind: str) -> Tensor:
-        """The values ("data") or the gradient ("diff") where the net keeps them."""
-
-    @property
-    def data(self) -> np.ndarray:
-        return self._view("data")
-
-    @property
-    def diff(self) -> np.ndarray:
-        return self._view("diff")
-
-    def _view(self, kind: str) -> np.ndarray:
-        tensor = self._tensor(kind)
-        if _on_host(tensor):
-            return tensor.numpy()
-        if kind not in self._copies or self._copies[kind].host.shape != tensor.shape:
-            self._copies[kind] = _HostCopy(tensor)
-        return self._copies[kind].host.numpy()
-
-    @property
-    def copied(self) -> bool:
-        """Whether there are views of it that live in another memory."""
-        return bool(self._copies)
-
-    def push(self) -> None:
-        """Send what was written into views of a GPU blob to the GPU."""
-        for kind, copy in self._copies.items():
-            copy.push(self._tensor(kind))
-
-    def pull(self) -> None:
-        """Bring a GPU blob's values into its views."""
-        for kind, copy in list(self._copies.items()):
-            tensor = self._tensor(kind)
-            if tensor.shape == copy.host.shape:
-                copy.pull(tensor)
-            else:
-                del self._copies[kind]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._tensor("data").shape)
-
-    @property
-    def count(self) -> int:
-        return self._tensor("data").numel()
-
-    num = property(lambda self: self._legacy(0))
-    channels = property(lambda self: self._legacy(1))
-    height = property(lambda self: self._legacy(2))
-    width = property(lambda self: self._legacy(3))
-
-    def _legacy(self, axis: int) -> int:
-        shape = self.shape
-        if len(shape) > 4:
-            raise ValueError(
-                f"a blob of {len(shape)} axes {shape} has no num, channels, height and width; use shape"
-            )
-        return shape[axis] if axis < len(shape) else 1
-
-    @abstractmethod
-    def reshape(self, *shape: int) -> None:
-        """Give the blob another shape: the same memory, if that is large enough, else zeros."""
-
-
-class _HostCopy:
-    """A tensor of the GPU on the host, and what it was when they were last equal."""
-
-    def __init__(self, tensor: Tensor):
-        self.host = tensor.detach().to("cpu", copy=True)
-        self._known = self.host.clone()
-
-    def push(self, tensor: Tensor) -> None:
-        if not torch.equal(self.host, self._known):
-            tensor.copy_(self.host)
-            self._known.copy_(self.host)
-
-    def pull(self, tensor: Tensor) -> None:
-        self.host.copy_(tensor)
-        self._known.copy_(self.host)
-
-
-def _on_host(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu"
-
-
-class NetBlob(Blob):
-    """A blob that flows between layers."""
-
-    def __init__(self, core: CoreNet, name: str):
-        super().__init__()
-        self._core, self._name = core, name
-
-    def _tensor(self, kind: str) -> Tensor:
-        runner = self._core.layerwise
-        if kind == "diff":
-            return runner.diff(self._name)
-        runner.pin(self._name)
-        return runner.data(self._name)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._core.layerwise.data(self._name).shape)
-
-    def reshape(self, *shape: int) -> None:
-        """Give the blob another shape; `Net.reshape` or the next forward carries it through the net."""
-        self._core.layerwise.reshape_blob(self._name, tuple(shape))
-
-
-class LearnedBlob(Blob):
-    """A blob that a layer owns or shares."""
-
-    def __init__(self, layer: Any, index: int):
-        super().__init__()
-        self._layer, self._index = layer, index
-
-    def _tensor(self, kind: str) -> Tensor:
-        owner = self._layer.owned_blobs()[self._index]
-        shape = self._layer.blobs[self._index].shape
-        if kind == "data":
-            owner.shown = True  # the view may be written to, which no counter tells; see net/fuse.py
-            return owner.detach().view(shape)
-        if owner.grad is None:
-            owner.grad = torch.zeros_like(owner)
-        return owner.grad.view(shape)
-
-    def reshape(self, *shape: int) -> None:
-        """Give the blob another shape (net surgery)."""
-        reshape_learned(self._layer, self._index, shape)
-
-
-class LayerView:
-    """pycaffe's Layer: its type and blobs."""
-
-    def __init__(self, layer: Any):
-        self._layer = layer
-        self.type: str = layer.type
-        self.blobs = [LearnedBlob(layer, index) for index in range(len(layer.blobs))]
 
 
 class NotOpened(CaffeError, RuntimeError):
@@ -196,6 +46,26 @@ def _openable() -> Iterator[None]:
         if isinstance(error.__cause__, OSError):
             raise NotOpened(str(error)) from error
         raise
+
+
+def _read(path: Path, phase: int, level: int, stages: list[str] | None) -> NetParameter:
+    with _openable():
+        param = text.read_net(os.fsdecode(path), state.log())
+    param.state.phase = phase
+    param.state.level = level
+    param.state.stage.extend(stages or [])
+    return param
+
+
+def _build(param: NetParameter) -> CoreNet:
+    core = CoreNet(
+        param, context=Context(generator=state.generator()), log=state.log(), device=state.device()
+    )
+    for layer in core.layers:
+        # Its fillers, too, draw from the stream that set_random_seed sets.
+        if isinstance(layer, DummyData):
+            layer.generator = state.generator()
+    return core
 
 
 class Net:
@@ -228,18 +98,8 @@ class Net:
             raise TypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
         if old:
             state.log().old_net(os.fsdecode(network_file), phase, os.fsdecode(weights or ""))
-        with _openable():
-            param = text.read_net(os.fsdecode(network_file), state.log())
-        param.state.phase = phase
-        param.state.level = positional.get("level", level)
-        param.state.stage.extend(positional.get("stages", stages) or [])
-        core = CoreNet(
-            param, context=Context(generator=state.generator()), log=state.log(), device=state.device()
-        )
-        for layer in core.layers:
-            # Its fillers, too, draw from the stream that set_random_seed sets.
-            if isinstance(layer, DummyData):
-                layer.generator = state.generator()
+        param = _read(network_file, phase, positional.get("level", level), positional.get("stages", stages))
+        core = _build(param)
         weights = positional.get("weights", weights)
         if weights is not None:
             with _openable():
@@ -342,7 +202,11 @@ class Net:
     # -- running ------------------------------------------------------------------------------
 
     def forward(
-        self, blobs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
+        self,
+        blobs: list[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: ArrayLike,
     ) -> dict[str, np.ndarray]:
         """Run layers `start` to `end` (names, both included); keyword arguments fill the input blobs.
 
@@ -357,7 +221,7 @@ class Net:
                     f"Input blob arguments {sorted(kwargs)} do not match net inputs {sorted(self.inputs)}."
                 )
             for name, value in kwargs.items():
-                self._fill(self.blobs[name].data, np.asarray(value), "Input", name)
+                fill(self.blobs[name].data, np.asarray(value), "Input", name)
         self._forward(first, last)
         return {name: self.blobs[name].data for name in dict.fromkeys(wanted)}
 
@@ -376,7 +240,11 @@ class Net:
         self.backward()
 
     def backward(
-        self, diffs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
+        self,
+        diffs: list[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: ArrayLike,
     ) -> dict[str, np.ndarray]:
         """Run layers `start` back to `end` (names, both included); keyword arguments fill output diffs.
 
@@ -391,7 +259,7 @@ class Net:
                     f"Top diff arguments {sorted(kwargs)} do not match net outputs {sorted(self.outputs)}."
                 )
             for name, value in kwargs.items():
-                self._fill(self.blobs[name].diff, np.asarray(value), "Diff", name)
+                fill(self.blobs[name].diff, np.asarray(value), "Diff", name)
         self._backward(first, last)
         return {name: self.blobs[name].diff for name in dict.fromkeys(wanted)}
 
@@ -399,84 +267,42 @@ class Net:
         with self.on_device():
             self.core.layerwise.backward(start, end)
 
-    @contextmanager
-    def on_device(self) -> Iterator[None]:
-        """Around everything that reads or changes blobs where they live: see Blob.push and Blob.pull."""
-        blobs = [*self.blobs.values(), *(blob for layer in self.layers for blob in layer.blobs)]
-        blobs = [blob for blob in blobs if isinstance(blob, Blob)]
-        for blob in blobs:
-            if blob.copied:
-                blob.push()
-        try:
-            yield
-        finally:
-            for blob in blobs:
-                if blob.copied:
-                    blob.pull()
-
-    def _fill(self, target: np.ndarray, value: np.ndarray, what: str, name: str) -> None:
-        if value.ndim and target.ndim and value.shape[0] != target.shape[0]:
-            raise ValueError(
-                f"{what} is not batch sized: '{name}' has {value.shape[0]} items and the blob {target.shape[0]}"
-            )
-        try:
-            target[...] = value
-        except ValueError:
-            raise ValueError(
-                f"{what} of shape {value.shape} does not fit '{name}', which has the shape {target.shape}"
-            ) from None
+    def on_device(self) -> AbstractContextManager[None]:
+        """Around everything that reads or changes blobs where they live."""
+        return in_step([*self.blobs.values(), *(blob for layer in self.layers for blob in layer.blobs)])
 
     def _index(self, name: str) -> int:
         if name not in self.core.layer_names:
             raise ValueError(f"{name!r} is not a layer of this net")
         return self.core.layer_names.index(name)
 
-    def forward_all(self, blobs: list[str] | None = None, **kwargs: Any) -> dict[str, np.ndarray]:
+    def forward_all(self, blobs: list[str] | None = None, **kwargs: ArrayLike) -> dict[str, np.ndarray]:
         """Forward any number of items, batch by batch; the last batch is padded and the padding dropped."""
         results: dict[str, list[np.ndarray]] = {name: [] for name in self.outputs + list(blobs or [])}
-        for batch in self._batch(kwargs):
+        for batch in batches(kwargs, self._batch_size()):
             for name, values in self.forward(blobs, None, None, **batch).items():
                 results[name].extend(values.copy())
-        return self._without_padding(results, kwargs)
+        return without_padding(results, kwargs)
 
     def forward_backward_all(
-        self, blobs: list[str] | None = None, diffs: list[str] | None = None, **kwargs: Any
+        self, blobs: list[str] | None = None, diffs: list[str] | None = None, **kwargs: ArrayLike
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Forward and backward any number of items, batch by batch."""
         results: dict[str, list[np.ndarray]] = {name: [] for name in self.outputs + list(blobs or [])}
         gradients: dict[str, list[np.ndarray]] = {name: [] for name in self.inputs + list(diffs or [])}
-        forward = self._batch({name: kwargs[name] for name in self.inputs if name in kwargs})
-        backward = self._batch({name: kwargs[name] for name in self.outputs if name in kwargs})
+        size = self._batch_size()
+        forward = batches({name: kwargs[name] for name in self.inputs if name in kwargs}, size)
+        backward = batches({name: kwargs[name] for name in self.outputs if name in kwargs}, size)
         nothing: dict[str, np.ndarray] = {}
         for inputs, outputs in zip_longest(forward, backward, fillvalue=nothing):
             for name, values in self.forward(blobs, None, None, **inputs).items():
                 results[name].extend(values.copy())
             for name, values in self.backward(diffs, None, None, **outputs).items():
                 gradients[name].extend(values.copy())
-        return self._without_padding(results, kwargs), self._without_padding(gradients, kwargs)
+        return without_padding(results, kwargs), without_padding(gradients, kwargs)
 
-    def _batch(self, blobs: dict[str, Any]) -> Iterator[dict[str, np.ndarray]]:
-        if not blobs:
-            return
-        arrays = {name: np.asarray(values) for name, values in blobs.items()}
-        count = len(next(iter(arrays.values())))
-        size = next(iter(self.blobs.values())).shape[0]
-        for start in range(0, count, size):
-            batch = {name: values[start : start + size] for name, values in arrays.items()}
-            missing = size - min(size, count - start)
-            if missing:
-                batch = {
-                    n: np.concatenate([v, np.zeros((missing, *v.shape[1:]), v.dtype)])
-                    for n, v in batch.items()
-                }
-            yield batch
-
-    @staticmethod
-    def _without_padding(
-        results: dict[str, list[np.ndarray]], given: dict[str, Any]
-    ) -> dict[str, np.ndarray]:
-        count = len(next(iter(given.values()))) if given else None
-        return {name: np.asarray(values)[:count] for name, values in results.items()}
+    def _batch_size(self) -> int:
+        return next(iter(self.blobs.values())).shape[0]
 
     def reshape(self) -> None:
         """Carry the shapes of reshaped input blobs through the net."""
@@ -529,8 +355,8 @@ class Net:
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Feed the MemoryData layer that must be this net's first."""
-        first: Any = self.core.layers[0]
-        if first.type != "MemoryData":
+        first = self.core.layers[0]
+        if not isinstance(first, MemoryData):
             raise LayerError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
         first.reset(data, labels)
 
