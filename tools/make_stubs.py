@@ -47,6 +47,7 @@ SCHEMA: Schema
 MESSAGES = {message.name: message for message in SCHEMA.file.message_type}
 for message in MESSAGES.values():  # in an order that does not depend on the forks' rooms
     message.field.sort(key=lambda field: field.number)
+    message.enum_type.sort(key=lambda enum: enum.name)
     for enum in message.enum_type:
         enum.value.sort(key=lambda value: value.number)
 

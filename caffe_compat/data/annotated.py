@@ -9,14 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
 from caffe_compat.data.images import decode, opencv, planes
 from caffe_compat.errors import DataError
-from caffe_compat.proto import AnnotatedDatum, EmitConstraint, ResizeParameter
+from caffe_compat.proto import (
+    AnnotatedDatum,
+    BatchSampler,
+    DistortionParameter,
+    EmitConstraint,
+    ResizeParameter,
+    SampleConstraint,
+    Sampler,
+    TransformationParameter,
+)
 
 CORNERS = slice(2, 6)  # columns of Annotated.boxes
 
@@ -33,7 +42,7 @@ class Annotated:
     label: int = 0
 
 
-def parse(value: Any, colour: bool | None, name: str) -> tuple[Annotated, bool]:
+def parse(value: bytes | memoryview, colour: bool | None, name: str) -> tuple[Annotated, bool]:
     """The picture of a serialized AnnotatedDatum, and whether its type says that it has boxes.
 
     Raises DataError, naming the record, for one that is none.
@@ -82,10 +91,10 @@ class Augment:
 
     def __init__(
         self,
-        param: Any,
-        samplers: Sequence[Any],
+        param: TransformationParameter,
+        samplers: Sequence[BatchSampler],
         fail: Callable[[str], NoReturn],
-        resizing: Any = None,
+        resizing: ResizeParameter | None = None,
         jitter: float = 0,
     ):
         self.distortion = param.distort_param if param.HasField("distort_param") else None
@@ -177,7 +186,7 @@ class Augment:
         return Annotated(resize(record.picture, self.resizing, random), boxes, record.label)
 
 
-def project(boxes: np.ndarray, crop: np.ndarray, emit: Any = None) -> np.ndarray:
+def project(boxes: np.ndarray, crop: np.ndarray, emit: EmitConstraint | None = None) -> np.ndarray:
     """The boxes as shares of the part `crop` of their picture, cut to it; those that have no part in it are left out.
 
     emit: an EmitConstraint that boxes must meet beside.
@@ -194,7 +203,7 @@ def project(boxes: np.ndarray, crop: np.ndarray, emit: Any = None) -> np.ndarray
     return result
 
 
-def _emitted(corners: np.ndarray, crop: np.ndarray, emit: Any) -> np.ndarray:
+def _emitted(corners: np.ndarray, crop: np.ndarray, emit: EmitConstraint) -> np.ndarray:
     if emit.emit_type == EmitConstraint.MIN_OVERLAP:
         return _shared(corners, crop) > emit.emit_overlap * _area(corners)
     centre = (corners[:, :2] + corners[:, 2:]) / 2
@@ -210,7 +219,7 @@ def _shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).clip(0).prod(-1)
 
 
-def sampled(batch: Any, boxes: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
+def sampled(batch: BatchSampler, boxes: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
     """The parts of a picture, as corners, that a BatchSampler finds and its constraint allows."""
     found: list[np.ndarray] = []
     if not batch.use_original_image:
@@ -224,7 +233,7 @@ def sampled(batch: Any, boxes: np.ndarray, random: np.random.Generator) -> list[
     return found
 
 
-def _sample(sampler: Any, random: np.random.Generator) -> np.ndarray:
+def _sample(sampler: Sampler, random: np.random.Generator) -> np.ndarray:
     scale = random.uniform(sampler.min_scale, sampler.max_scale)
     ratio = random.uniform(sampler.min_aspect_ratio, sampler.max_aspect_ratio)
     ratio = min(max(ratio, scale**2), 1 / scale**2)
@@ -247,7 +256,7 @@ def jittered(jitter: float, keep_aspect: bool, random: np.random.Generator) -> n
     return np.array([left, top, left + width, top + height], np.float32)
 
 
-def allowed(sample: np.ndarray, boxes: np.ndarray, constraint: Any) -> bool:
+def allowed(sample: np.ndarray, boxes: np.ndarray, constraint: SampleConstraint) -> bool:
     """Whether any box meets all that a SampleConstraint says of it and the sample."""
     shared, own, all_areas = _shared(boxes, sample), _area(sample), _area(boxes)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -265,7 +274,7 @@ def allowed(sample: np.ndarray, boxes: np.ndarray, constraint: Any) -> bool:
     return not limits or bool(fits.any())
 
 
-def resize(picture: np.ndarray, param: Any, random: np.random.Generator) -> np.ndarray:
+def resize(picture: np.ndarray, param: ResizeParameter, random: np.random.Generator) -> np.ndarray:
     """The picture (H, W, C) in the size of a ResizeParameter; one of its interp_mode is drawn."""
     cv2 = opencv()
     height, width, channels = picture.shape
@@ -299,7 +308,7 @@ def resize(picture: np.ndarray, param: Any, random: np.random.Generator) -> np.n
     return result.reshape(*result.shape[:2], channels)
 
 
-def _fit(param: Any, height: int, width: int, smaller: bool) -> tuple[int, int]:
+def _fit(param: ResizeParameter, height: int, width: int, smaller: bool) -> tuple[int, int]:
     """The size of the picture's own form whose smaller (or larger) side is that of the parameter."""
     aspect, wanted = np.float32(width / height), np.float32(param.width / param.height)
     if (aspect < wanted) == smaller:
@@ -307,7 +316,7 @@ def _fit(param: Any, height: int, width: int, smaller: bool) -> tuple[int, int]:
     return param.height, max(1, int(aspect * param.height))
 
 
-def boxes_in_resized(corners: np.ndarray, param: Any, height: int, width: int) -> np.ndarray:
+def boxes_in_resized(corners: np.ndarray, param: ResizeParameter, height: int, width: int) -> np.ndarray:
     """Corners as shares of the resized picture, cut to it."""
     if param.resize_mode != ResizeParameter.FIT_LARGE_SIZE_AND_PAD:
         return corners.clip(0, 1)
@@ -319,7 +328,7 @@ def boxes_in_resized(corners: np.ndarray, param: Any, height: int, width: int) -
     return np.minimum(moved, 1).astype(np.float32)
 
 
-def check_distortion(param: Any, fail: Callable[[str], NoReturn]) -> None:
+def check_distortion(param: DistortionParameter, fail: Callable[[str], NoReturn]) -> None:
     """Call `fail`, which must raise, for a DistortionParameter that `distorted` cannot follow."""
     for what in ("contrast", "saturation"):
         low, high = (getattr(param, f"{what}_{end}") for end in ("lower", "upper"))
@@ -330,7 +339,7 @@ def check_distortion(param: Any, fail: Callable[[str], NoReturn]) -> None:
             fail(f"distort_param.{what} is {getattr(param, what):g} and must be at least 0")
 
 
-def distorted(picture: np.ndarray, param: Any, random: np.random.Generator) -> np.ndarray:
+def distorted(picture: np.ndarray, param: DistortionParameter, random: np.random.Generator) -> np.ndarray:
     """Brightness, contrast, saturation, hue and order of the channels changed at random (BGR)."""
 
     def contrast(x: np.ndarray) -> np.ndarray:

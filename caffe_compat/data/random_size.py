@@ -31,7 +31,7 @@ class RandomSize(Augment):
         fail: is called with what is wrong, and must raise.
     """
 
-    def __init__(self, param: Any, fail: Callable[[str], NoReturn]):
+    def __init__(self, param: TransformationParameter, fail: Callable[[str], NoReturn]):
         super().__init__(param, (), fail)
         self.param = param
         self.steps: list[Callable[[np.ndarray, np.random.Generator], np.ndarray]] = []
@@ -136,14 +136,16 @@ class RandomSize(Augment):
         return result.reshape(*result.shape[:2], channels)
 
 
-def _to_shorter_side(picture: np.ndarray, size: int, param: Any, random: np.random.Generator) -> np.ndarray:
+def _to_shorter_side(
+    picture: np.ndarray, size: int, param: ResizeParameter, random: np.random.Generator
+) -> np.ndarray:
     height, width = picture.shape[:2]
     if height < width:
         return resize(picture, _of_size(param, size, int(width / height * size)), random)
     return resize(picture, _of_size(param, int(height / width * size), size), random)
 
 
-def _of_size(param: Any, height: int, width: int) -> Any:
+def _of_size(param: ResizeParameter, height: int, width: int) -> ResizeParameter:
     """A ResizeParameter with another size."""
     sized = ResizeParameter()
     sized.CopyFrom(param)

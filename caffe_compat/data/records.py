@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from math import prod
-from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -18,6 +17,7 @@ from caffe_compat.data.images import decode
 from caffe_compat.errors import DataError
 from caffe_compat.proto import Datum
 
+Data = bytes | memoryview  # a record as a source gives it
 Images = np.ndarray | list[np.ndarray]  # one array (n, C, H, W), or n arrays (C, H, W) where sizes differ
 
 _CHUNK = 1000  # records looked at together
@@ -26,7 +26,7 @@ _VARINT, _BYTES = 0, 2  # wire types
 
 
 def parse(
-    values: Sequence[Any],
+    values: Sequence[Data],
     colour: bool | None = None,
     name: Callable[[int], str] = str,
     into: np.ndarray | None = None,
@@ -84,7 +84,7 @@ def pictures(source: Source) -> Iterator[np.ndarray]:
         start += len(values)
 
 
-def is_encoded(value: Any) -> bool:
+def is_encoded(value: Data) -> bool:
     """Whether a serialized Datum holds a PNG, JPEG ... instead of pixels."""
     return Datum.FromString(bytes(value)).encoded
 
@@ -116,7 +116,9 @@ def serialize_features(blob: np.ndarray) -> Iterator[bytes]:
         yield head + item.tobytes()
 
 
-def _picture(datum: Any, colour: bool | None, name: Callable[[], str], into: np.ndarray | None) -> np.ndarray:
+def _picture(
+    datum: Datum, colour: bool | None, name: Callable[[], str], into: np.ndarray | None
+) -> np.ndarray:
     """The picture of a Datum; one that is decoded is written to `into` if it fits there."""
     if datum.encoded:
         try:
@@ -139,7 +141,7 @@ def _picture(datum: Any, colour: bool | None, name: Callable[[], str], into: np.
     return flat.reshape(shape)
 
 
-def _parse_uniform(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray] | None:
+def _parse_uniform(values: Sequence[Data]) -> tuple[np.ndarray, np.ndarray] | None:
     """`parse` for raw records of one byte layout, without a copy of the pixels; None for any others.
 
     In such records (CIFAR's, or a converter's with one size and labels below 128) only the pixels and

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from caffe_compat.data.feed import sent
 from caffe_compat.errors import from_where
 from caffe_compat.log import names
-from caffe_compat.proto import TRAIN
+from caffe_compat.proto import TRAIN, TransformationParameter
 from caffe_compat.proto.binary import read_binaryproto
 
 _LARGE = 1 << 16  # values of a picture that a CPU works on alone
@@ -38,7 +38,7 @@ class Transformer:
 
     def __init__(
         self,
-        param: Any,
+        param: TransformationParameter,
         phase: int,
         generator: torch.Generator,
         fail: Callable[[str], NoReturn],
@@ -149,7 +149,7 @@ class Transformer:
         cuts = self._cuts(images)
         side = self.window if cuts else (height, width)
         result = self._batches.empty((n, channels, *side), self.dtype)
-        corners: Any = [None] * n  # the middle
+        corners: Sequence[Sequence[int] | None] = [None] * n  # the middle
         if cuts and self.random_crop:
             corners = torch.stack(self._corners(images, draws), 1).tolist()
         flipped = (draws[:, 0] % 2).tolist() if self.mirror else [0] * n
@@ -219,7 +219,7 @@ class Recycled:
         return torch.from_numpy(array)
 
 
-def _size(shape: Any) -> str:
+def _size(shape: Iterable[int]) -> str:
     return " x ".join(str(side) for side in shape)
 
 

@@ -13,12 +13,12 @@ a number. Source: python/caffe/net_spec.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from caffe_compat import proto
 from caffe_compat.errors import nearest
-from caffe_compat.proto import LayerParameter, NetParameter
+from caffe_compat.proto import LayerParameter, Message, NetParameter
 
 
 def param_name_dict() -> dict[str, str]:
@@ -40,20 +40,20 @@ _SHARED = {"Deconvolution": "convolution", "Im2col": "convolution", "LSTM": "rec
 _param_names = {**param_name_dict(), **_SHARED}
 
 
-def to_proto(*tops: Top) -> Any:
+def to_proto(*tops: Top) -> NetParameter:
     """A NetParameter of all layers that these tops need, every layer with a name made up from its type."""
     return _net(tops, {})
 
 
-def _net(tops: Any, names: dict[Any, str]) -> Any:
-    layers: dict[Function, Any] = {}
+def _net(tops: Iterable[Top | Function], names: dict[Top | Function, str]) -> NetParameter:
+    layers: dict[Function, LayerParameter] = {}
     autonames: Counter[str] = Counter()
     for top in tops:
         top._to_proto(layers, names, autonames)
     return NetParameter(layer=layers.values())
 
 
-def assign_proto(proto: Any, name: str, val: Any) -> None:
+def assign_proto(proto: Message, name: str, val: Any) -> None:
     """Set field `name` of a message to a Python value.
 
     A dict fills a message, a list or tuple a repeated field, anything else is assigned; a single value for a
@@ -77,7 +77,7 @@ def assign_proto(proto: Any, name: str, val: Any) -> None:
         setattr(proto, name, val)
 
 
-def _has(message: Any, name: str) -> bool:
+def _has(message: Message, name: str) -> bool:
     return name in message.DESCRIPTOR.fields_by_name
 
 
@@ -88,11 +88,16 @@ class Top:
         self.fn = fn
         self.n = n
 
-    def to_proto(self) -> Any:
+    def to_proto(self) -> NetParameter:
         """A NetParameter of all layers that this top needs."""
         return to_proto(self)
 
-    def _to_proto(self, layers: dict[Function, Any], names: dict[Any, str], autonames: Counter[str]) -> None:
+    def _to_proto(
+        self,
+        layers: dict[Function, LayerParameter],
+        names: dict[Top | Function, str],
+        autonames: Counter[str],
+    ) -> None:
         self.fn._to_proto(layers, names, autonames)
 
 
@@ -114,13 +119,18 @@ class Function:
         self.in_place = self.params.pop("in_place", False)
         self.tops = tuple(Top(self, n) for n in range(self.ntop))
 
-    def _name(self, key: Any, names: dict[Any, str], autonames: Counter[str]) -> str:
+    def _name(self, key: Top | Function, names: dict[Top | Function, str], autonames: Counter[str]) -> str:
         if key not in names:
             autonames[self.type_name] += 1
             names[key] = f"{self.type_name}{autonames[self.type_name]}"
         return names[key]
 
-    def _to_proto(self, layers: dict[Function, Any], names: dict[Any, str], autonames: Counter[str]) -> None:
+    def _to_proto(
+        self,
+        layers: dict[Function, LayerParameter],
+        names: dict[Top | Function, str],
+        autonames: Counter[str],
+    ) -> None:
         if self in layers:
             return
         bottoms = []
@@ -136,7 +146,7 @@ class Function:
             self._set(layer, key, value)
         layers[self] = layer
 
-    def _set(self, layer: Any, key: str, value: Any) -> None:
+    def _set(self, layer: LayerParameter, key: str, value: Any) -> None:
         """Set a field of the layer's own parameter message, or of the layer."""
         own = f"{_param_names.get(self.type_name)}_param"
         messages = [getattr(layer, own), layer] if _has(layer, own) else [layer]
@@ -191,7 +201,7 @@ class NetSpec:
         top = self[name]
         (top if isinstance(top, Function) else top.fn).params.update(params)
 
-    def to_proto(self) -> Any:
+    def to_proto(self) -> NetParameter:
         """A NetParameter of all layers that the assigned tops need."""
         return _net(self.tops.values(), {top: name for name, top in self.tops.items()})
 
@@ -211,7 +221,7 @@ class Layers:
 
 
 class _Constants:
-    def __init__(self, message: Any):
+    def __init__(self, message: type[Message]):
         self._message = message
 
     def __getattr__(self, name: str) -> Any:

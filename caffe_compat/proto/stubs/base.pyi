@@ -1,7 +1,7 @@
 """What every message has, as the classes of google.protobuf have it."""
 
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
-from typing import Any, ClassVar, TypeAlias, TypeVar, overload
+from typing import Any, ClassVar, SupportsIndex, TypeAlias, TypeVar, overload
 
 from typing_extensions import Self
 
@@ -44,7 +44,7 @@ class Scalars(MutableSequence[_T]):
     """A repeated field of numbers, truths, strings or bytes."""
 
     @overload
-    def __getitem__(self, index: int) -> _T: ...
+    def __getitem__(self, index: SupportsIndex) -> _T: ...
     @overload
     def __getitem__(self, index: slice) -> list[_T]: ...
     @overload
@@ -61,7 +61,7 @@ class Messages(Sequence[_M]):
     """A repeated field of messages."""
 
     @overload
-    def __getitem__(self, index: int) -> _M: ...
+    def __getitem__(self, index: SupportsIndex) -> _M: ...
     @overload
     def __getitem__(self, index: slice) -> list[_M]: ...
     def __delitem__(self, index: int | slice) -> None: ...

@@ -511,10 +511,6 @@ class BNConvParameter(Message):
     def __init__(self, *, decay: float = ..., fix: bool = ...) -> None: ...
 
 class BNParameter(Message):
-    Engine: Enum
-    DEFAULT: int
-    CAFFE: int
-    CUDNN: int
     BNMode: Enum
     LEARN: int
     INFERENCE: int
@@ -523,6 +519,10 @@ class BNParameter(Message):
     NOTHING: int
     AUTO_NORM: int
     AUTO_CORRECT: int
+    Engine: Enum
+    DEFAULT: int
+    CAFFE: int
+    CUDNN: int
     SyncScope: Enum
     NONE: int
     HOST: int
@@ -1771,11 +1771,11 @@ class DetectNetAugmentationParameter(Message):
         expand_param: ExpansionParameter | Fields = ...) -> None: ...
 
 class DetectNetGroundTruthParameter(Message):
+    CoverageType: Enum
+    RECTANGULAR: int
     GridboxType: Enum
     GRIDBOX_MAX: int
     GRIDBOX_MIN: int
-    CoverageType: Enum
-    RECTANGULAR: int
     stride: int
     scale_cvg: float
     gridbox_type: int

@@ -351,6 +351,10 @@ class FlowWarpParameter(Message):
     def __init__(self, *, fill_value: int | str = ...) -> None: ...
 
 class FocalLossParameter(Message):
+    ActivateType: Enum
+    NONE: int
+    SIGMOID: int
+    SOFTMAX: int
     Engine: Enum
     DEFAULT: int
     CAFFE: int
@@ -359,10 +363,6 @@ class FocalLossParameter(Message):
     ORIGIN: int
     LINEAR: int
     ONEADDP: int
-    ActivateType: Enum
-    NONE: int
-    SIGMOID: int
-    SOFTMAX: int
     engine: int
     axis: int
     alpha: float

@@ -64,12 +64,12 @@ class MultiAccuracyParameter(Message):
         filename: str = ...) -> None: ...
 
 class MultiBoxLossParameter(Message):
-    LocLossType: Enum
-    L2: int
-    SMOOTH_L1: int
     ConfLossType: Enum
     SOFTMAX: int
     LOGISTIC: int
+    LocLossType: Enum
+    L2: int
+    SMOOTH_L1: int
     MatchType: Enum
     BIPARTITE: int
     PER_PREDICTION: int
@@ -164,12 +164,12 @@ class MultinodeParameter(Message):
         compress_layer_type_list: MnParamGradCompressLayerTypeList | Fields = ...) -> None: ...
 
 class MultiPBoxLossParameter(Message):
-    LocLossType: Enum
-    L2: int
-    SMOOTH_L1: int
     ConfLossType: Enum
     SOFTMAX: int
     LOGISTIC: int
+    LocLossType: Enum
+    L2: int
+    SMOOTH_L1: int
     MatchType: Enum
     BIPARTITE: int
     PER_PREDICTION: int
@@ -220,12 +220,12 @@ class MultiProtoParameter(Message):
         weight_filler: FillerParameter | Fields = ..., save: bool = ..., source: str = ...) -> None: ...
 
 class MultiRBoxLossParameter(Message):
-    LocLossType: Enum
-    L2: int
-    SMOOTH_L1: int
     ConfLossType: Enum
     SOFTMAX: int
     LOGISTIC: int
+    LocLossType: Enum
+    L2: int
+    SMOOTH_L1: int
     MatchType: Enum
     BIPARTITE: int
     PER_PREDICTION: int
@@ -596,15 +596,15 @@ class NormalizeParameter(Message):
         split: bool = ..., length: int = ..., once: bool = ...) -> None: ...
 
 class NormConvMeanfieldParameter(Message):
+    Engine: Enum
+    DEFAULT: int
+    CAFFE: int
+    CUDNN: int
     Mode: Enum
     POTTS: int
     Norm: Enum
     L1: int
     L2: int
-    Engine: Enum
-    DEFAULT: int
-    CAFFE: int
-    CUDNN: int
     compatibility_mode: int
     threshold: float
     num_iterations: int
@@ -827,14 +827,14 @@ class PairDataParameter(Message):
         batch_size: int = ..., backend: int | str = ...) -> None: ...
 
 class PairwiseParameter(Message):
-    PairwiseOp: Enum
-    SUM: int
-    PROD: int
-    MAX: int
     Engine: Enum
     DEFAULT: int
     CAFFE: int
     CUDNN: int
+    PairwiseOp: Enum
+    SUM: int
+    PROD: int
+    MAX: int
     operation: int
     coeff: Scalars[float]
     l_threshold: float
@@ -1001,14 +1001,14 @@ class Pooling3DParameter(Message):
         stride_l: int = ..., pad_l: int = ...) -> None: ...
 
 class PoolingNDParameter(Message):
-    PoolMethod: Enum
-    MAX: int
-    AVE: int
-    STOCHASTIC: int
     Engine: Enum
     DEFAULT: int
     CAFFE: int
     CUDNN: int
+    PoolMethod: Enum
+    MAX: int
+    AVE: int
+    STOCHASTIC: int
     pool: int
     pad: Scalars[int]
     kernel_size: Scalars[int]
@@ -1706,20 +1706,20 @@ class RescaleParameter(Message):
     def __init__(self, *, rf: int = ...) -> None: ...
 
 class ResizeParameter(Message):
-    Resize_mode: Enum
-    WARP: int
-    FIT_SMALL_SIZE: int
-    FIT_LARGE_SIZE_AND_PAD: int
-    Pad_mode: Enum
-    CONSTANT: int
-    MIRRORED: int
-    REPEAT_NEAREST: int
     Interp_mode: Enum
     LINEAR: int
     AREA: int
     NEAREST: int
     CUBIC: int
     LANCZOS4: int
+    Pad_mode: Enum
+    CONSTANT: int
+    MIRRORED: int
+    REPEAT_NEAREST: int
+    Resize_mode: Enum
+    WARP: int
+    FIT_SMALL_SIZE: int
+    FIT_LARGE_SIZE_AND_PAD: int
     prob: float
     resize_mode: int
     height: int

@@ -458,15 +458,15 @@ class SumLossParameter(Message):
     def __init__(self, *, use_labeled_data: bool = ...) -> None: ...
 
 class SumPoolingParameter(Message):
+    Engine: Enum
+    DEFAULT: int
+    CAFFE: int
+    CUDNN: int
     PoolMethod: Enum
     MAX: int
     AVE: int
     STOCHASTIC: int
     SUM: int
-    Engine: Enum
-    DEFAULT: int
-    CAFFE: int
-    CUDNN: int
     pool: int
     kernel_size: int
     stride: int
@@ -720,14 +720,14 @@ class UnlabeledMatchingParameter(Message):
     def __init__(self, *, queue_size: int = ...) -> None: ...
 
 class UnpoolingParameter(Message):
+    Engine: Enum
+    DEFAULT: int
+    CAFFE: int
     UnpoolMethod: Enum
     MAX: int
     AVE: int
     TILE: int
     STOCHASTIC: int
-    Engine: Enum
-    DEFAULT: int
-    CAFFE: int
     unpool: int
     kernel_size: int
     stride: int
@@ -793,12 +793,12 @@ class UpsamplingParameter(Message):
     def __init__(self, *, kernel_size: int = ..., kernel_h: int = ..., kernel_w: int = ...) -> None: ...
 
 class VideoDataParameter(Message):
-    VideoType: Enum
-    WEBCAM: int
-    VIDEO: int
     Modality: Enum
     RGB: int
     FLOW: int
+    VideoType: Enum
+    WEBCAM: int
+    VIDEO: int
     source: str
     scale: float
     mean_file: str
@@ -938,16 +938,16 @@ class Yolov3DetectionOutputParameter(Message):
         mask_group_num: int = ..., mask: Iterable[int] = ..., gaussian_box: bool = ...) -> None: ...
 
 class Yolov3Parameter(Message):
+    ARC: Enum
+    DEFAULT: int
+    BCE: int
+    CE: int
     IOU_LOSS: Enum
     IOU: int
     GIOU: int
     MSE: int
     DIOU: int
     CIOU: int
-    ARC: Enum
-    DEFAULT: int
-    BCE: int
-    CE: int
     side: int
     num_class: int
     num: int

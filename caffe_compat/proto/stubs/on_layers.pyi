@@ -143,13 +143,14 @@ from caffe_compat.proto.stubs.stock import (CropParameter, PReLUParameter, ReLUP
         TransformationParameter)
 
 class LayerParameterOfForks(Message):
+    Autotune: Enum
+    CAFFE_AUTOTUNE_DISABLED: int
+    CAFFE_AUTOTUNE_FUNCTION: int
+    CAFFE_AUTOTUNE_FUNCTION_PARAMETER: int
     ConnectivityMode: Enum
     CONNECTED: int
     DISCONNECTED_ELTWISE: int
     DISCONNECTED_GRPWISE: int
-    DimCheckMode: Enum
-    STRICT: int
-    PERMISSIVE: int
     DataType: Enum
     CAFFE_FLOAT: int
     CAFFE_HALF: int
@@ -159,10 +160,9 @@ class LayerParameterOfForks(Message):
     CAFFE_INT32_QUANTIZED: int
     CAFFE_INT64_QUANTIZED: int
     CAFFE_PACKED_BINARY: int
-    Autotune: Enum
-    CAFFE_AUTOTUNE_DISABLED: int
-    CAFFE_AUTOTUNE_FUNCTION: int
-    CAFFE_AUTOTUNE_FUNCTION_PARAMETER: int
+    DimCheckMode: Enum
+    STRICT: int
+    PERMISSIVE: int
     connectivity_mode: int
     compute_data_type: int
     top_data_type: int

@@ -18,6 +18,10 @@ class BlobProtoOfForks(Message):
     raw_diff: bytes
 
 class NetParameterOfForks(Message):
+    Autotune: Enum
+    CAFFE_AUTOTUNE_DISABLED: int
+    CAFFE_AUTOTUNE_FUNCTION: int
+    CAFFE_AUTOTUNE_FUNCTION_PARAMETER: int
     DataType: Enum
     CAFFE_FLOAT: int
     CAFFE_HALF: int
@@ -27,10 +31,6 @@ class NetParameterOfForks(Message):
     CAFFE_INT32_QUANTIZED: int
     CAFFE_INT64_QUANTIZED: int
     CAFFE_PACKED_BINARY: int
-    Autotune: Enum
-    CAFFE_AUTOTUNE_DISABLED: int
-    CAFFE_AUTOTUNE_FUNCTION: int
-    CAFFE_AUTOTUNE_FUNCTION_PARAMETER: int
     richness: int
     auto_insert_gathers: bool
     default_forward_type: int
@@ -81,15 +81,6 @@ class ParamSpecOfForks(Message):
     param_propagate_down: bool
 
 class SolverParameterOfForks(Message):
-    SAG: int
-    LARSSGD: int
-    ADABOUND: int
-    WarmUpMode: Enum
-    LINEAR: int
-    CONST: int
-    SnapshotMode: Enum
-    FULL_NET: int
-    SINGLE_NET: int
     DataDistributeMode: Enum
     MANUALLY: int
     DataType: Enum
@@ -101,6 +92,15 @@ class SolverParameterOfForks(Message):
     CAFFE_INT32_QUANTIZED: int
     CAFFE_INT64_QUANTIZED: int
     CAFFE_PACKED_BINARY: int
+    SnapshotMode: Enum
+    FULL_NET: int
+    SINGLE_NET: int
+    SAG: int
+    LARSSGD: int
+    ADABOUND: int
+    WarmUpMode: Enum
+    LINEAR: int
+    CONST: int
     max_lr: float
     cyclical_momentum: Scalars[float]
     start_lr_policy: float
@@ -264,14 +264,14 @@ class FillerParameterOfForks(Message):
     f_gate_bias: float
 
 class TransformationParameterOfForks(Message):
-    InvalidDetectionMode: Enum
-    REMOVE: int
-    ZERO_OUT: int
     InterpolationAlgo: Enum
     INTER_NEAREST: int
     INTER_LINEAR: int
     INTER_CUBIC: int
     INTER_AREA: int
+    InvalidDetectionMode: Enum
+    REMOVE: int
+    ZERO_OUT: int
     Packing: Enum
     NCHW: int
     NHWC: int
@@ -550,6 +550,14 @@ class ConcatParameterOfForks(Message):
     per_fla_fuse: bool
 
 class ConvolutionParameterOfForks(Message):
+    ConvMode: Enum
+    LOWERED_GEMM: int
+    LOWERED_CCNMM: int
+    DIRECT_SCONV: int
+    DIRECT_DCONV: int
+    CuDNNConvolutionAlgorithmSeeker: Enum
+    GET: int
+    FINDEX: int
     MKL2017: int
     MKLDNN: int
     FFT: int
@@ -565,14 +573,6 @@ class ConvolutionParameterOfForks(Message):
     FusionType: Enum
     NONE_FUSION: int
     SUM_FUSION: int
-    ConvMode: Enum
-    LOWERED_GEMM: int
-    LOWERED_CCNMM: int
-    DIRECT_SCONV: int
-    DIRECT_DCONV: int
-    CuDNNConvolutionAlgorithmSeeker: Enum
-    GET: int
-    FINDEX: int
     bottom_is_im2col: bool
     conv_algos_override: str
     conv_algorithm: str
@@ -657,9 +657,6 @@ class CropParameterOfForks(Message):
     offset_width: int
 
 class DataParameterOfForks(Message):
-    RANDPERMORDER: Enum
-    FIRST_PERMUTE_THEN_RANGE: int
-    FIRST_RANGE_THEN_PERMUTE: int
     CHANNELENCODING: Enum
     UINT8: int
     UINT16FLOW: int
@@ -668,6 +665,9 @@ class DataParameterOfForks(Message):
     ORDINARY: int
     LABEL: int
     SHUFFLING: int
+    RANDPERMORDER: Enum
+    FIRST_PERMUTE_THEN_RANGE: int
+    FIRST_RANGE_THEN_PERMUTE: int
     threads: int
     parser_threads: int
     cache: bool
@@ -825,16 +825,16 @@ class ImageDataParameterOfForks(Message):
     has_mask: bool
 
 class InnerProductParameterOfForks(Message):
+    Engine: Enum
+    DEFAULT: int
+    CAFFE: int
+    CUDNN: int
+    NNPACK: int
+    MKLDNN: int
     GemmMode: Enum
     GEMM: int
     SPMDM: int
     SPGEMM: int
-    Engine: Enum
-    DEFAULT: int
-    CAFFE: int
-    NNPACK: int
-    CUDNN: int
-    MKLDNN: int
     normalize: bool
     spmdm_transpose_in: bool
     spmdm_transpose_out: bool
@@ -887,6 +887,15 @@ class ParameterParameterOfForks(Message):
     weight_filler: FillerParameter
 
 class PoolingParameterOfForks(Message):
+    MKL2017: int
+    MKLDNN: int
+    LIBDNN: int
+    NNPACK: int
+    MaskIndexType: Enum
+    GLOBAL: int
+    LOCAL: int
+    NormRegionWord: Enum
+    WITHIN_CHANNEL: int
     DEF: int
     DEF_ALL: int
     DEF_ALL2: int
@@ -901,15 +910,6 @@ class PoolingParameterOfForks(Message):
     MIN: int
     SUM: int
     RCM: int
-    MKL2017: int
-    MKLDNN: int
-    LIBDNN: int
-    NNPACK: int
-    NormRegionWord: Enum
-    WITHIN_CHANNEL: int
-    MaskIndexType: Enum
-    GLOBAL: int
-    LOCAL: int
     kstride: int
     kstride_h: int
     kstride_w: int
