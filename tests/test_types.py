@@ -15,6 +15,9 @@ SNIPPET = """# mypy: enable-error-code="misc"
 import caffe_compat as caffe
 from caffe_compat.export import export_onnx
 from caffe_compat.net import Net
+from caffe_compat.proto import BlobProto
+from caffe_compat.proto.binary import read
+from caffe_compat.proto.text import read_net
 from caffe_compat.solver import Solver
 
 net = caffe.Net("deploy.prototxt", caffe.TEST)
@@ -24,8 +27,12 @@ reveal_type(caffe.SGDSolver)
 reveal_type(Net)
 reveal_type(Solver)
 reveal_type(export_onnx)
+param = read_net("deploy.prototxt")
+reveal_type(param.layer[0].name)
+reveal_type(read("mean.binaryproto", BlobProto))
 count: int = net.forward()
 print(caffe.no_such_name, caffe.layers, caffe.proto, caffe.export_onnx, caffe.NetSpec)
+print(param.layer[0].convolution_params)
 """
 
 
@@ -47,13 +54,16 @@ def test_a_users_script_is_checked(tmp_path):
             "-> caffe_compat.net.net.Net",
             "-> caffe_compat.solver.solver.Solver",
             "def (net: ",
+            '"str"',
+            "BlobProto",
         ],
         strict=True,
     ):
         assert want in text
     wrong = [(int(line), text) for line, text in found if not text.startswith("Revealed")]
-    assert [line for line, _ in wrong] == [14, 15]
-    assert 'variable has type "int"' in wrong[0][1] and 'no attribute "no_such_name"' in wrong[1][1]
+    assert [line for line, _ in wrong] == [20, 21, 22]
+    for (_, text), want in zip(wrong, ("int", "no_such_name", "convolution_params"), strict=True):
+        assert f'"{want}"' in text
 
 
 def test_every_public_name_is_there_at_run_time():
