@@ -1,4 +1,8 @@
-"""Which layer types read which message."""
+"""Which of Caffe's layer types read which message.
+
+The classes of the layers know, but those who ask (the reader of caffemodels, the resolver, `--set`) go without torch;
+a test holds this against the classes.
+"""
 
 _ALSO = {  # types that take a message of another name than their own
     "convolution_param": {"Deconvolution", "Im2col"},
