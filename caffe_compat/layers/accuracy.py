@@ -28,7 +28,8 @@ class Accuracy(Labelled):
         self.top_k, self.by_class = p.top_k, len(self.param.top) > 1
 
     def reshape(self, *bottom):
-        self.fold(*bottom, self.axis(self.param.accuracy_param.axis, bottom[0]))
+        scores, labels = bottom
+        self.fold(scores, labels, self.axis(self.param.accuracy_param.axis, scores))
         if self.top_k > self.classes:
             self.fail(f"top_k is {self.top_k}, it must be at most the number of classes, {self.classes}")
         return [(), (self.classes,)] if self.by_class else [()]

@@ -316,6 +316,7 @@ def convolve(x, weight, bias, stride, pad, dilation, group):
         part = x[:, :, tap * gap : tap * gap + (size - 1) * step + 1 : step].transpose(1, 2)
         part = convolve(part.flatten(0, 1), weight[:, :, tap], None, stride, pad, dilation, group)
         top = part if top is None else top + part
+    assert top is not None  # a kernel is at least 1
     return _add_bias(top.unflatten(0, (-1, size)).transpose(1, 2), bias)
 
 
@@ -333,6 +334,7 @@ def deconvolve(x, weight, bias, stride, pad, dilation, group):
         part = part.unflatten(0, (-1, size)).transpose(1, 2)
         top = part.new_zeros(*part.shape[:2], whole, *part.shape[3:]) if top is None else top
         top[:, :, tap * gap : tap * gap + span : step] += part
+    assert top is not None  # a kernel is at least 1
     return _add_bias(top[:, :, edge : whole - edge], bias)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from caffe_compat.layers.activations import Elementwise
 from caffe_compat.layers.base import layer
@@ -19,6 +20,7 @@ class LRN(Elementwise):
     """
 
     drawn_as = "window"
+    neighbours: Tensor  # (channels, channels)
 
     def setup(self, bottom):
         p = self.param.lrn_param

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, layer
+from caffe_compat.layers.base import TRAIN, Layer, OnnxGraph, Shape, layer
 from caffe_compat.layers.common.pooling_nodes import LOWEST, PoolingNodes
 from caffe_compat.proto import PoolingParameter
 
@@ -47,9 +47,9 @@ class Pooling(Layer):
             pair = [p.HasField(f"{name}_h"), p.HasField(f"{name}_w")]
             if any(pair) and (p.HasField(name) or not all(pair)):
                 self.fail(f"{name} is {name}, or both {name}_h and {name}_w; set one of the two forms")
-        self.pad = (p.pad_h, p.pad_w) if p.HasField("pad_h") else (p.pad, p.pad)
-        self.stride = (p.stride_h, p.stride_w) if p.HasField("stride_h") else (p.stride, p.stride)
-        self.kernel = (
+        self.pad: Shape = (p.pad_h, p.pad_w) if p.HasField("pad_h") else (p.pad, p.pad)
+        self.stride: Shape = (p.stride_h, p.stride_w) if p.HasField("stride_h") else (p.stride, p.stride)
+        self.kernel: Shape = (
             (p.kernel_size, p.kernel_size) if p.HasField("kernel_size") else (p.kernel_h, p.kernel_w)
         )
         if self.is_global:
@@ -145,10 +145,10 @@ class Pooling(Layer):
         if self.native:
             top = F.max_pool2d(
                 x, self.kernel, self.stride, self.pad, ceil_mode=self.ceil, return_indices=mask
-            )
+            )  # type: ignore[call-overload]  # torch tells two constants apart, and takes a bool
         else:
             x = F.pad(x, self.edges, value=LOWEST)
-            top = F.max_pool2d(x, self.kernel, self.stride, return_indices=mask)
+            top = F.max_pool2d(x, self.kernel, self.stride, return_indices=mask)  # type: ignore[call-overload]
         return top if mask else (top,)
 
     def _mean(self, x: Tensor) -> Tensor:

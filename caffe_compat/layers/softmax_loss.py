@@ -36,6 +36,7 @@ class SoftmaxWithLoss(Labelled, Loss):
     """
 
     num_top = (1, 3)
+    weights: Tensor | None  # (classes,)
     fork_fields: tuple[str, ...] = (
         "loss_param.pre_fixed_normalizer",
         "loss_param.normalization: PRE_FIXED",
@@ -56,7 +57,7 @@ class SoftmaxWithLoss(Labelled, Loss):
             self.normalization = LossParameter.VALID if p.normalize else LossParameter.BATCH_SIZE
         deeplab = self.param.softmaxloss_param
         ignored = [*deeplab.ignore_label, *([] if self.ignore is None else [self.ignore])]
-        self.ignore, *self.ignored_too = ignored or [None]
+        self.ignore, self.ignored_too = ignored[0] if ignored else None, ignored[1:]
         weights = p.class_weighting if p.weight_by_label_freqs else None
         self.weighs_normalizer = deeplab.HasField("weight_source")
         if self.weighs_normalizer:
@@ -82,7 +83,8 @@ class SoftmaxWithLoss(Labelled, Loss):
 
     def reshape(self, *bottom):
         tops = super().reshape(*bottom)
-        self.fold(*bottom, self.axis(self.param.softmax_param.axis, bottom[0]))
+        scores, labels = bottom
+        self.fold(scores, labels, self.axis(self.param.softmax_param.axis, scores))
         if self.weights is not None and len(self.weights) != self.classes:
             what = (
                 "weights in softmaxloss_param.weight_source" if self.weighs_normalizer else "class_weighting"
@@ -101,7 +103,7 @@ class SoftmaxWithLoss(Labelled, Loss):
         folded = scores.reshape(self.outer, self.classes, self.inner)
         folded = folded.to(torch.promote_types(folded.dtype, torch.float32))
         weights = None if self.weights is None else self.weights.to(folded.dtype)[index]
-        if self.weighs_normalizer:
+        if self.weighs_normalizer and weights is not None:
             divisor = (weights if counted is None else weights.where(counted, 0)).sum().clamp(min=FLT_MIN)
         loss, probability = _CrossEntropy.apply(folded, index, counted, divisor, weights)
         loss = loss if nan is None else loss + nan

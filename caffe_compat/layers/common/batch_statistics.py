@@ -108,8 +108,8 @@ class _Grouped(Function):
         """The same gradients by torch's own functions, which have gradients themselves."""
         replicas, channels = ctx.layout.replicas, ctx.layout.channels
         folded = x.reshape(-1, replicas * channels, *x.shape[2:])
-        blobs = [None if blob is None else blob.repeat(replicas) for blob in (gamma, beta)]
-        top = F.batch_norm(folded, None, None, *blobs, training=True, eps=ctx.eps).view(x.shape)
+        weight, bias = (None if blob is None else blob.repeat(replicas) for blob in (gamma, beta))
+        top = F.batch_norm(folded, None, None, weight, bias, training=True, eps=ctx.eps).view(x.shape)
         inputs = [x, gamma, beta]
         wanted = [value for value, need in zip(inputs, ctx.needs_input_grad, strict=False) if need]
         found = iter(torch.autograd.grad(top, wanted, diff, create_graph=True))
