@@ -55,12 +55,24 @@ def test_the_stubs_are_current():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_stubs_are_shipped():
+    assert '"**/*.pyi"' in (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert "*.pyi" in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").split()
+
+
 def test_a_misspelt_field_is_an_error(tmp_path):
-    (tmp_path / "script.py").write_text(SNIPPET)
+    (tmp_path / "misspelt.py").write_text(SNIPPET)
     # The settings and the cache of the package's own check.
-    command = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", tmp_path / "script.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--config-file",
+        ROOT / "pyproject.toml",
+        tmp_path / "misspelt.py",
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
-    found = [(int(line), text) for line, text in re.findall(r"script\.py:(\d+): error: (.*)", done.stdout)]
+    found = [(int(line), text) for line, text in re.findall(r"misspelt\.py:(\d+): error: (.*)", done.stdout)]
     assert [line for line, _ in found] == [line for line, _ in WRONG], done.stdout + done.stderr
     for (_, text), (_, want) in zip(found, WRONG, strict=True):
         assert want in text

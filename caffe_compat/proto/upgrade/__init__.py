@@ -6,11 +6,12 @@ Source: src/caffe/util/upgrade_proto.cpp.
 """
 
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from caffe_compat.errors import ParseError
 from caffe_compat.log.write import WARNING, Log
-from caffe_compat.proto import NetParameter, SolverParameter
+from caffe_compat.proto import Message, NetParameter, SolverParameter
 from caffe_compat.proto.upgrade import net, solver, v0, v1
 from caffe_compat.proto.upgrade.solver import fill_snapshot_prefix
 
@@ -24,12 +25,16 @@ __all__ = [
 ]
 
 
-class Upgrade(NamedTuple):
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class Upgrade(Generic[M]):
     """`name` is what `log.upgraded` calls it."""
 
     name: str
-    needed: Callable[[Any], bool]
-    apply: Callable[[Any], list[str]]
+    needed: Callable[[M], bool]
+    apply: Callable[[M], list[str]]
 
 
 NET_UPGRADES = [
@@ -85,8 +90,8 @@ def upgrade_solver(
 
 
 def _run(
-    upgrades: list[Upgrade],
-    param: NetParameter | SolverParameter,
+    upgrades: list[Upgrade[M]],
+    param: M,
     source: str,
     log: Log | None,
     skip: Collection[str],
