@@ -122,7 +122,7 @@ def _hide(error: BaseException | None) -> None:
 
 
 def _script_frames(error: BaseException) -> TracebackType | None:
-    from caffe_compat.pycaffe.old_names import is_script
+    from caffe_compat.pycaffe.old_scripts import is_script
 
     frames = []
     at = error.__traceback__

@@ -144,7 +144,7 @@ def _running(error: BaseException, where: str) -> str | None:
 
 def _place(frames: TracebackType | None) -> tuple[str, int]:
     """The file and line where the error was raised; none where that is a library."""
-    from caffe_compat.pycaffe.old_names import is_script
+    from caffe_compat.pycaffe.old_scripts import is_script
 
     where = ("", 0)
     for frame, line in traceback.walk_tb(frames):

@@ -14,82 +14,26 @@ import functools
 import importlib.util
 import inspect
 import math
-import os
 import sys
-import sysconfig
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
-_LIBRARIES = tuple(
-    os.path.join(path, "")
-    for path in {
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-    }
-)
-
-
-def is_script(frame: FrameType | None) -> bool:
-    """Whether the code is the script's own, or of a module of its own; compiled modules count as who imports them."""
-    while frame and frame.f_code.co_filename.startswith("<frozen importlib"):
-        frame = frame.f_back
-    return frame is not None and not os.path.abspath(frame.f_code.co_filename).startswith(_LIBRARIES)
-
-
-class Warner:
-    """Called with what is used; the first time it says so, and where."""
-
-    def __init__(self, warn: Callable[[str], None]):
-        self._warn: Callable[[str], None] | None = warn
-
-    def __call__(self, what: str, whose: str = "NumPy") -> None:
-        if self._warn is None:
-            return
-        warn, self._warn = self._warn, None
-        frame: FrameType | None = sys._getframe(1)
-        while frame and (frame.f_code.co_filename.startswith("<frozen") or not is_script(frame)):
-            frame = frame.f_back
-        where = f"{frame.f_code.co_filename}:{frame.f_lineno}: " if frame else ""
-        warn(
-            f"{where}{what} is gone from today's {whose}; this and more that is gone works under caffe-compat python only"
-        )
+from caffe_compat.pycaffe import old_numpy
+from caffe_compat.pycaffe.old_scripts import Warner, give_names
 
 
 def install(warn: Callable[[str], None]) -> None:
     """Give the running script its old names back; `warn` gets one line."""
-    from caffe_compat.pycaffe import old_numpy
-
     used = Warner(warn)
     old_numpy.install(used)
     for module, names in _PYTHON.items():
         give_names(module, names.__getitem__, used, "Python")
     sys.meta_path.insert(0, _OldModules(used))
-
-
-def give_names(module: ModuleType, find: Callable[[str], Any], used: Warner, whose: str = "NumPy") -> None:
-    """Have scripts given what `find` finds (it raises KeyError) for names that the module has not."""
-    own = vars(module).get("__getattr__")
-    title = module.__name__.replace("numpy", "np", 1)
-
-    def __getattr__(name: str) -> Any:
-        if not name.startswith("__") and is_script(sys._getframe(1)):
-            try:
-                value = find(name)
-            except KeyError:
-                pass
-            else:
-                used(f"{title}.{name}", whose)
-                return value
-        if own is None:
-            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-        return own(name)
-
-    module.__getattr__ = __getattr__  # type: ignore[method-assign]
 
 
 ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_compat.pycaffe.old_names import Warner, give_names, is_script
+from caffe_compat.pycaffe.old_scripts import Warner, give_names, is_script
 
 # -- names ------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 
 from caffe_compat.cli import main
 from caffe_compat.pycaffe import io as caffe_io
-from caffe_compat.pycaffe import old_names
+from caffe_compat.pycaffe import old_names, old_scripts
 
 SCRIPT = """
 import sys
@@ -286,7 +286,7 @@ def test_python_2_in_modules_of_the_script(tmp_path, monkeypatch, capsys):
 def test_mistakes_of_libraries_are_not_the_scripts(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(caffe_io, "oversample", lambda images, dims: map(len, images)[0])
     code = "from caffe_compat.pycaffe import io\nio.oversample([], 3)"
-    monkeypatch.setattr(old_names, "_LIBRARIES", (*old_names._LIBRARIES, __file__))
+    monkeypatch.setattr(old_scripts, "_LIBRARIES", (*old_scripts._LIBRARIES, __file__))
     error = run_here(tmp_path, monkeypatch, capsys, code)[2]
     assert "'map' object is not subscriptable" in error and "Python 2" not in error
 

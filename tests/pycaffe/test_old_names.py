@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caffe_compat.pycaffe import old_names, old_numpy, old_pictures
+from caffe_compat.pycaffe import old_names, old_numpy, old_pictures, old_scripts
 
 # Each line is true in the NumPy that scripts of 2014 to 2019 had. NumPy's types are changed, so it runs apart.
 SCRIPT = """
@@ -116,7 +116,7 @@ def test_numbers_stay_what_they_are():
 def test_libraries_get_numpys_own_answer():
     """They ask whether NumPy has a name to find out which NumPy it is."""
     module, warned = types.ModuleType("numpy"), []
-    old_names.give_names(module, {"float": float}.__getitem__, old_names.Warner(warned.append))
+    old_scripts.give_names(module, {"float": float}.__getitem__, old_scripts.Warner(warned.append))
     inside = {"module": module}
     exec(compile("found = hasattr(module, 'float')", np.__file__, "exec"), inside)  # noqa: S102
     assert not inside["found"] and not warned
@@ -149,7 +149,7 @@ def modules(tmp_path, monkeypatch):
     warned = []
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(
-        sys, "meta_path", [old_names._OldModules(old_names.Warner(warned.append)), *sys.meta_path]
+        sys, "meta_path", [old_names._OldModules(old_scripts.Warner(warned.append)), *sys.meta_path]
     )
     names = [name for name in sys.modules if name.partition(".")[0] in ("yaml", "scipy")]
     for name in {*names, "yaml", "scipy", "scipy.misc"}:
