@@ -13,9 +13,6 @@ LONG_FILES: tuple[str, ...] = (
     "tests/layers/test_python.py",
     "tests/net/test_module.py",
     "tests/solver/test_replicas.py",
-    "tools/dump_caffe_reference.py",
-    "tools/make_prototxt.py",
-    "tools/wild_layers.py",
 )
 
 # classes above measures.CLASS_LINES

@@ -24,7 +24,6 @@ solver was given, and bundle.npz with
     meta                    JSON: phase, what was run, names and types of the layers
 """
 
-
 # Python 2 has no f-strings, no strict zip, and classes of two kinds.
 # ruff: noqa: UP004, UP010, UP031, B905
 
@@ -47,6 +46,9 @@ CLASSES = {
     "InfogainLoss": (1, 0), "SigmoidCrossEntropyLoss": (1, None), "ContrastiveLoss": (2, None), "Filter": (-1, None),
 }  # fmt: skip
 RECURRENT = ("LSTM", "RNN")  # their second bottom says where sequences go on: 0 where one begins, else 1
+
+# Fields of a solver that are left out: of tests, snapshots and files.
+NOT_RUN = ("test_iter", "test_interval", "test_net", "test_net_param", "test_state", "snapshot", "weights")
 
 # What Caffe stops at when it is told to go back through it, as force_backward does.
 NO_BACKWARD = ("Accuracy", "ArgMax", "Threshold")
@@ -107,11 +109,7 @@ class Structure(object):
 
 def learned(net):
     """(layer.index, blob) of every learned blob."""
-    return [
-        ("%s.%d" % (name, index), blob)
-        for name, blobs in net.params.items()
-        for index, blob in enumerate(blobs)
-    ]
+    return [("%s.%d" % (n, i), blob) for n, blobs in net.params.items() for i, blob in enumerate(blobs)]
 
 
 def loss_weights(net):
@@ -130,7 +128,8 @@ def total_loss(net, weights):
 
 def fill_inputs(net, structure, path, random):
     """Values for the blobs that the caller of a net fills: from the .npz `path`, else noise or class numbers."""
-    given = dict(np.load(path)) if path else {}
+    given, layers = dict(np.load(path)) if path else {}, list(zip(structure.types, structure.bottoms))
+    marks = [structure.origin(bottoms[1]) for type_, bottoms in layers if type_ in RECURRENT]
     for name in [str(name) for name in net.inputs]:
         blob = net.blobs[name]
         if name in given:
@@ -138,16 +137,12 @@ def fill_inputs(net, structure, path, random):
             blob.data[...] = given[name]
             continue
         count = 0
-        for type_, bottoms in zip(structure.types, structure.bottoms):
+        for type_, bottoms in layers:
             labels, scores = CLASSES.get(type_, (None, None))
             if labels is None or len(bottoms) < 2 or structure.origin(bottoms[labels]) != name:
                 continue
             count = 2 if scores is None else net.blobs[bottoms[scores]].data.shape[1]
-        marks = any(
-            type_ in RECURRENT and structure.origin(bottoms[1]) == name
-            for type_, bottoms in zip(structure.types, structure.bottoms)
-        )
-        if marks:
+        if name in marks:
             blob.data[...] = random.uniform(size=blob.data.shape) < 0.7
             blob.data[0] = 0
         elif count:
@@ -268,11 +263,9 @@ def run_net(args, caffe, caffe_pb2, out, log):
     with open(path, "w") as copy:
         copy.write(text)
     stages = [stage for stage in args.stage.split(",") if stage]
+    state = {"level": args.level, "stages": stages} if args.level or stages else {}
     with log:
-        if args.level or stages:
-            net = caffe.Net(path, phase, level=args.level, stages=stages)
-        else:
-            net = caffe.Net(path, phase)
+        net = caffe.Net(path, phase, **state)
         if args.weights:
             net.copy_from(args.weights)
     model = os.path.join(args.out, "weights.caffemodel")
@@ -290,12 +283,8 @@ def run_net(args, caffe, caffe_pb2, out, log):
     with log:
         dump_net(net, structure, out, random, backward)
     return structure, {
-        "kind": "net",
-        "phase": args.phase,
-        "level": args.level,
-        "stages": stages,
-        "backward": backward,
-    }
+        "kind": "net", "phase": args.phase, "level": args.level, "stages": stages, "backward": backward,
+    }  # fmt: skip
 
 
 def run_solver(args, caffe, caffe_pb2, out, log):
@@ -307,15 +296,7 @@ def run_solver(args, caffe, caffe_pb2, out, log):
             text_format.Merge(source.read(), param)
         except text_format.ParseError as error:
             sys.exit("%s: this Caffe cannot read it: %s" % (args.solver, error))
-    for field in (
-        "test_iter",
-        "test_interval",
-        "test_net",
-        "test_net_param",
-        "test_state",
-        "snapshot",
-        "weights",
-    ):
+    for field in NOT_RUN:
         if field in param.DESCRIPTOR.fields_by_name:
             param.ClearField(field)
     param.snapshot_prefix = os.path.join(args.out, "snapshot")
@@ -324,9 +305,7 @@ def run_solver(args, caffe, caffe_pb2, out, log):
     with open(running, "w") as target:
         target.write(text_format.MessageToString(param))
     with log:
-        solver = (
-            caffe.get_solver(str(running)) if hasattr(caffe, "get_solver") else caffe.SGDSolver(str(running))
-        )
+        solver = (caffe.get_solver if hasattr(caffe, "get_solver") else caffe.SGDSolver)(str(running))
         if args.weights:
             solver.net.copy_from(args.weights)
     model = os.path.join(args.out, "weights.caffemodel")
@@ -369,24 +348,20 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--net", metavar="FILE", help="a net to run once, forward and backward")
-    what.add_argument(
-        "--solver", metavar="FILE", help="a solver: its training net once, then some iterations"
-    )
-    parser.add_argument("--out", required=True, metavar="DIR", help="the bundle's folder; it is made")
-    parser.add_argument("--weights", metavar="FILE", help="a caffemodel to start from (default: the fillers)")
-    parser.add_argument("--phase", choices=("TRAIN", "TEST"), default="TEST", help="of --net (default: TEST)")
-    parser.add_argument("--level", type=int, default=0, metavar="N", help="of --net")
-    parser.add_argument("--stage", default="", metavar="A,B", help="of --net")
-    parser.add_argument("--inputs", metavar="NPZ", help="values for the net's input blobs, by name")
-    parser.add_argument(
-        "--force-backward", action="store_true", help="gradients also for a net without a loss"
-    )
-    parser.add_argument("--iterations", type=int, default=5, metavar="N", help="of --solver (default: 5)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of weights and inputs (default: 1)")
-    parser.add_argument("--gpu", type=int, metavar="ID", help="run on this GPU (default: the CPU)")
-    parser.add_argument("--compress", action="store_true", help="a smaller bundle, written more slowly")
+    what, add = parser.add_mutually_exclusive_group(required=True).add_argument, parser.add_argument
+    what("--net", metavar="FILE", help="a net to run once, forward and backward")
+    what("--solver", metavar="FILE", help="a solver: its training net once, then some iterations")
+    add("--out", required=True, metavar="DIR", help="the bundle's folder; it is made")
+    add("--weights", metavar="FILE", help="a caffemodel to start from (default: the fillers)")
+    add("--phase", choices=("TRAIN", "TEST"), default="TEST", help="of --net (default: TEST)")
+    add("--level", type=int, default=0, metavar="N", help="of --net")
+    add("--stage", default="", metavar="A,B", help="of --net")
+    add("--inputs", metavar="NPZ", help="values for the net's input blobs, by name")
+    add("--force-backward", action="store_true", help="gradients also for a net without a loss")
+    add("--iterations", type=int, default=5, metavar="N", help="of --solver (default: 5)")
+    add("--seed", type=int, default=1, metavar="N", help="of weights and inputs (default: 1)")
+    add("--gpu", type=int, metavar="ID", help="run on this GPU (default: the CPU)")
+    add("--compress", action="store_true", help="a smaller bundle, written more slowly")
     args = parser.parse_args(argv)
 
     if not os.path.isdir(args.out):

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # this file is a script; tools is not installed
 
-from tools import wild_layers
+from tools import wild_data, wild_layers, wild_others, wild_pixels, wild_regions  # noqa: F401  # they register themselves
 
 SUFFIXES = (".prototxt", ".pt")
 _SKIP = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
@@ -179,9 +179,9 @@ def _build(param: Any, repository: str) -> None:
                 match = re.search(r"give the shape: --input ([^=]+)=", str(error))
                 if match is None or match[1] in inputs:
                     raise
-                inputs[match[1]] = wild_layers.input_shape(param, match[1])
+                inputs[match[1]] = wild_data.input_shape(param, match[1])
             except LayerError as error:
-                fitting = wild_layers.fit(param, str(error), inputs)
+                fitting = wild_data.fit(param, str(error), inputs)
                 if fitting is None:
                     raise
                 inputs.update(fitting)

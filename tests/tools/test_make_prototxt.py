@@ -3,7 +3,7 @@
 import pytest
 
 from caffe_compat.proto import NetParameter, text
-from tools import make_prototxt
+from tools import make_prototxt, prototxt_text
 
 
 def test_text_is_what_the_reader_reads():
@@ -19,12 +19,12 @@ def test_text_is_what_the_reader_reads():
             },
             {
                 "name": "b",
-                "include": {"phase": make_prototxt.Enum("TEST"), "stage": ["s", "t"]},
+                "include": {"phase": prototxt_text.Enum("TEST"), "stage": ["s", "t"]},
                 "loss_weight": [2],
             },
         ],
     }
-    net = text.parse(make_prototxt.document("A comment # of one line", message), NetParameter)
+    net = text.parse(prototxt_text.document("A comment # of one line", message), NetParameter)
     first, second = net.layer
     assert (net.name, first.name, list(first.bottom), list(first.top)) == ("two words", "a", [], ["x", "y"])
     assert [param.lr_mult for param in first.param] == [0.5, 1]
@@ -36,11 +36,11 @@ def test_text_is_what_the_reader_reads():
 
 
 def test_a_long_message_is_spread_over_lines():
-    message = {"transform_param": {"mirror": True, "mean_file": "m" * make_prototxt.LINE_WIDTH}}
-    assert list(make_prototxt.lines(message)) == [
+    message = {"transform_param": {"mirror": True, "mean_file": "m" * prototxt_text.LINE_WIDTH}}
+    assert list(prototxt_text.lines(message)) == [
         "transform_param {",
         "  mirror: true",
-        f'  mean_file: "{"m" * make_prototxt.LINE_WIDTH}"',
+        f'  mean_file: "{"m" * prototxt_text.LINE_WIDTH}"',
         "}",
     ]
 

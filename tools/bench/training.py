@@ -46,13 +46,14 @@ def net_text(setup: Setup) -> str:
     """The prototxt of the net that is trained, on the bench's data set."""
     from tools import make_prototxt
     from tools.bench import handwritten, pictures
+    from tools.prototxt_text import document
 
     if _on_pictures(setup.net):
         return pictures.NETS[setup.net][0](setup.batch, setup.folder)
     family, numbers = handwritten.sizes(setup.net)
     paths = make_prototxt.cifar(setup.folder, prefix="")
     made = getattr(make_prototxt, family)(*numbers, setup.batch, paths)
-    return make_prototxt.document("benchmark", made)
+    return document("benchmark", made)
 
 
 def our_solver(setup: Setup, test: bool = False, replicas: int = 0) -> Any:
