@@ -7,7 +7,6 @@ import functools
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from caffe_compat.cli import common
@@ -200,12 +199,12 @@ class _Nets:
         path = common.resolve(self._reader.root, name)
         if path not in self._files:
             # `read` logs what reading it upgrades, in its turn
-            self._files[path] = text.named_by(self._param, name, path, replace(self._reader, log=NULL).net)
+            self._files[path] = text.named_by(self._param, name, path, self._reader._replace(log=NULL).net)
         return self._files[path]
 
     def read(self, path: str, log: Log) -> NetParameter:
         """What Solver calls: the net of `path` as --set left it; logs what reading it upgraded."""
-        net = replace(self._reader, log=log).net(path)
+        net = self._reader._replace(log=log).net(path)
         return self._files.get(path, net)
 
 

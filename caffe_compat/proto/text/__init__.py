@@ -10,8 +10,7 @@ ignore, and names message, field and the nearest known word in each error, whate
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from caffe_compat.errors import ParseError, from_where
 from caffe_compat.log import names
@@ -44,8 +43,7 @@ T = TypeVar("T")
 _TOLD: dict[tuple[int, int], bytes] = {}  # what pipes told, by device and inode
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(NamedTuple):
     """How the files of a run are read.
 
     root            where paths in files start ("" is the working directory)

@@ -6,12 +6,11 @@ Source: src/caffe/util/upgrade_proto.cpp.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, NamedTuple
 
 from caffe_compat.errors import ParseError
 from caffe_compat.log.write import WARNING, Log
-from caffe_compat.proto import Message, NetParameter, SolverParameter
+from caffe_compat.proto import NetParameter, SolverParameter
 from caffe_compat.proto.upgrade import net, solver, v0, v1
 from caffe_compat.proto.upgrade.solver import fill_snapshot_prefix
 
@@ -25,16 +24,12 @@ __all__ = [
 ]
 
 
-M = TypeVar("M", bound=Message)
-
-
-@dataclass(frozen=True)
-class Upgrade(Generic[M]):
+class Upgrade(NamedTuple):
     """`name` is what `log.upgraded` calls it."""
 
     name: str
-    needed: Callable[[M], bool]
-    apply: Callable[[M], list[str]]
+    needed: Callable[[Any], bool]
+    apply: Callable[[Any], list[str]]
 
 
 NET_UPGRADES = [
@@ -90,8 +85,8 @@ def upgrade_solver(
 
 
 def _run(
-    upgrades: list[Upgrade[M]],
-    param: M,
+    upgrades: list[Upgrade],
+    param: NetParameter | SolverParameter,
     source: str,
     log: Log | None,
     skip: Collection[str],
