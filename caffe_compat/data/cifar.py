@@ -170,7 +170,7 @@ def _join(parts: list[Part]) -> Part:
 class _Dtype:
     """What a pickle says of an array's type."""
 
-    def __init__(self, code: Any = None, *others: Any):
+    def __init__(self, code: object = None, *others: object):
         self.code = code.decode("ascii") if isinstance(code, bytes) else code
         self.order = "="
 
@@ -188,7 +188,7 @@ class _Array:
         _, self.shape, self.dtype, self.by_columns, self.data = state
 
 
-def _numbers(value: Any) -> np.ndarray:
+def _numbers(value: object) -> np.ndarray:
     """The array that a pickle holds as such or as a list of whole numbers. Raises ValueError or UnpicklingError."""
     if isinstance(value, list) and all(type(item) is int for item in value):
         return np.array(value, np.int64)
@@ -209,7 +209,7 @@ def _numbers(value: Any) -> np.ndarray:
 _ORDERS = ("|", "=", "<", ">")
 
 
-def _encode(text: str, encoding: Any) -> bytes:
+def _encode(text: str, encoding: object) -> bytes:
     """What Python 3 writes into pickles of an old protocol for bytes."""
     return text.encode("latin-1")
 

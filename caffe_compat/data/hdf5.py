@@ -6,11 +6,13 @@ Caffe: src/caffe/layers/hdf5_data_layer.cpp, src/caffe/util/hdf5.cpp.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from caffe_compat.errors import CaffeError, DataError, MissingExtra, from_where, some
 from caffe_compat.log import names
@@ -28,7 +30,7 @@ _BROKEN = (
 )
 
 
-def h5py(purpose: str = "reading and writing HDF5 files") -> Any:
+def h5py(purpose: str = "reading and writing HDF5 files") -> ModuleType:
     """The h5py module. Raises MissingExtra, which says what for."""
     try:
         import h5py
@@ -51,7 +53,7 @@ def opened(path: str, purpose: str, complain: Callable[[str], CaffeError]) -> It
         raise complain(what) from problem
 
 
-def native(array: Any) -> np.ndarray:
+def native(array: ArrayLike) -> np.ndarray:
     """The numbers of a dataset as torch takes them: integers as float32, floats of at most 64 bits, in this
     machine's byte order. Raises ValueError for what holds no numbers."""
     array = np.asarray(array)
@@ -73,7 +75,7 @@ def text(key: str | bytes) -> str:
     return names.decode(key) if isinstance(key, bytes) else key
 
 
-def members(group: Any) -> list[str]:
+def members(group: Iterable[str | bytes]) -> list[str]:
     """The names in a group."""
     return list(map(text, group))
 

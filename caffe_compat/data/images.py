@@ -5,14 +5,14 @@ Caffe: src/caffe/util/io.cpp. Arrays are (C, H, W) uint8, channels in OpenCV's o
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
 from caffe_compat.errors import DataError, MissingExtra
 
 
-def opencv() -> Any:
+def opencv() -> ModuleType:
     """The cv2 module."""
     try:
         import cv2
@@ -40,7 +40,9 @@ def planes(picture: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
     return into
 
 
-def decode(data: Any, colour: bool | None = None, into: np.ndarray | None = None) -> np.ndarray:
+def decode(
+    data: bytes | memoryview, colour: bool | None = None, into: np.ndarray | None = None
+) -> np.ndarray:
     """The picture in the bytes of a PNG, JPEG ...: BGR (True), gray (False) or as stored (None), as (C, H, W).
 
     It is written to `into` if that is of its shape and type. OpenCV lets other threads run meanwhile.

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 from weakref import WeakValueDictionary
 
 import lmdb
@@ -21,7 +20,7 @@ from caffe_compat.errors import DataError
 
 _PUTS_PER_TRANSACTION = 1000  # as Caffe's converters commit
 # LMDB forbids a process to open a file twice, and a TRAIN and a TEST net may well read the same one.
-_OPEN: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()
+_OPEN: WeakValueDictionary[tuple[int, int], lmdb.Environment] = WeakValueDictionary()
 
 
 @source("LMDB")
@@ -41,7 +40,7 @@ class Lmdb(Source):
         with self._transaction.cursor() as cursor:
             return [bytes(key) for key in cursor.iternext(keys=True, values=False)]
 
-    def walk(self, position: int = 0) -> Iterator[Any]:
+    def walk(self, position: int = 0) -> Iterator[memoryview]:
         """The records from `position` on, each a memoryview valid until `close`."""
         with self._transaction.cursor() as cursor:
             try:
@@ -64,7 +63,7 @@ class Lmdb(Source):
         return os.path.isfile(os.path.join(path, "data.mdb"))
 
     @cached_property
-    def _transaction(self) -> Any:
+    def _transaction(self) -> lmdb.Transaction:
         try:
             return _environment(self.path).begin(buffers=True)
         except lmdb.Error as error:
@@ -78,7 +77,7 @@ class Lmdb(Source):
             ) from error
 
 
-def _environment(path: str) -> Any:
+def _environment(path: str) -> lmdb.Environment:
     file = os.stat(os.path.join(path, "data.mdb"))
     env = _OPEN.get((file.st_dev, file.st_ino))
     if env is None:
@@ -144,7 +143,7 @@ class Writer(base.Writer):
 write = Writer.write
 
 
-def _commit(env: Any, batch: list[tuple[bytes, bytes]]) -> None:
+def _commit(env: lmdb.Environment, batch: list[tuple[bytes, bytes]]) -> None:
     while True:
         try:
             with env.begin(write=True) as txn:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from caffe_compat.data import images
 from caffe_compat.data.feed import memory_budget
 from caffe_compat.errors import DataError, from_where
+
+T = TypeVar("T", int, float, str)
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class _Words:
                 self._line, self._words = number, words[::-1]
         return False
 
-    def take(self, kind: type) -> Any:
+    def take(self, kind: type[T]) -> T:
         if self.ended:
             self.fail("the file ends too soon")
         word = self._words.pop()
@@ -188,5 +190,5 @@ class _Words:
             self.fail(f"expected '#' before the index of a picture, found {mark!r}")
         return self.take(int), self.take(str), self.take(int), self.take(int), self.take(int)
 
-    def fail(self, what: str) -> Any:
+    def fail(self, what: str) -> NoReturn:
         raise DataError(f"{self._path}:{self._line}: {what}; correct the window file")

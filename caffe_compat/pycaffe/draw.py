@@ -7,11 +7,9 @@ Source: python/caffe/draw.py.
 
 from __future__ import annotations
 
-from typing import Any
-
 from caffe_compat.errors import nearest
 from caffe_compat.inspect.graph import Graph
-from caffe_compat.proto import NetParameter, PoolingParameter
+from caffe_compat.proto import LayerParameter, NetParameter, PoolingParameter
 from caffe_compat.proto.upgrade import upgrade_net
 
 LAYER_STYLE_DEFAULT = {"shape": "record", "fillcolor": "#6495ED", "style": "filled"}
@@ -35,7 +33,7 @@ def get_pooling_types_dict() -> dict[int, str]:
     }
 
 
-def get_edge_label(layer: Any) -> str:
+def get_edge_label(layer: LayerParameter) -> str:
     """What stands on the edge from a layer to its top: the batch size or the number of outputs, or nothing."""
     if layer.type == "Data":
         return f"Batch {layer.data_param.batch_size}"
@@ -46,7 +44,7 @@ def get_edge_label(layer: Any) -> str:
     return ""
 
 
-def get_layer_lr_mult(layer: Any) -> tuple[float, float]:
+def get_layer_lr_mult(layer: LayerParameter) -> tuple[float, float]:
     """The lr_mult of the weights and of the bias of a Convolution, Deconvolution or InnerProduct.
 
     Raises ValueError for another layer, or more than two `param`.
@@ -62,7 +60,7 @@ def get_layer_lr_mult(layer: Any) -> tuple[float, float]:
     return weights, bias
 
 
-def get_layer_label(layer: Any, rankdir: str, display_lrm: bool = False) -> str:
+def get_layer_label(layer: LayerParameter, rankdir: str, display_lrm: bool = False) -> str:
     """What stands in a layer's box: name, type, and what there is of kernel, stride, pad and rate multipliers.
 
     Lines where the graph runs across (rankdir LR), one line where it runs up or down (TB, BT).
@@ -74,11 +72,11 @@ def get_layer_label(layer: Any, rankdir: str, display_lrm: bool = False) -> str:
     words = [layer.name, f"({kind})"]
     if layer.type in ("Convolution", "Deconvolution", "Pooling"):
         if layer.type == "Pooling":
-            p = layer.pooling_param
-            sizes = p.kernel_size, p.stride, p.pad
+            pool = layer.pooling_param
+            sizes = pool.kernel_size, pool.stride, pool.pad
         else:
-            p = layer.convolution_param
-            sizes = [*p.kernel_size, 1][0], [*p.stride, 1][0], [*p.pad, 0][0]
+            conv = layer.convolution_param
+            sizes = [*conv.kernel_size, 1][0], [*conv.stride, 1][0], [*conv.pad, 0][0]
         words += [
             f"{name}: {size}" for name, size in zip(("kernel size", "stride", "pad"), sizes, strict=True)
         ]
@@ -93,7 +91,7 @@ def choose_color_by_layertype(layertype: str) -> str:
 
 
 def get_pydot_graph(
-    caffe_net: Any,
+    caffe_net: NetParameter,
     rankdir: str,
     label_edges: bool = True,
     phase: int | None = None,
@@ -137,7 +135,7 @@ def get_pydot_graph(
     return graph
 
 
-def _included(layer: Any, phase: int) -> bool:
+def _included(layer: LayerParameter, phase: int) -> bool:
     if layer.include and layer.exclude:
         raise ValueError(f"layer {layer.name} has both include and exclude specified.")
     if layer.include:
@@ -146,14 +144,22 @@ def _included(layer: Any, phase: int) -> bool:
 
 
 def draw_net(
-    caffe_net: Any, rankdir: str, ext: str = "png", phase: int | None = None, display_lrm: bool = False
+    caffe_net: NetParameter,
+    rankdir: str,
+    ext: str = "png",
+    phase: int | None = None,
+    display_lrm: bool = False,
 ) -> bytes:
     """The picture of a NetParameter as the bytes of a file of format `ext`; see get_pydot_graph."""
     return get_pydot_graph(caffe_net, rankdir, phase=phase, display_lrm=display_lrm).create(format=ext)
 
 
 def draw_net_to_file(
-    caffe_net: Any, filename: str, rankdir: str = "LR", phase: int | None = None, display_lrm: bool = False
+    caffe_net: NetParameter,
+    filename: str,
+    rankdir: str = "LR",
+    phase: int | None = None,
+    display_lrm: bool = False,
 ) -> None:
     """Draw a NetParameter into a file, in the format that its name ends with; `.raw` is Graphviz's language."""
     graph = get_pydot_graph(caffe_net, rankdir, phase=phase, display_lrm=display_lrm)

@@ -52,7 +52,7 @@ def __getattr__(name: str) -> Any:
 # -- messages ---------------------------------------------------------------------------------
 
 
-def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
+def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> np.ndarray:
     """The data, or the diff, of a BlobProto as a float64 array.
 
     Raises ValueError if the number of values is not what the shape says, ParseError for raw_data that is damaged.
@@ -69,7 +69,7 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
     return values.reshape(tuple(blob.shape.dim))
 
 
-def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> Any:
+def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
     """A BlobProto of an array of any number of axes, and of a diff of the same shape."""
     blob = BlobProto()
     blob.shape.dim.extend(arr.shape)
@@ -89,7 +89,7 @@ def blobprotovector_str_to_arraylist(data: bytes) -> list[np.ndarray]:
     return [blobproto_to_array(blob) for blob in BlobProtoVector.FromString(data).blobs]
 
 
-def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
+def array_to_datum(arr: np.ndarray, label: int | None = None) -> Datum:
     """A Datum of a (channels, height, width) array: uint8 as bytes, anything else as floats.
 
     Raises ValueError if the array has not three axes.
@@ -107,7 +107,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
     return datum
 
 
-def datum_to_array(datum: Any) -> np.ndarray:
+def datum_to_array(datum: Datum) -> np.ndarray:
     """The (channels, height, width) array in a Datum: uint8 if it holds bytes, else float64. The label stays behind.
 
     Raises ValueError if the datum holds an encoded picture.

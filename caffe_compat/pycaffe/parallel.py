@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import time
 from datetime import timedelta
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -75,11 +74,11 @@ class NCCL:
 
     # -- what Reducer asks of a group ----------------------------------------------------------
 
-    def reduce(self, values: Tensor) -> Any:
+    def reduce(self, values: Tensor) -> dist.Work | None:
         """Begin to sum `values` over the processes, in place."""
         return dist.all_reduce(values, async_op=True)
 
-    def wait(self, work: Any) -> None:
+    def wait(self, work: dist.Work) -> None:
         work.wait()
 
 

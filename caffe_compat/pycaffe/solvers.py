@@ -13,7 +13,7 @@ import numpy as np
 
 from caffe_compat.log.write import NULL
 from caffe_compat.net.memory import keep_freed_memory
-from caffe_compat.proto import text
+from caffe_compat.proto import SolverParameter, text
 from caffe_compat.pycaffe import state
 from caffe_compat.pycaffe.net import Net
 from caffe_compat.solver.solver import Solver as CoreSolver
@@ -51,7 +51,7 @@ class Solver:
         return self.core.iter
 
     @property
-    def param(self) -> Any:
+    def param(self) -> SolverParameter:
         """The SolverParameter; changes to base_lr take effect at the next update."""
         return self.core.param
 
