@@ -179,6 +179,10 @@ def asks_for_types(tree: ast.AST) -> Iterator[int]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if getattr(node.func.value, "attr", "") == "type" and node.func.attr in _WORD_TESTS:
                 yield node.lineno
+            if node.func.attr == "split" and isinstance(node.func.value, ast.Constant):
+                words = set(str(node.func.value.value).split())
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            words = _words([node.value]) if isinstance(node.value, ast.Constant) else set()
         elif isinstance(node, ast.Dict):
             words = _words(key for key in node.keys if key)
         elif isinstance(node, ast.Tuple | ast.List | ast.Set):

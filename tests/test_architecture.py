@@ -235,6 +235,8 @@ def test_nobody_asks_for_a_layer_or_a_solver_by_its_type():
         "'Accuracy' in layer.type",
         "_BIASED = {'Scale': 2, 'Bias': 1}",
         "_LABELLED = ('Accuracy', 'another')",
+        "_LABELLED = frozenset('Accuracy another'.split())",
+        "_COPIES = 'Split'",
         "match layer.type:\n    case 'x' | 'y': pass",
         "match kind:\n    case 'Split': pass",
     ],
