@@ -8,13 +8,13 @@ annotation. What needs torch itself ends the attempt, and the command starts aga
 import contextlib
 import gc
 import importlib.abc
-import importlib.machinery
 import io
 import math
 import sys
 import types
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from caffe_compat.cli import common
@@ -68,12 +68,12 @@ def _stand_in() -> Iterator[None]:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
         if name.partition(".")[0] == "torch":
-            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+            return ModuleSpec(name, self, is_package=True)
         return None
 
-    def create_module(self, spec: Any) -> types.ModuleType:
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         return _Module(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
@@ -111,7 +111,7 @@ class _Unknown:
 
 
 def _needs(operator: str) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **options: Any) -> Any:
+    def method(self: _Unknown, *args: object, **options: object) -> Any:
         raise NeedsTorch(f"{self._path}.{operator}")
 
     return method
@@ -139,7 +139,7 @@ class _Class(type):
 
     _path: str
 
-    def __call__(cls, *args: Any, **options: Any) -> Any:
+    def __call__(cls, *args: object, **options: object) -> Any:
         raise NeedsTorch(cls._path)
 
     def __getattr__(cls, name: str) -> Any:
@@ -184,7 +184,7 @@ class _Blob(_Unknown):
     def dim(self) -> int:
         return len(self.shape)
 
-    def to(self, *args: Any, **options: Any) -> "_Blob":
+    def to(self, *args: object, **options: object) -> "_Blob":
         return self
 
     def requires_grad_(self, wanted: bool = True) -> "_Blob":
@@ -210,10 +210,10 @@ class _Base:
             raise NeedsTorch(f"torch.nn.Module.{name}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
+    def register_buffer(self, name: str, value: object, persistent: bool = True) -> None:
         setattr(self, name, value)
 
-    def to(self, device: Any) -> "_Base":
+    def to(self, device: object) -> "_Base":
         return self
 
 
@@ -228,11 +228,11 @@ class _Parameters(list[Any]):
         return {str(i): value for i, value in enumerate(list.__iter__(self))}
 
 
-def _made(first: Any, *others: Any, **options: Any) -> _Blob:
+def _made(first: int | Sequence[int], *others: int, **options: object) -> _Blob:
     return _Blob((first, *others) if isinstance(first, int) else first)
 
 
-def _like(values: Any, **options: Any) -> _Blob:
+def _like(values: Any, **options: object) -> _Blob:
     import numpy as np
 
     return _Blob(np.shape(values))

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from caffe_compat.pycaffe.old_scripts import Warner, give_names, is_script
 
@@ -41,24 +42,28 @@ _ALIASES = {
 }  # fmt: skip
 
 
-def _in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False) -> np.ndarray:
+def _in1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, invert: bool = False) -> np.ndarray:
     return np.isin(np.ravel(ar1), ar2, assume_unique=assume_unique, invert=invert)
 
 
-def _trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+def _trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: float = 1.0, axis: int = -1) -> Any:
     values = np.moveaxis(np.asanyarray(y), axis, -1)
-    widths = dx if x is None else np.diff(np.asarray(x) if np.ndim(x) == 1 else np.moveaxis(x, axis, -1))
+    widths = (
+        dx
+        if x is None
+        else np.diff(np.asarray(x) if np.ndim(x) == 1 else np.moveaxis(np.asanyarray(x), axis, -1))
+    )
     return (widths * (values[..., 1:] + values[..., :-1]) / 2).sum(-1)
 
 
-def _asfarray(a: Any, dtype: Any = np.float64) -> np.ndarray:
+def _asfarray(a: ArrayLike, dtype: DTypeLike = np.float64) -> np.ndarray:
     return np.asarray(a, dtype if np.issubdtype(dtype, np.inexact) else np.float64)
 
 
 class _Cast(dict):
     """`np.cast[dtype](values)`."""
 
-    def __missing__(self, dtype: Any) -> Callable[[Any], np.ndarray]:
+    def __missing__(self, dtype: type) -> Callable[[Any], np.ndarray]:
         return lambda values: np.asarray(values, dtype)
 
 
@@ -103,7 +108,7 @@ def install(used: Warner) -> None:
         _give_methods(used)
 
 
-def _from_parent(source: Any, name: str) -> Any:
+def _from_parent(source: object, name: str) -> Any:
     if name in ("linalg", "fftpack", "mtrand"):  # numpy.linalg.linalg, numpy.fft.fftpack
         return source
     return vars(source)[name]
@@ -173,11 +178,11 @@ def _taking_floats(function: Any, places: slice, keywords: list[str], used: Warn
     return functools.update_wrapper(sized, function)
 
 
-def _has_float(size: Any) -> bool:
+def _has_float(size: object) -> bool:
     return any(isinstance(s, float) for s in (size if isinstance(size, list | tuple) else [size]))
 
 
-def _whole(size: Any) -> Any:
+def _whole(size: object) -> Any:
     if isinstance(size, list | tuple):
         return [_whole(s) for s in size]
     return int(size) if isinstance(size, float) else size
@@ -193,7 +198,7 @@ def _give_methods(used: Warner) -> None:
     dictionary and, where Python calls it by a slot of the type, the slot is set as a class of our own has it.
     """
 
-    def tostring(self: Any, order: Any = "C") -> bytes:
+    def tostring(self: np.ndarray | np.generic, order: Any = "C") -> bytes:
         used(f"{'ndarray' if isinstance(self, np.ndarray) else 'np.generic'}.tostring")
         return self.tobytes(order)
 
@@ -267,13 +272,13 @@ def _slots_are_where_we_think() -> bool:
     return True
 
 
-def _set_slot(kind: type, name: str, method: Any) -> None:
+def _set_slot(kind: type, name: str, method: object) -> None:
     _set_method(kind, name, method)
     # What Python puts there for every class with such a method: it looks the method up, and calls it.
     _slot(kind, name).value = _slot(type("Source", (), {name: method}), name).value
 
 
-def _set_method(kind: type, name: str, method: Any) -> None:
+def _set_method(kind: type, name: str, method: object) -> None:
     (dictionary,) = gc.get_referents(vars(kind))
     dictionary[name] = method
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from caffe_compat.errors import MissingExtra
 
@@ -38,7 +39,7 @@ def bytescale(
 
 
 def toimage(
-    arr: Any,
+    arr: ArrayLike,
     high: int = 255,
     low: int = 0,
     cmin: float | None = None,
@@ -82,13 +83,13 @@ def imread(name: Any, flatten: bool = False, mode: str | None = None) -> np.ndar
     return fromimage(_pillow().open(name), flatten, mode)
 
 
-def imsave(name: Any, arr: Any, format: str | None = None) -> None:
+def imsave(name: Any, arr: ArrayLike, format: str | None = None) -> None:
     """Write an array as a picture."""
     image = toimage(arr, channel_axis=2)
     image.save(name) if format is None else image.save(name, format)
 
 
-def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = None) -> np.ndarray:
+def imresize(arr: ArrayLike, size: Any, interp: str = "bilinear", mode: str | None = None) -> np.ndarray:
     """The picture as uint8 at another size: (height, width), a percentage (int) or a fraction (float)."""
     image = toimage(arr, mode=mode)
     if isinstance(size, int | np.integer | float | np.floating):
@@ -99,7 +100,7 @@ def imresize(arr: Any, size: Any, interp: str = "bilinear", mode: str | None = N
     return fromimage(image.resize((width, height), _FILTERS[interp]))
 
 
-def imrotate(arr: Any, angle: float, interp: str = "bilinear") -> np.ndarray:
+def imrotate(arr: ArrayLike, angle: float, interp: str = "bilinear") -> np.ndarray:
     """The picture turned by `angle` degrees against the clock, at its size."""
     return fromimage(toimage(arr).rotate(angle, _FILTERS[interp]))
 
