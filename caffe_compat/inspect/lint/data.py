@@ -236,8 +236,8 @@ def _picture_size(layer: LayerParameter, reader: Reader) -> tuple[int, int] | No
     if layer.type != "Data" or not _count(layer, reader):
         return None
     p = layer.data_param
-    record = bytes(open_source(DataParameter.DB.Name(p.backend), p.source, reader.root).read(0))
-    datum = Datum.FromString(record)
+    source = open_source(DataParameter.DB.Name(p.backend), p.source, reader.root)
+    datum = Datum.FromString(bytes(source.read(0)))  # the record is in the source's memory
     return None if datum.encoded else (datum.height, datum.width)
 
 
