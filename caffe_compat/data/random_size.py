@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from caffe_compat.data.annotated import Annotated, Augment, resize
+from caffe_compat.data.annotated import Annotated
+from caffe_compat.data.augment import Augment, resize
 from caffe_compat.data.images import opencv
 from caffe_compat.proto import ResizeParameter, TransformationParameter
 

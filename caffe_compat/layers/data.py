@@ -28,7 +28,7 @@ class Data(PictureLayer):
     Tops: 0 pictures (batch_size, C, H, W), H = W = crop_size if given; 1 (optional) labels (batch_size,).
     A set that fits a quarter of the free memory is decoded once and kept, on the GPU if it fits a quarter of
     the GPU's; a larger one is read and decoded ahead, again and again. `rand_skip` is ignored, as in Caffe.
-    SSD's fork: pictures are distorted, expanded and resized before they are cropped (data/annotated.py).
+    SSD's fork: pictures are distorted, expanded and resized before they are cropped (data/augment.py).
     Cysu's and PSPNet's forks: a crop of crop_height x crop_width, which need not be a square.
     NVIDIA's fork: in TRAIN, `shuffle` with `cache` gives a set that is kept another order in each pass but the first.
     shuffle_pool_size (Cysu's fork: how many records are drawn from at a time) is all of them here.

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.data.annotated import CORNERS, Annotated, Augment, as_planes, parse, project
+from caffe_compat.data.annotated import CORNERS, Annotated, as_planes, parse
+from caffe_compat.data.augment import Augment
+from caffe_compat.data.box_sampling import project
 from caffe_compat.errors import DataError
 from caffe_compat.layers.base import Shape, layer
 from caffe_compat.layers.common.base_data import DatabaseLayer

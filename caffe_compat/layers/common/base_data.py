@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data import random_size
-from caffe_compat.data.annotated import Annotated, Augment
+from caffe_compat.data.annotated import Annotated
+from caffe_compat.data.augment import Augment
 from caffe_compat.data.base import open_source
 from caffe_compat.data.feed import Ahead, blocks, sent
 from caffe_compat.data.images import planes

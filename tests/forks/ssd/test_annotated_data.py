@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caffe_compat.data import annotated, lmdb
+from caffe_compat.data import box_sampling, lmdb
 from caffe_compat.data.images import encode
 from caffe_compat.errors import DataError, LayerError
 from caffe_compat.layers.base import TEST, Context
@@ -271,7 +271,7 @@ def test_jitter(root):
 
 
 def test_jitters_sides():
-    parts = np.array([annotated.jittered(0.4, i % 2 == 0, np.random.default_rng(i)) for i in range(400)])
+    parts = np.array([box_sampling.jittered(0.4, i % 2 == 0, np.random.default_rng(i)) for i in range(400)])
     assert parts.min() >= 0 and parts.max() <= 1 + 1e-6
     size = parts[:, 2:] - parts[:, :2]
     assert 0.1 < (size.min(1) > 0.9999).mean() < 0.3 and size.min() > 0.5999
