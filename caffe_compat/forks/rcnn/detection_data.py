@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from caffe_compat.data.augment import check_distortion, distorted
-from caffe_compat.data.scenes import F, Fields
 from caffe_compat.data.windows import rounded
 from caffe_compat.forks.rcnn.scene_data import Framed, stepped
+from caffe_compat.forks.rcnn.scenes import F, Fields
 from caffe_compat.layers.base import layer
 
 

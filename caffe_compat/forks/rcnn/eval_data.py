@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caffe_compat.data.scenes import F
 from caffe_compat.data.windows import rounded
 from caffe_compat.forks.rcnn.scene_data import Scenes, stepped
+from caffe_compat.forks.rcnn.scenes import F
 from caffe_compat.layers.base import Shape, layer
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from caffe_compat.data.scenes import F, Fields
 from caffe_compat.data.windows import Listed, rounded
 from caffe_compat.forks.rcnn.scene_data import Framed
+from caffe_compat.forks.rcnn.scenes import F, Fields
 from caffe_compat.layers.base import layer
 
 _OCTAVE = 2  # scales an octave

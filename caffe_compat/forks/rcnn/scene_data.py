@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from caffe_compat.data.feed import Ahead, sent
-from caffe_compat.data.scenes import F, Fields, Part, Scene
 from caffe_compat.data.windows import Listed, Pictures, read_pictures, rounded
+from caffe_compat.forks.rcnn.scenes import F, Fields, Part, Scene
 from caffe_compat.layers.base import Shape
 from caffe_compat.layers.image_data import ListedLayer
 
