@@ -161,7 +161,8 @@ def test_a_database_made_anew_in_the_same_place_is_the_one_that_is_read(tmp_path
     old = open_source("LMDB", folder)
     shutil.rmtree(folder)
     lmdb.write(folder, [(b"k", b"new")])
-    assert bytes(open_source("LMDB", folder).read(0)) == b"new"
+    written = open_source("LMDB", folder)
+    assert bytes(written.read(0)) == b"new"
     assert len(old) == 30
 
 
