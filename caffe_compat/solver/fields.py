@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import TRAINING_NETS, fork_fields, hints
@@ -53,6 +53,11 @@ def _own(found: Sequence[str]) -> list[str]:
     ]
 
 
+def fail(param: Any, what: str) -> NoReturn:
+    """Raise SolverError naming the solver file."""
+    raise SolverError(f"{param.origin}: {what}" if param.origin else what)
+
+
 def check(param: Any, ignore_unknown: bool, warn: Callable[[str], None]) -> None:
     """Raise SolverError for fields that a run refuses, and warn of those that do nothing in it."""
     found = list(problems(param))
@@ -63,7 +68,7 @@ def check(param: Any, ignore_unknown: bool, warn: Callable[[str], None]) -> None
         refuse(param, ignored, ignore_unknown, warn)
     for problem in found:
         if problem.kind == REFUSED:
-            raise SolverError(f"{param.origin}: {problem.what}" if param.origin else problem.what)
+            fail(param, problem.what)
         if problem.kind in (UNUSED, UNUSED_RATE):
             warn(f"{where}: {problem.what}")
 
@@ -85,8 +90,7 @@ def refuse(param: Any, ignored: Sequence[str], ignore_unknown: bool, warn: Calla
     """Raise SolverError for fields of forks that nobody acts on, or warn of them."""
     what = f"{', '.join(ignored)}: {_FORK}"
     if not ignore_unknown:
-        what = f"{what}; remove it, or give --ignore-unknown-fields"
-        raise SolverError(f"{param.origin}: {what}" if param.origin else what)
+        fail(param, f"{what}; remove it, or give --ignore-unknown-fields")
     warn(f"{param.origin or 'the solver'}: {what}; ignored")
 
 

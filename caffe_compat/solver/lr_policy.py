@@ -132,6 +132,19 @@ class Schedule:
         """What of the training the rates depend on: "loss", for `at`; "accuracy" or "test loss", for `tested`; or ""."""
         return _WATCHED.get(self.policy, ("",))[0]
 
+    @property
+    def tells_steps(self) -> bool:
+        return self.policy == "multistep"
+
+    def check_processes(self, count: int) -> None:
+        """Raise SolverError if the rates depend on what no single one of so many processes sees."""
+        if self.watches and count > 1:
+            where = f"{self.param.origin}: " if self.param.origin else ""
+            raise SolverError(
+                f"{where}lr_policy '{self.policy}' watches the {self.watches}, of which each of the {count} "
+                "processes has its own part or none; run one process, with as many replicas"
+            )
+
     def at(self, iter: int, loss: float | None = None) -> Rates:
         """The rates of the update that follows `iter` updates; `loss` is the smoothed one.
 

@@ -2,7 +2,7 @@
 
 Binary is a SolverState message, HDF5 (`.solverstate.h5`) has the datasets iter, learned_net, current_step and
 history/0, 1, ... Both are written as Caffe writes them, so either program resumes the other's runs. What only
-an exact resume needs (data position, random states) is JSON in a private field that Caffe skips.
+an exact resume needs (see resume.py) is in a private field that Caffe skips.
 
 Caffe: src/caffe/solvers/sgd_solver.cpp (SnapshotSolverState..., RestoreSolverState...).
 """
@@ -10,11 +10,9 @@ Caffe: src/caffe/solvers/sgd_solver.cpp (SnapshotSolverState..., RestoreSolverSt
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -37,14 +35,14 @@ class SolverStateFile:
     learned_net   path of the caffemodel, as stored; "" if the file names none
     current_step  how many steps the lr_policy has made
     history       the history blobs, float32 or float64, in Caffe's order (see UpdateRule.history)
-    resume        what this package adds for an exact resume; None in a file written by Caffe
+    resume        what this package adds for an exact resume, as resume.py writes it; None in a file written by Caffe
     """
 
     iter: int
     learned_net: str
     current_step: int
     history: list[np.ndarray]
-    resume: dict[str, Any] | None = None
+    resume: bytes | None = None
 
 
 def write_state(path: str, state: SolverStateFile) -> None:
@@ -142,7 +140,7 @@ def _binary_chunks(state: SolverStateFile) -> Iterator[bytes]:
         yield SolverState(history=[array_to_blob(array)]).SerializeToString()
     tail = SolverState(current_step=state.current_step)
     if state.resume is not None:
-        tail.resume = json.dumps(state.resume).encode()
+        tail.resume = state.resume
     yield tail.SerializeToString()
 
 
@@ -162,25 +160,7 @@ def _read_binary(path: str) -> SolverStateFile:
         message.learned_net,
         message.current_step,
         history,
-        _resume(message.resume, path) if message.HasField("resume") else None,
-    )
-
-
-def _resume(data: bytes, path: str) -> dict[str, Any]:
-    try:
-        resume = json.loads(data)
-    except ValueError as error:
-        raise damaged_resume(path, error) from error
-    if not isinstance(resume, dict):
-        raise damaged_resume(path, f"a {type(resume).__name__}")
-    return resume
-
-
-def damaged_resume(path: str, what: Any) -> SnapshotError:
-    """The error for a file in which what this package adds for an exact resume makes no sense."""
-    return SnapshotError(
-        f"{path}: the data positions and random states in it are damaged ({what}); copy it again, or resume from an "
-        "earlier snapshot"
+        message.resume if message.HasField("resume") else None,
     )
 
 
@@ -222,7 +202,7 @@ def _write_hdf5(path: str, state: SolverStateFile) -> None:
         for index, array in enumerate(state.history):
             history[str(index)] = array
         if state.resume is not None:
-            file[_RESUME] = np.frombuffer(json.dumps(state.resume).encode(), np.uint8)
+            file[_RESUME] = np.frombuffer(state.resume, np.uint8)
     write_atomic(path, image.getvalue())
 
 
@@ -241,7 +221,7 @@ def _read_hdf5(path: str) -> SolverStateFile:
             file["learned_net"][()].decode(errors="surrogateescape") if "learned_net" in file else "",
             int(file["current_step"][0]),
             [hdf5.native(history[str(index)][()]) for index in range(len(history))],
-            _resume(file[_RESUME][()].tobytes(), path) if _RESUME in file else None,
+            file[_RESUME][()].tobytes() if _RESUME in file else None,
         )
 
 

@@ -658,6 +658,10 @@ def test_the_displayed_loss_is_the_mean_of_the_sub_batches():
     )
 
 
+def nets_of(run):
+    return [run.net, *run.test_nets]
+
+
 @pytest.mark.parametrize("first", ["true", "false"])
 @pytest.mark.parametrize(("done", "interval"), [(4, 2), (5, 2), (3, 3), (2, 7)])
 def test_caffes_solverstate_lets_each_net_go_on_where_it_stood(done, interval, first):
@@ -670,7 +674,7 @@ def test_caffes_solverstate_lets_each_net_go_on_where_it_stood(done, interval, f
     write_state(path, replace(state, resume=None))  # as Caffe writes it
     resumed = solver(DATA + HEAD, extra=extra, replicas=1)
     resumed.restore(path)
-    for mine, theirs in zip(resumed._nets(), run._nets(), strict=True):
+    for mine, theirs in zip(nets_of(resumed), nets_of(run), strict=True):
         assert mine.layer("data").position == theirs.layer("data").position
     assert run.test_nets[0].layer("data").position % (3 * BATCH) == 0
 
