@@ -13,7 +13,6 @@ import torch
 
 from caffe_compat.errors import from_where
 from caffe_compat.layers.base import Context
-from caffe_compat.log import names
 from caffe_compat.log.write import Log
 from caffe_compat.net import weights
 from caffe_compat.net.net import Net
@@ -29,6 +28,7 @@ from caffe_compat.proto import (
     fork_fields,
     text,
 )
+from caffe_compat.proto.text import Reader
 from caffe_compat.solver import fields
 from caffe_compat.solver.parallel import Group
 
@@ -53,22 +53,20 @@ class Builder:
     """Makes the nets that a solver names.
 
     param      the solver
-    root       where relative paths start
+    reader     where relative paths start, what an unknown field is, and the log
     read_net   reads a net file given its path and the log
     generator  what fillers and data layers draw from, the training net's first
     replicas, rank, group   as of Solver
     """
 
     param: SolverParameter
-    root: str
+    reader: Reader
     device: torch.device
-    log: Log
     read_net: Callable[[str, Log], NetParameter]
     generator: torch.Generator
     replicas: int
     rank: int | None
     group: Group | None
-    ignore_unknown: bool
     _told: set[str] = field(default_factory=set)
 
     def train(self) -> Net:
@@ -81,13 +79,13 @@ class Builder:
             )
         name = given[0]
         value = getattr(self.param, name)
-        self.log.train_net(name, value if isinstance(value, str) else "")
+        self.reader.log.train_net(name, value if isinstance(value, str) else "")
         net = self._build(self._net_param(value), TRAIN, self.param.train_state)
         if net.mixing_layer and not net.in_turn:  # as this replica's stream, where all run in turn
             torch.manual_seed(seed_of(net.context.held[0]))
         of_blobs = (n for layer in net.layers for spec in layer.param.param for n in fork_fields(spec))
         if ignored := [f"param.{name}" for name in dict.fromkeys(of_blobs)]:
-            fields.refuse(self.param, ignored, self.ignore_unknown, self.log.warn_once)
+            fields.refuse(self.param, ignored, self.reader.ignore_unknown, self.reader.log.warn_once)
         return net
 
     def tests(self) -> Iterator[Net]:
@@ -97,7 +95,7 @@ class Builder:
             return
         sources = [(name, value, self._net_param(value)) for name, value in fields.test_sources(param)]
         for index, (name, value, net_param) in enumerate(sources):
-            self.log.test_net(index, name, value if isinstance(value, str) else "")
+            self.reader.log.test_net(index, name, value if isinstance(value, str) else "")
             net = self._build(net_param, TEST, param.test_state[index] if param.test_state else None)
             net.debug_info = param.debug_info
             yield net
@@ -106,7 +104,8 @@ class Builder:
         """A copy of the net that a solver field gives: the name of a file, or the net itself."""
         net_param = NetParameter()
         if isinstance(source, str):
-            net_param.CopyFrom(text.named_by(self.param, source, self._path(source), self.read_net, self.log))
+            path, log = self.reader.path(source), self.reader.log
+            net_param.CopyFrom(text.named_by(self.param, source, path, self.read_net, log))
         else:
             net_param.CopyFrom(source)
         return net_param
@@ -120,14 +119,14 @@ class Builder:
         net_param.state.CopyFrom(merged)
         context = Context(
             generator=self.generator,
-            root=self.root,
+            root=self.reader.root,
             replicas=self.replicas if phase == TRAIN else 1,
             rank=self.rank,
             ranks=self.group.size if self.group else None,
-            ignore_unknown=self.ignore_unknown,
+            ignore_unknown=self.reader.ignore_unknown,
             told=self._told,
         )
-        net = Net(net_param, context=context, log=self.log, device=self.device)
+        net = Net(net_param, context=context, log=self.reader.log, device=self.device)
         if not net.layers:
             fields.fail(
                 self.param,
@@ -146,14 +145,11 @@ class Builder:
     def _fine_tune(self, net: Net) -> None:
         """Let the net begin with the solver's `weights`, if it names any."""
         for name in (name.strip() for entry in self.param.weights for name in entry.split(",")):
-            self.log.finetuning(name)
-            path = self._path(name)
+            self.reader.log.finetuning(name)
+            path = self.reader.path(name)
             if not os.path.exists(path):
                 fields.fail(self.param, f"weights '{name}': no such file{from_where(path)}; check the path")
             weights.copy_trained_layers_from(net, path)
-
-    def _path(self, path: str) -> str:
-        return os.path.join(self.root, names.file_name(path))
 
 
 def say_replicas(net: Net, param: SolverParameter, group: Group | None, log: Log) -> None:

@@ -17,6 +17,7 @@ from caffe_compat.log.write import INFO, NULL, Log
 from caffe_compat.net.execution import Execution
 from caffe_compat.net.net import Net
 from caffe_compat.proto import NetParameter, SolverParameter, text
+from caffe_compat.proto.text import Reader
 from caffe_compat.solver import fields
 from caffe_compat.solver.display import Display, SmoothedLoss
 from caffe_compat.solver.lr_policy import Schedule
@@ -107,9 +108,8 @@ class Solver:
         self.schedule = Schedule(param)
         self.schedule.check_processes(ranks if group or rank is None else replicas)
         generator = seeded(param.random_seed, generator, group)
-        builder = Builder(
-            param, root, self.device, log, read_net, generator, replicas, rank, group, ignore_unknown
-        )
+        reader = Reader(root, ignore_unknown, log)
+        builder = Builder(param, reader, self.device, read_net, generator, replicas, rank, group)
         self.net = builder.train()
         self.testing = Testing(param, builder.tests(), self.schedule, log, self.device)
         if param.snapshot and self.is_root:  # once there is data: without it nothing is written
