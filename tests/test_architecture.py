@@ -38,6 +38,7 @@ WITHOUT_TORCH = [
     "data/lmdb",
     "data/leveldb",
     "solver/lr_policy",
+    "solver/schedule",
     "__init__",
 ]
 

@@ -126,7 +126,7 @@ def _read(path: str, kind: str) -> Any:
 
 
 def _schedule(param: Any) -> None:
-    from caffe_compat.solver.lr_policy import Schedule
+    from caffe_compat.solver.schedule import Schedule
 
     schedule = Schedule(param)
     schedule.table(min(max(param.max_iter, 1), 1000))

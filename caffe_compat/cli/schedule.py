@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from caffe_compat.log.write import Log
     from caffe_compat.proto import SolverParameter
-    from caffe_compat.solver.lr_policy import Table
+    from caffe_compat.solver.schedule import Table
 
 HELP = "print learning rate, momentum and weight decay for every iteration of a solver"
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from caffe_compat.cli.overrides import apply_overrides
     from caffe_compat.log.write import Log
-    from caffe_compat.solver.lr_policy import Schedule
+    from caffe_compat.solver.schedule import Schedule
 
     path = common.locate(args.root, args.solver)
     log = Log()

@@ -22,7 +22,7 @@ import numpy as np
 from caffe_compat.errors import CaffeError, DataError, SolverError
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.binary import read_caffemodel
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor

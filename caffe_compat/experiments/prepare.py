@@ -26,6 +26,7 @@ from caffe_compat.proto import (
     is_repeated,
     text,
 )
+from caffe_compat.solver.lr_policy import POLICIES
 
 TESTS = 20  # how many times a scaled run tests
 _LEAST_TESTED = 20  # below so many iterations a scaled run tests at its beginning and its end only
@@ -139,10 +140,9 @@ def scale(solver: SolverParameter, factor: float) -> None:
             setattr(solver, name, scaled(value))
     for values in (solver.stepvalue, solver.stageiter, solver.plateau_winsize):
         values[:] = [scaled(value) for value in values]
-    if solver.lr_policy in ("exp", "exp_range"):  # gamma is a rate of each iteration there
-        solver.gamma **= 1 / exact
-    elif solver.lr_policy in ("inv", "sigmoid"):
-        solver.gamma /= exact
+    policy = POLICIES.get(solver.lr_policy)
+    if policy is not None and policy.stretched:
+        solver.gamma = policy.stretched(solver.gamma, exact)
     if len(solver.cyclical_momentum) == 2:
         solver.cyclical_momentum[1] = scaled(solver.cyclical_momentum[1])
     if solver.test_interval:

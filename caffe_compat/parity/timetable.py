@@ -10,7 +10,7 @@ from caffe_compat.errors import CaffeError
 from caffe_compat.log.runs import RunLog
 from caffe_compat.parity.compare import PARTLY, Check, Curves, judged, with_gaps
 from caffe_compat.proto import SolverParameter
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 
 RATE_TOLERANCE = 1e-5  # a log prints six digits
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import TRAINING_NETS, fork_fields, hints
-from caffe_compat.solver import detections, lr_policy, update_rules
+from caffe_compat.solver import detections, schedule, update_rules
 
 REFUSED, FORK, UNUSED_RATE, UNUSED, HINT = "refused", "fork", "unused rate", "unused", "hint"
 
@@ -36,11 +36,11 @@ def problems(param: Any) -> Iterator[Problem]:
     """What there is to say of the fields of an upgraded SolverParameter; fields of nets inside it are their layers' business."""
     given = _own(fork_fields(param))
     given += [field for field in _ON_BY_DEFAULT if param.HasField(field) and field not in given]
-    known = lr_policy.FORK_FIELDS + update_rules.FORK_FIELDS + _BEYOND_RATES
+    known = schedule.FORK_FIELDS + update_rules.FORK_FIELDS + _BEYOND_RATES
     yield from (Problem(field.partition(":")[0], field, FORK) for field in given if field not in known)
-    for faults in (_faults, lr_policy.faults, update_rules.faults):
+    for faults in (_faults, schedule.faults, update_rules.faults):
         yield from (Problem(field, what, REFUSED) for field, what in faults(param))
-    yield from (Problem(field, what, UNUSED_RATE) for field, what in lr_policy.unused(param))
+    yield from (Problem(field, what, UNUSED_RATE) for field, what in schedule.unused(param))
     for unused in (update_rules.unused, _unused):
         yield from (Problem(field, what, UNUSED) for field, what in unused(param))
     yield from (Problem(field.partition(":")[0], field, HINT) for field in _own(hints(param)))

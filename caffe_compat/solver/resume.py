@@ -34,8 +34,8 @@ from caffe_compat.net.net import Net
 from caffe_compat.net.random_state import State, get_state, set_state
 from caffe_compat.proto import SolverParameter
 from caffe_compat.solver.display import SmoothedLoss
-from caffe_compat.solver.lr_policy import Schedule
 from caffe_compat.solver.parallel import Group
+from caffe_compat.solver.schedule import Schedule
 from caffe_compat.solver.testing import Testing
 
 VERSION = 1

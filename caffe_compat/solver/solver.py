@@ -20,10 +20,10 @@ from caffe_compat.proto import NetParameter, SolverParameter, text
 from caffe_compat.proto.text import Reader
 from caffe_compat.solver import fields
 from caffe_compat.solver.display import Display, SmoothedLoss
-from caffe_compat.solver.lr_policy import Schedule
 from caffe_compat.solver.nets import Builder, say_replicas, seeded
 from caffe_compat.solver.parallel import Group, Reducer
 from caffe_compat.solver.resume import Resume
+from caffe_compat.solver.schedule import Schedule
 from caffe_compat.solver.snapshot import Snapshots, check_prefix
 from caffe_compat.solver.testing import Testing
 from caffe_compat.solver.update_rules import UpdateRule

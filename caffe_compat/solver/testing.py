@@ -20,7 +20,7 @@ from caffe_compat.proto import SolverParameter
 from caffe_compat.solver import fields
 from caffe_compat.solver.detections import Detections
 from caffe_compat.solver.display import Display
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 
 _USER = 1 << 32  # whose random numbers those of the test nets are; replicas have the numbers from 0 on
 

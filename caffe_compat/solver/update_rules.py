@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from caffe_compat.errors import SolverError, nearest, some
-from caffe_compat.solver.lr_policy import Rates, is_set
+from caffe_compat.solver.schedule import Rates, is_set
 
 FORK_FIELDS = ("larc", "larc_policy", "larc_eta", "local_lr_auto", "local_gw_ratio")  # acted on here
 

@@ -10,7 +10,7 @@ from caffe_compat.errors import UsageError
 from caffe_compat.experiments import catalogue
 from caffe_compat.experiments.catalogue import FIGURES, ROWS, TABLES, figure, run_of, select
 from caffe_compat.experiments.prepare import net_file, solver_of
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 
 PUBLISHED = {  # id: paper, log, best of the log
     "fig1a-pc": (91.2, 90.32, None), "fig1a-clr": (92.4, 92.44, None), "fig1b-10k": (92.7, None, None),

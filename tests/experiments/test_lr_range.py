@@ -10,7 +10,7 @@ from caffe_compat.experiments.curves import curve, smooth
 from caffe_compat.experiments.lr_range import analyse, divergence, ramp_settings, report
 from caffe_compat.log.read import read_log
 from caffe_compat.proto import SolverParameter
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 from tests.experiments.logs import range_test, write_log
 from tests.experiments.range_logs import classifier, ramp
 

@@ -16,7 +16,7 @@ from caffe_compat.experiments.prepare import (
     scale,
 )
 from caffe_compat.proto import TEST, NetParameter, SolverParameter, text
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 
 FULL = Changes()
 

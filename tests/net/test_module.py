@@ -16,7 +16,7 @@ from caffe_compat.net.net import Net
 from caffe_compat.proto import NetParameter, SolverParameter, text
 from caffe_compat.proto.text import parse
 from caffe_compat.solver import update_rules
-from caffe_compat.solver.lr_policy import Rates
+from caffe_compat.solver.schedule import Rates
 from tests.layers.harness import compiling
 
 SMALL = """

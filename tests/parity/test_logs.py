@@ -8,7 +8,7 @@ import pytest
 from caffe_compat.errors import DataError
 from caffe_compat.layers.pooling import Pooling
 from caffe_compat.parity.logs import validate_log
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 
 SOLVERS = Path(__file__).parents[1] / "reference" / "solvers"
 TRAIN = SOLVERS / "cli" / "train.log"

@@ -10,7 +10,7 @@ from caffe_compat.layers.batch_norm import BatchNorm
 from caffe_compat.parity.bundle import open_bundle
 from caffe_compat.parity.steps import validate_solver
 from caffe_compat.solver import update_rules
-from caffe_compat.solver.lr_policy import Schedule
+from caffe_compat.solver.schedule import Schedule
 from tests.parity.harness import ROOT, SMALL, SOLVER, dump_solver, rewrite
 
 SOLVERS = ROOT / "tests/reference/solvers"

@@ -10,7 +10,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.solver import update_rules
-from caffe_compat.solver.lr_policy import Rates, Schedule
+from caffe_compat.solver.schedule import Rates, Schedule
 from caffe_compat.solver.solver import Solver
 
 

@@ -12,7 +12,8 @@ from caffe_compat.errors import SolverError
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse, read_solver
 from caffe_compat.solver import lr_policy
-from caffe_compat.solver.lr_policy import _REGISTRY, Schedule, State, is_set, unused
+from caffe_compat.solver.lr_policy import POLICIES, State
+from caffe_compat.solver.schedule import Schedule, is_set, unused
 
 SOLVERS = Path(__file__).parents[1] / "reference" / "solvers"
 CASES = sorted(path.parent.name for path in SOLVERS.glob("*/caffe.log"))
@@ -223,7 +224,7 @@ def test_linear_ends_at_dst_iter():
 
 
 def test_every_policy_has_its_formula_here():
-    assert set(lr_policy._REGISTRY) == set(FORMULAS) | {
+    assert set(POLICIES) == set(FORMULAS) | {
         "multifixed",
         "plateau",
         "stepearly",
@@ -282,7 +283,7 @@ def test_a_name_is_registered_once():
         lr_policy.lr_policy("fixed")(lambda param, iter, state: iter)
 
 
-@pytest.mark.parametrize("name", sorted(_REGISTRY))
+@pytest.mark.parametrize("name", sorted(POLICIES))
 def test_a_policy_names_the_fields_that_it_looks_at(name):
     class Recorder:
         def __init__(self, param):
@@ -296,19 +297,19 @@ def test_a_policy_names_the_fields_that_it_looks_at(name):
             self.seen.add(name)
             return self.param.HasField(name)
 
-    every = {field for policy in _REGISTRY.values() for field in policy.looks_at}
+    every = {field for policy in POLICIES.values() for field in policy.looks_at}
     param = SolverParameter(
         base_lr=1, max_lr=2, stepsize=3, max_iter=4, gamma=0.5, power=1, stepvalue=[2], stagelr=[1], stageiter=[4],
         plateau_winsize=[2], stepearly=3, dst_lr=0.1, dst_iter=3, lr_policy=name,
     )  # fmt: skip
     recorder = Recorder(param)
-    _REGISTRY[name].function(recorder, np.arange(1, 3), State(loss=1.0, tests=9))
+    POLICIES[name].function(recorder, np.arange(1, 3), State(loss=1.0, tests=9))
     not_asked = {
         "monitor_test",
         "monitor_test_id",
         "max_periods_without_improvement",
     }  # by the function: by Schedule or Solver
-    looks_at = _REGISTRY[name].looks_at - not_asked
+    looks_at = POLICIES[name].looks_at - not_asked
     assert recorder.seen & every - not_asked == looks_at
     assert {field for field, _ in unused(param)} & every == {f for f in every - looks_at if is_set(param, f)}
 

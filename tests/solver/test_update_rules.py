@@ -11,7 +11,7 @@ from caffe_compat.errors import SolverError
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.solver import update_rules
-from caffe_compat.solver.lr_policy import Rates
+from caffe_compat.solver.schedule import Rates
 
 SHAPES = [(3, 5), (7,), (2, 3, 4), (6,)]
 LR_MULTS = [1, 2, 0.5, 0]
