@@ -5,8 +5,6 @@ IN_CIRCLES: tuple[str, ...] = ()
 
 # files above measures.FILE_LINES
 LONG_FILES: tuple[str, ...] = (
-    "caffe_compat/solver/parallel.py",
-    "caffe_compat/solver/update_rules.py",
     "tests/layers/harness.py",
     "tests/layers/test_python.py",
     "tests/net/test_module.py",

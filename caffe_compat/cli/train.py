@@ -82,11 +82,11 @@ def run(args: argparse.Namespace, prepare: Callable[[Solver], None] = lambda sol
         raise UsageError(f"--replicas {args.replicas} is below 1")
     common.load_torch()
     from caffe_compat.cli.devices import processes_to_start
-    from caffe_compat.solver import parallel
+    from caffe_compat.solver import launch, parallel
 
     count = processes_to_start(args.gpu)
     if count:
-        return parallel.launch(functools.partial(_run_rank, args), count)
+        return launch.launch(functools.partial(_run_rank, args), count)
     if parallel.world_size() == 1:
         return _train(args, None, prepare)
     with parallel.join() as group:

@@ -16,7 +16,7 @@ from torch import Tensor
 from caffe_compat.errors import ParallelError
 from caffe_compat.pycaffe import state
 from caffe_compat.pycaffe.solvers import Solver
-from caffe_compat.solver.parallel import Reducer
+from caffe_compat.solver.reducer import Reducer
 
 _JOIN = timedelta(minutes=5)  # for all processes to come
 

@@ -17,7 +17,7 @@ from caffe_compat.log.write import Log
 from caffe_compat.net.net import Net
 from caffe_compat.proto import SolverParameter
 from caffe_compat.solver.schedule import Rates, Schedule
-from caffe_compat.solver.update_rules import UpdateRule
+from caffe_compat.solver.update import UpdateRule
 
 _LOSS_FLOOR = 87.33654  # -log of the smallest float32: what SoftmaxWithLoss gives for scores that are NaN
 _PENDING_LOSSES = 1000  # how many losses may wait on the device for the next displayed line

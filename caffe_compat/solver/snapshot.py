@@ -22,7 +22,7 @@ from caffe_compat.solver.state import (
     read_state,
     write_state,
 )
-from caffe_compat.solver.update_rules import UpdateRule
+from caffe_compat.solver.update import UpdateRule
 
 
 def check_prefix(param: SolverParameter, root: str) -> None:

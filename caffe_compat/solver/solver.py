@@ -21,12 +21,13 @@ from caffe_compat.proto.text import Reader
 from caffe_compat.solver import fields
 from caffe_compat.solver.display import Display, SmoothedLoss
 from caffe_compat.solver.nets import Builder, say_replicas, seeded
-from caffe_compat.solver.parallel import Group, Reducer
+from caffe_compat.solver.parallel import Group
+from caffe_compat.solver.reducer import Reducer
 from caffe_compat.solver.resume import Resume
 from caffe_compat.solver.schedule import Schedule
 from caffe_compat.solver.snapshot import Snapshots, check_prefix
 from caffe_compat.solver.testing import Testing
-from caffe_compat.solver.update_rules import UpdateRule
+from caffe_compat.solver.update import UpdateRule
 
 NONE, STOP, SNAPSHOT = "none", "stop", "snapshot"  # what a signal may ask for
 _REQUESTS = (NONE, SNAPSHOT, STOP)  # the stronger the later

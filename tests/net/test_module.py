@@ -15,8 +15,8 @@ from caffe_compat.net.module import Module, module
 from caffe_compat.net.net import Net
 from caffe_compat.proto import NetParameter, SolverParameter, text
 from caffe_compat.proto.text import parse
-from caffe_compat.solver import update_rules
 from caffe_compat.solver.schedule import Rates
+from caffe_compat.solver.update import UpdateRule
 from tests.layers.harness import compiling
 
 SMALL = """
@@ -291,7 +291,7 @@ def test_a_step_of_torchs_sgd_is_caffes(batch):
     module(caffes).load_state_dict(torchs.state_dict())
     solver = parse("momentum: 0.9 weight_decay: 0.01", SolverParameter)
     learned = caffes.learned
-    rule = update_rules.create(
+    rule = UpdateRule(
         solver, [b.tensor for b in learned], [b.lr_mult for b in learned], [b.decay_mult for b in learned]
     )
     groups = torchs.parameter_groups(0.1, 0.01)

@@ -11,6 +11,7 @@ from caffe_compat.parity.bundle import open_bundle
 from caffe_compat.parity.steps import validate_solver
 from caffe_compat.solver import update_rules
 from caffe_compat.solver.schedule import Schedule
+from caffe_compat.solver.update import UpdateRule
 from tests.parity.harness import ROOT, SMALL, SOLVER, dump_solver, rewrite
 
 SOLVERS = ROOT / "tests/reference/solvers"
@@ -22,8 +23,8 @@ def bundle(tmp_path_factory):
 
 
 def replace_rule(monkeypatch, name, function):
-    changed = dataclasses.replace(update_rules._REGISTRY[name], function=function)
-    monkeypatch.setitem(update_rules._REGISTRY, name, changed)
+    changed = dataclasses.replace(update_rules.RULES[name], function=function)
+    monkeypatch.setitem(update_rules.RULES, name, changed)
 
 
 def rate_outside_the_history(param, step):
@@ -67,7 +68,7 @@ def test_a_wrong_momentum_is_named_at_the_second_update(bundle, monkeypatch):
 
 def test_a_wrong_rate_is_named(bundle, monkeypatch):
     at = Schedule.at
-    monkeypatch.setattr(Schedule, "at", lambda self, k: at(self, k)._replace(lr=0.2 * at(self, k).lr))
+    monkeypatch.setattr(Schedule, "at", lambda self, *k: at(self, *k)._replace(lr=0.2 * at(self, *k).lr))
     report = validate_solver(open_bundle(bundle))
     assert report.guilty[0].startswith("iteration 0: the update of ")
     assert "the rate term (Caffe's factor 0.1, ours 0.02)" in report.guilty[0]
@@ -76,14 +77,14 @@ def test_a_wrong_rate_is_named(bundle, monkeypatch):
 
 
 def test_a_forgotten_decay_is_named(bundle, monkeypatch):
-    monkeypatch.setattr(update_rules.UpdateRule, "_decays", lambda self, group: False)
+    monkeypatch.setattr(UpdateRule, "_decays", lambda self, group: False)
     (text,) = validate_solver(open_bundle(bundle)).guilty
     assert "the weight decay term (Caffe's factor 0.001, ours " in text
     assert "conv.1" not in text  # its decay_mult is 0
 
 
 def test_a_wrong_update_of_another_rule_is_named_against_a_real_caffe(monkeypatch):
-    adam = update_rules._REGISTRY["Adam"].function
+    adam = update_rules.RULES["Adam"].function
 
     def torchs(param, step):
         copy = type(param)()

@@ -16,7 +16,7 @@ from caffe_compat.cli import main
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import NetParameter, SolverParameter
 from caffe_compat.proto.text import parse
-from caffe_compat.solver import parallel
+from caffe_compat.solver import launch, parallel, reducer
 from caffe_compat.solver.solver import Solver
 
 RANKS = 2
@@ -218,7 +218,7 @@ def check_uneven(group: parallel.Group) -> None:
 
 
 def numbers() -> int:
-    parallel.BUCKET_BYTES = 1000  # several buckets even of these small nets
+    reducer.BUCKET_BYTES = 1000  # several buckets even of these small nets
     with parallel.join() as group:
         group.connect("cpu")
         checks: list[Callable[[parallel.Group], None]] = [
@@ -236,4 +236,4 @@ def endless() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(parallel.launch(functools.partial({"numbers": numbers, "endless": endless}[sys.argv[1]]), RANKS))
+    sys.exit(launch.launch(functools.partial({"numbers": numbers, "endless": endless}[sys.argv[1]]), RANKS))

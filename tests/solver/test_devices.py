@@ -12,7 +12,7 @@ from caffe_compat.log.write import NULL, Log
 from caffe_compat.net.execution import Execution
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
-from caffe_compat.solver.parallel import Reducer
+from caffe_compat.solver.reducer import Reducer
 from caffe_compat.solver.solver import Solver
 from tests import pretended
 
@@ -155,7 +155,7 @@ class Twin:
 @pytest.mark.parametrize("compile", ["off", "capture"])
 def test_gradients_of_other_ranks(monkeypatch, compile):
     """They are sent off while backward runs, which no graph could do."""
-    monkeypatch.setattr("caffe_compat.solver.parallel.BUCKET_BYTES", 100)
+    monkeypatch.setattr("caffe_compat.solver.reducer.BUCKET_BYTES", 100)
     wanted = make('type: "SGD" momentum: 0.9 iter_size: 2')
     wanted.step(5)
     with pretended.cuda() as device:

@@ -9,9 +9,9 @@ import torch
 from caffe_compat.errors import SolverError
 from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
-from caffe_compat.solver import update_rules
 from caffe_compat.solver.schedule import Rates, Schedule
 from caffe_compat.solver.solver import Solver
+from caffe_compat.solver.update import UpdateRule
 
 
 def schedule(text):
@@ -186,7 +186,7 @@ def updated(text, lr_mult=4.0, decay=0.0):
     blob = torch.tensor([3.0, 4.0], dtype=torch.float64, requires_grad=True)
     blob.grad = torch.tensor([0.0, 2.0], dtype=torch.float64)
     param = parse(f"type: 'SGD' {text}", SolverParameter)
-    rule = update_rules.create(param, [blob], [lr_mult], [1.0])
+    rule = UpdateRule(param, [blob], [lr_mult], [1.0])
     rule.apply(Rates(0.1, 0.5, decay), 0)
     return blob.detach().numpy()
 
@@ -222,7 +222,7 @@ def test_local_rates_leave_what_does_not_learn():
 )
 def test_local_rates_that_are_refused(text, match):
     with pytest.raises(SolverError, match=match):
-        update_rules.create(parse(text, SolverParameter), [], [], [])
+        UpdateRule(parse(text, SolverParameter), [], [], [])
 
 
 @pytest.mark.parametrize(

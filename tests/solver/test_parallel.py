@@ -15,7 +15,7 @@ import torch
 from caffe_compat.cli import main
 from caffe_compat.errors import ParallelError, UsageError
 from caffe_compat.proto import SolverState, binary
-from caffe_compat.solver import parallel
+from caffe_compat.solver import launch, parallel, watch
 from tests.solver import ranks
 
 ROOT = Path(__file__).parents[2]
@@ -224,17 +224,17 @@ def watches(monkeypatch):
     store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", str(store.port))
-    monkeypatch.setattr(parallel, "_BEAT", 0.05)
-    monkeypatch.setattr(parallel, "_SILENCE", 0.6)
+    monkeypatch.setattr(watch, "BEAT", 0.05)
+    monkeypatch.setattr(watch, "SILENCE", 0.6)
     made = []
 
     def make(rank):
-        made.append(parallel.Watch(rank, 3))
+        made.append(watch.Watch(rank, 3))
         return made[-1]
 
     yield make
-    for watch in made:
-        watch.close()
+    for one in made:
+        one.close()
 
 
 def until(condition):
@@ -246,14 +246,14 @@ def until(condition):
 
 def test_a_suspended_rank_ends_the_run_within_a_minute():
     """Of which torchrun, which asks it to end and waits in vain, takes 30 seconds."""
-    noticed = parallel._SILENCE + 2 * parallel._BEAT
-    ended = noticed + 4 * parallel._BEAT + parallel._GRACE
+    noticed = watch.SILENCE + 2 * watch.BEAT
+    ended = noticed + 4 * watch.BEAT + watch.GRACE
     assert ended + 30 < 58
 
 
 def test_a_silent_rank_is_noticed_by_all(watches, monkeypatch):
     terminated = []
-    monkeypatch.setattr(parallel._thread, "interrupt_main", terminated.append)
+    monkeypatch.setattr(watch._thread, "interrupt_main", terminated.append)
     first, second, third = (watches(rank) for rank in range(3))
     first.interrupts = True
     first.meet()
@@ -287,7 +287,7 @@ def test_if_rank_0_is_lost_rank_1_says_so(watches):
 
 
 def test_ranks_that_do_not_come(watches, monkeypatch):
-    monkeypatch.setattr(parallel, "_JOIN", 0.3)
+    monkeypatch.setattr(watch, "JOIN", 0.3)
     first = watches(0)
     with pytest.raises(
         ParallelError, match=r"2 of 3 ranks did not come within 0.3 s: \[1, 2\]; see their output"
@@ -301,6 +301,6 @@ def test_new_processes_take_no_module_from_the_working_folder(tmp_path, monkeypa
     for before in (None, "2"):
         if before:
             monkeypatch.setenv("PYTHONSAFEPATH", before)
-        with parallel._own_modules_first():
+        with launch._own_modules_first():
             subprocess.run([sys.executable, "-c", "import random"], cwd=tmp_path, check=True)
         assert os.environ.get("PYTHONSAFEPATH") == before

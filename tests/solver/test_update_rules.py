@@ -12,6 +12,7 @@ from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.solver import update_rules
 from caffe_compat.solver.schedule import Rates
+from caffe_compat.solver.update import UpdateRule
 
 SHAPES = [(3, 5), (7,), (2, 3, 4), (6,)]
 LR_MULTS = [1, 2, 0.5, 0]
@@ -96,7 +97,7 @@ def test_steps_follow_the_formulas(type, extra, on_device):
         torch.nn.Parameter(torch.tensor(w), requires_grad=m != 0)
         for w, m in zip(start, LR_MULTS, strict=True)
     ]
-    rule = update_rules.create(p, blobs, LR_MULTS, DECAY_MULTS, keep_diff=True)
+    rule = UpdateRule(p, blobs, LR_MULTS, DECAY_MULTS, keep_diff=True)
     history = [np.zeros(h.shape) for h in rule.history]
     assert [tuple(h.shape) for h in rule.history] == SHAPES * (len(history) // len(SHAPES))
     cycles = type in ("SGD", "Nesterov", "AdaDelta", "Adam")
@@ -127,7 +128,7 @@ def steps(
 ) -> list[float]:
     """How far each update moves one weight whose gradient is constant."""
     w = blob(start)
-    rule = update_rules.create(solver(text), [w], [1], [1])
+    rule = UpdateRule(solver(text), [w], [1], [1])
     moved = []
     for iter, lr in enumerate(lrs):
         w.grad = torch.full_like(w, grad)
@@ -157,7 +158,7 @@ def test_clipping_comes_before_iter_size_and_before_decay():
 
 def test_clipping_takes_the_norm_over_all_blobs():
     a, b, c = blob(0, 0), blob(0), blob(0, 0, 0)
-    rule = update_rules.create(solver("clip_gradients: 6.5"), [a, b, c], [1, 1, 1], [1, 1, 1])
+    rule = UpdateRule(solver("clip_gradients: 6.5"), [a, b, c], [1, 1, 1], [1, 1, 1])
     assert rule.clip_norm is None
     a.grad, b.grad = torch.tensor([3.0, 4.0], dtype=torch.float64), torch.tensor([12.0], dtype=torch.float64)
     rule.apply(Rates(1.0, 0.0, 0.0), 0)
@@ -176,7 +177,7 @@ def test_adam_adds_delta_to_the_uncorrected_root():
 def test_decay_goes_on_without_a_gradient():
     assert steps("weight_decay: 0.5", [0.1], grad=0, start=4, decay=0.5) == pytest.approx([0.2])
     w = blob(4)
-    rule = update_rules.create(solver("weight_decay: 0.5"), [w], [1], [1])
+    rule = UpdateRule(solver("weight_decay: 0.5"), [w], [1], [1])
     rule.apply(Rates(0.1, 0.0, 0.5), 0)
     assert w.item() == pytest.approx(3.8)
     assert w.grad is None
@@ -185,7 +186,7 @@ def test_decay_goes_on_without_a_gradient():
 @pytest.mark.parametrize("type", SOLVERS)
 def test_a_blob_of_lr_mult_0_stays_and_only_some_histories_see_its_decay(type):
     w = blob(4, -2)
-    rule = update_rules.create(solver(f'type: "{type}" {SOLVERS[type]} weight_decay: 0.5'), [w], [0], [1])
+    rule = UpdateRule(solver(f'type: "{type}" {SOLVERS[type]} weight_decay: 0.5'), [w], [0], [1])
     rule.apply(Rates(0.1, rule.param.momentum, 0.5), 0)
     assert w.tolist() == [4, -2]
     sees = type not in ("SGD", "Nesterov")
@@ -194,7 +195,7 @@ def test_a_blob_of_lr_mult_0_stays_and_only_some_histories_see_its_decay(type):
 
 def test_a_restored_momentum_moves_even_a_blob_of_lr_mult_0():
     w = blob(4, -2)
-    rule = update_rules.create(solver("momentum: 0.5"), [w], [0], [1])
+    rule = UpdateRule(solver("momentum: 0.5"), [w], [0], [1])
     rule.load_history([np.array([8.0, 0.0])])
     rule.apply(Rates(0.1, 0.5, 0.0), 0)
     assert w.tolist() == [0, -2]
@@ -203,7 +204,7 @@ def test_a_restored_momentum_moves_even_a_blob_of_lr_mult_0():
 
 def test_load_history_takes_arrays_of_the_old_shapes():
     w = torch.nn.Parameter(torch.zeros(2, 3))
-    rule = update_rules.create(solver('type: "Adam" momentum: 0.9'), [w], [1], [1])
+    rule = UpdateRule(solver('type: "Adam" momentum: 0.9'), [w], [1], [1])
     rule.load_history([np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3), np.ones((2, 3), np.float32)])
     assert rule.history[0].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert rule.history[1].tolist() == [[1, 1, 1], [1, 1, 1]]
@@ -216,7 +217,7 @@ def test_nothing_waits_for_the_device(type):
         blobs = [torch.nn.Parameter(torch.empty(shape)) for shape in SHAPES]
         rates, iter = Rates(*(torch.empty(()) for _ in range(3))), torch.empty((), dtype=torch.int64)
     p = solver(f'type: "{type}" {SOLVERS[type]} weight_decay: 0.5 clip_gradients: 1 iter_size: 2')
-    rule = update_rules.create(p, blobs, [1, 2, 1, 2], DECAY_MULTS)
+    rule = UpdateRule(p, blobs, [1, 2, 1, 2], DECAY_MULTS)
     for b in blobs:
         b.grad = torch.empty_like(b)
     rule.apply(rates, iter)
@@ -231,7 +232,7 @@ def test_a_captured_update_equals_an_eager_one(type):
     for captured in (False, True):
         generator = torch.Generator().manual_seed(3)
         blobs = [torch.nn.Parameter(torch.randn(shape, generator=generator).cuda()) for shape in SHAPES]
-        rule = update_rules.create(p, blobs, LR_MULTS, DECAY_MULTS)
+        rule = UpdateRule(p, blobs, LR_MULTS, DECAY_MULTS)
         rates, iter = (
             Rates(*(torch.zeros((), device="cuda") for _ in range(3))),
             torch.zeros((), device="cuda"),
@@ -293,12 +294,12 @@ def test_a_captured_update_equals_an_eager_one(type):
 )
 def test_a_solver_that_contradicts_its_type_is_refused(text, message):
     with pytest.raises(SolverError, match=message):
-        update_rules.create(solver(text), [blob(1)], [1], [1])
+        UpdateRule(solver(text), [blob(1)], [1], [1])
 
 
 def test_regularization_type_matters_only_where_something_decays():
-    update_rules.create(solver('weight_decay: 0.5 regularization_type: "L3"'), [blob(1)], [1], [0])
-    update_rules.create(solver('regularization_type: "L3"'), [blob(1)], [1], [1])
+    UpdateRule(solver('weight_decay: 0.5 regularization_type: "L3"'), [blob(1)], [1], [0])
+    UpdateRule(solver('regularization_type: "L3"'), [blob(1)], [1], [1])
 
 
 def test_a_type_is_registered_once():
