@@ -1,5 +1,8 @@
 """Fillers: values, bounds and moments by Caffe's rules, and every refusal."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +133,11 @@ def test_draws_come_from_the_generator():
 def test_refused(shape, fields, match):
     with pytest.raises(Refused, match=match):
         filled(shape, **fields)
+
+
+def test_every_filler_is_tested():
+    types = re.findall(r'type(?:="|": ")(\w+)', Path(__file__).read_text("utf-8"))
+    assert set(types) >= set(fillers._REGISTRY) - {"constant"}, "the default, which no test names"
 
 
 def test_registering_twice_names_both_modules():

@@ -71,6 +71,12 @@ def test_each_command_has_its_three_parts():
         assert callable(module.run), name
 
 
+def test_each_command_is_tested():
+    for name, file in cli.command_files().items():
+        tests = Path(__file__).with_name(f"test_{file.stem}.py")
+        assert tests.exists(), f"no {tests.name} beside this file has a test of {name}; write one"
+
+
 def test_help_lists_every_command(capsys):
     assert cli.main(["--help"]) == 0
     out = capsys.readouterr().out

@@ -244,7 +244,7 @@ def test_every_policy_has_its_formula_here():
         ),
         (
             'lr_policy: "trianglar"',
-            r"unknown lr_policy 'trianglar'; did you mean 'triangular'.*known policies: inv, triangular, triangular2, exp_range, linear and 13 more$",
+            r"unknown lr_policy 'trianglar'; did you mean 'triangular'.*known policies: .*triangular, triangular2, .* and \d+ more$",
         ),
         ('lr_policy: "step" gamma: 0.1', r"lr_policy 'step' needs stepsize above 0, it is 0; set it to"),
         ('lr_policy: "step" stepsize: 7 gamma: -0.5', r"'step' needs gamma of at least 0, it is -0.5"),

@@ -302,6 +302,10 @@ def test_regularization_type_matters_only_where_something_decays():
     UpdateRule(solver('regularization_type: "L3"'), [blob(1)], [1], [1])
 
 
+def test_every_type_has_its_formula_here():
+    assert set(update_rules.RULES) == set(SOLVERS)
+
+
 def test_a_type_is_registered_once():
     with pytest.raises(
         ValueError, match=r"'Adam' is registered by both caffe_compat.solver.update_rules and .*test_up"
