@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "caffe_compat"
 
 FILE_LINES, CLASS_LINES, EXEMPT_LINES = 400, 300, 2000
-BARE_ANY = 124  # annotations that are `Any` and nothing else, at most: lower it as they go
+BARE_ANY = 94  # annotations that are `Any` and nothing else, at most: lower it as they go
 
 # Folders in which nothing asks for a layer or a solver by its type's name.
 WITHOUT_TYPE_NAMES = ("net", "solver", "export", "parity")
