@@ -158,9 +158,9 @@ class Runner:
                 self._clear_overwritten()
             if self._captures and batch:
                 return self._run_captured(batch, backward)
-            return self._pass(batch, backward)
+            return self.run_batch(batch, backward)
 
-    def _pass(self, batch: list[Tensor], backward: bool) -> Result:
+    def run_batch(self, batch: list[Tensor], backward: bool) -> Result:
         if self.in_turn:
             return self.turns.run(self.graph, batch, backward)
         if self._compiled is None:
@@ -213,9 +213,11 @@ class Runner:
         key = (*kind, *((top.shape, top.stride(), top.dtype) for top in batch), *fixed)
         if key not in self._captured:
             self._captured = {old: kept for old, kept in self._captured.items() if old[:2] != kind}
-            self._captured[key] = CapturedPass(self._pass, self.clear_gradients, self._net, backward)
+            self._captured[key] = CapturedPass(self.run_batch, self.clear_gradients, self._net, backward)
         captured = self._captured[key]
-        return captured.run(batch) if captured.recorded or not self._awaited else self._pass(batch, backward)
+        return (
+            captured.run(batch) if captured.recorded or not self._awaited else self.run_batch(batch, backward)
+        )
 
     @functools.cached_property
     def _memory(self) -> list[nn.Module]:
