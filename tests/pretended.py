@@ -96,6 +96,8 @@ def cuda() -> Iterator[Any]:
         "synchronize": device.synchronize,
         "CUDAGraph": Graph,
         "graph": device.capturing,
+        "graph_pool_handle": lambda: (0, 1),
+        "is_current_stream_capturing": lambda: device.tape is not None,
         "Stream": Stream,
         "stream": lambda stream: nullcontext(),
         "current_stream": lambda device=None: Stream(),

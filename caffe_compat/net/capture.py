@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from caffe_compat.net.wiring import Wiring
 Result = tuple[Tensor, dict[str, Tensor], Tensor]
 
 _FIRST = 3  # calls that run as they are: libraries get their memory, autograd its nodes
+_FAILED: list[torch.cuda.CUDAGraph] = []  # torch's allocator may still ask them
 
 
 class Captured:
@@ -44,6 +46,11 @@ class Captured:
         """Whether the graph exists; the function's results then stay at one place and are overwritten by every call."""
         return self._graph is not None
 
+    @property
+    def due(self) -> bool:
+        """Whether the next call records the graph."""
+        return self._calls >= _FIRST and self._graph is None
+
     def __call__(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """The function's results."""
         if self._calls < _FIRST:
@@ -68,12 +75,43 @@ class Captured:
     def _record(self, inputs: Sequence[Tensor]) -> torch.cuda.CUDAGraph:
         self._inputs = [value.clone() for value in inputs]
         graph = torch.cuda.CUDAGraph()
+        pool = torch.cuda.graph_pool_handle()
         self.recording = True
-        with torch.cuda.graph(graph, stream=self._stream):
-            self._outputs = self._function(*self._inputs)
+        try:
+            # Other threads go on, and may ask the driver for page-locked memory.
+            with torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"):
+                self._outputs = self._function(*self._inputs)
+        except BaseException:
+            self._outputs = ()
+            _abandon(graph, pool, inputs[0].device)
+            raise
         self.recording = False
         self._graph = graph
         return graph
+
+
+def reason(error: BaseException) -> str:
+    """Why a compiler or a recording failed, in one line; where a recording ends badly, what happened within it says more."""
+    first = error
+    while isinstance(first, RuntimeError) and isinstance(first.__context__, RuntimeError):
+        first = first.__context__
+    return next(iter(str(first).strip().splitlines()), type(first).__name__)
+
+
+def _abandon(graph: torch.cuda.CUDAGraph, pool: tuple[int, int], device: torch.device) -> None:
+    """What torch leaves undone where a recording breaks off: its memory is free again, and random numbers may be drawn."""
+    try:
+        graph.pool()  # it came to an end: what failed was ours, and torch tidies up
+    except RuntimeError:
+        _FAILED.append(graph)
+        with suppress(AttributeError, RuntimeError):
+            torch._C._cuda_endAllocateToPool(device.index, pool)
+            torch._C._cuda_releasePool(device.index, pool)
+    try:
+        torch.rand((), device=device)
+    except RuntimeError:  # the generator believes that it is recorded: another one takes its place
+        fresh = torch.Generator(device)
+        torch.cuda.default_generators[device.index].graphsafe_set_state(fresh.graphsafe_get_state())
 
 
 class CapturedPass:
@@ -96,6 +134,11 @@ class CapturedPass:
     def recorded(self) -> bool:
         return self._captured.recorded
 
+    @property
+    def due(self) -> bool:
+        """Whether the next pass is recorded."""
+        return self._captured.due
+
     def _results(self, *batch: Tensor) -> list[Tensor]:
         if self._backward:
             self._clear()  # so that each pass makes all of them anew
@@ -110,9 +153,8 @@ class CapturedPass:
         except RuntimeError as error:
             if not self._captured.recording:
                 raise
-            why = next(iter(str(error.__context__ or error).strip().splitlines()), type(error).__name__)
             raise NetError(
-                f"the net cannot be recorded as a CUDA graph: {why}; give --compile on or off"
+                f"the net cannot be recorded as a CUDA graph: {reason(error)}; give --compile on or off"
             ) from error
         if self._captured.recorded:
             if self._backward:

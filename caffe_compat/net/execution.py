@@ -28,8 +28,8 @@ class Execution:
     precision      fp32; tf32: float32 whose products a CUDA device rounds to 10 bits; bf16: products, and what
                    they give, in bfloat16 (torch.autocast). Blobs, statistics and updates stay float32.
     compile        off: as torch runs it; on: through torch.compile, which takes minutes to begin; capture: a GPU's
-                   kernels as torch runs them, recorded as a CUDA graph; graphs: as on, recorded too; auto: off, unless
-                   `for_training` finds that on pays
+                   kernels as torch runs them, recorded as a CUDA graph; graphs: as on, recorded too; auto: on a GPU as
+                   capture where that can be done, on the CPU off, unless `for_training` finds that on pays
     channels_last  whether pictures lie in memory with their channels innermost; auto: where a CPU convolves
     """
 
@@ -66,7 +66,8 @@ class Execution:
 
     @property
     def captures(self) -> bool:
-        return self.compile in ("capture", "graphs")
+        """Whether passes on a GPU are to be recorded; with auto those of a net that would not notice, if it works."""
+        return self.compile in ("auto", "capture", "graphs")
 
     def for_training(self, work: int, device: torch.device) -> Execution:
         """What auto comes to for a net that fits, and a training run of so many multiply-adds, forward passes only.

@@ -221,6 +221,10 @@ class Layerwise(Blobs):
         self.backward()
         return loss, {name: self.data(name) for name in self._net.outputs}
 
+    def forget_graphs(self) -> None:
+        """Forget what backward would go through; one that comes without a forward before it makes it anew."""
+        self._tape.clear()
+
     def _check(self, first: int, last: int) -> None:
         if not self._net.layers:
             raise NetError(f"{self._net.given.origin or 'the net'}: the net has no layers; look at its file")

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from caffe_compat.layers.base import Shape
 from caffe_compat.log.write import Log
-from caffe_compat.net.capture import CapturedPass, Result
+from caffe_compat.net.before import Before
+from caffe_compat.net.capture import CapturedPass, Result, reason
 from caffe_compat.net.execution import Execution, Settings, laid_out
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered, lower
-from caffe_compat.net.random_state import get_state, set_state
 from caffe_compat.net.turns import Turns
 from caffe_compat.net.wiring import Wiring, mixing_layer
 from caffe_compat.proto import TRAIN
@@ -30,7 +30,7 @@ class Runner:
     | way | when | why |
     |---|---|---|
     | layer by layer | observed, debug_info, or shapes that are known only as the net runs; one replica here | every blob can be read and written |
-    | captured | --compile capture or graphs, on CUDA (`_captures`) | one launch for all kernels of one of the ways below |
+    | captured | --compile auto, capture or graphs, on CUDA (`_captures`) | one launch for all kernels of one of the ways below |
     | in turn | several replicas here, and a layer mixes records | such layers must see one replica's records |
     | compiled | --compile on or graphs | fewer passes over memory |
     | graph | all else | the fused graph, as torch runs it |
@@ -84,6 +84,7 @@ class Runner:
             net = self._net
             self._recordable = (
                 self.settings.execution.captures
+                and not (self.settings.execution.compile == "auto" and self._surprising)
                 and net.device.type == "cuda"
                 and not net.dynamic
                 and not (
@@ -92,6 +93,17 @@ class Runner:
                 and not any(layer.on_host for layer in net.layers)
             )
         return self._recordable
+
+    @property
+    def _surprising(self) -> bool:
+        """Whether somebody else's code runs in a pass: it may count passes or look at values, and a graph calls nobody."""
+        layers = self._net.layers
+        return any(
+            layer._forward_hooks
+            or layer._forward_pre_hooks
+            or not type(layer).__module__.startswith("caffe_compat.")
+            for layer in layers
+        ) or any(blob.tensor._backward_hooks for blob in self._net.learned)
 
     @property
     def _awaited(self) -> bool:
@@ -179,23 +191,16 @@ class Runner:
     def _try_compiled(self, batch: list[Tensor], backward: bool) -> Result:
         """The first compiled pass; if it fails nothing of it remains, and the net runs as it is from now on."""
         assert self._compiled is not None
-        net = self._net
-        changing = [*net.fixed_blobs(), *(buffer for layer in net.layers for buffer in layer.buffers())]
-        kept = [(value, value.detach().clone()) for value in changing]
-        random = get_state(net.device)
+        before = Before(self._net)
         began = time.perf_counter()
         self._log.info("compiling the net, which takes a few minutes; --compile off goes without")
         try:
             result = self._run_graph(self._compiled, batch, backward)
         except Exception as error:  # noqa: BLE001 - a compiler may raise anything; what is the net's own comes again below
-            why = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            self._log.warning(f"the net cannot be compiled and runs as it is: {why}")
+            self._log.warning(f"the net cannot be compiled and runs as it is: {reason(error)}")
             self.set_execution(replace(self.settings.execution, compile="off"))
             self._compiled = self.graph
-            with torch.no_grad():
-                for value, before in kept:
-                    value.copy_(before)
-            set_state(random, net.device)
+            before.restore()
             return self._run_graph(self._compiled, batch, backward)
         self._log.info(f"compiled in {time.perf_counter() - began:.0f} s")
         return result
@@ -203,6 +208,8 @@ class Runner:
     def _run_captured(self, batch: list[Tensor], backward: bool) -> Result:
         """A pass as a CUDA graph, which holds for these shapes and while all blobs and buffers are where they are."""
         kind = (backward, torch.is_grad_enabled())
+        if layerwise := self.__dict__.get("layerwise"):
+            layerwise.forget_graphs()  # whose nodes would make the recorded stream wait for another
         fixed = [
             tensor.data_ptr()
             for module in self._memory
@@ -215,9 +222,24 @@ class Runner:
             self._captured = {old: kept for old, kept in self._captured.items() if old[:2] != kind}
             self._captured[key] = CapturedPass(self.run_batch, self.clear_gradients, self._net, backward)
         captured = self._captured[key]
-        return (
-            captured.run(batch) if captured.recorded or not self._awaited else self.run_batch(batch, backward)
-        )
+        if not captured.recorded and self._awaited:
+            return self.run_batch(batch, backward)
+        if captured.due and self.settings.execution.compile == "auto":
+            return self._try_captured(captured, batch, backward)
+        return captured.run(batch)
+
+    def _try_captured(self, captured: CapturedPass, batch: list[Tensor], backward: bool) -> Result:
+        """The pass that records; if it fails nothing of it remains, and the net runs as it is from now on."""
+        before = Before(self._net)
+        try:
+            return captured.run(batch)
+        except Exception as error:  # noqa: BLE001 - a driver may say anything; what is the net's own comes again below
+            why = reason(error.__cause__ or error)
+        self._log.warning(f"the net cannot be recorded as a CUDA graph and runs as it is: {why}")
+        self._captured.clear()
+        self._recordable = False
+        before.restore()
+        return self.run_batch(batch, backward)
 
     @functools.cached_property
     def _memory(self) -> list[nn.Module]:
