@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
-from tests.pretended_device import CUDA, Device, DeviceError, DeviceTensor, Graph, Stream, Waits
+from tests.pretended_device import CUDA, Device, DeviceError, DeviceTensor, Event, Graph, Stream, Waits
 
 __all__ = ["Device", "DeviceError", "DeviceTensor", "Waits", "cuda", "real"]
 
@@ -102,6 +102,9 @@ def cuda() -> Iterator[Any]:
         "stream": lambda stream: nullcontext(),
         "current_stream": lambda device=None: Stream(),
         "mem_get_info": lambda device=None: (1 << 30, 1 << 30),
+        "Event": Event,
+        "get_device_capability": lambda device=None: (9, 0),
+        "is_bf16_supported": lambda including_emulation=True: True,
         "get_device_name": lambda device=None: "Pretended",
         "get_rng_state": lambda device=None: torch.get_rng_state(),
         "set_rng_state": lambda state, device=None: torch.set_rng_state(state),

@@ -1,5 +1,6 @@
 """The tensors, operations and graphs of the CUDA device that tests.pretended puts in place of one."""
 
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -295,6 +296,25 @@ class Stream:
 
     def wait_stream(self, other: "Stream") -> None:
         pass
+
+
+class Event:
+    """As torch.cuda.Event, of a device that does everything at once."""
+
+    def __init__(self, enable_timing: bool = False, **_: Any) -> None:
+        self._timing, self._at = enable_timing, 0.0
+
+    def record(self, stream: Any = None) -> None:
+        self._at = time.perf_counter()
+
+    def synchronize(self) -> None:
+        assert Device.current is not None
+        Device.current.synchronize()
+
+    def elapsed_time(self, end: "Event") -> float:
+        if not (self._timing and end._timing):
+            raise DeviceError("both events must be made with enable_timing=True")
+        return 1000 * (end._at - self._at)
 
 
 def _tensors(values: Any) -> list[Tensor]:

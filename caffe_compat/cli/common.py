@@ -7,12 +7,19 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from caffe_compat.errors import UsageError
 
+if TYPE_CHECKING:
+    from caffe_compat.net.execution import Execution
+
 
 def add_execution(parser: ArgumentParser) -> None:
-    """`--precision`, `--compile` and `--channels_last`; the values are those of net.execution, which needs torch."""
+    """`--precision`, `--compile` and `--channels_last`; the values are those of net.execution, which needs torch.
+
+    Read them with `execution`, or hand them on to another command with `execution_words`.
+    """
     group = parser.add_argument_group("speed")
     group.add_argument(
         "--precision",
@@ -25,7 +32,7 @@ def add_execution(parser: ArgumentParser) -> None:
         choices=("auto", "off", "on", "capture", "graphs"),
         default="auto",
         help="run the net through torch.compile (on), on a GPU as a recorded CUDA graph (capture), both (graphs), or as it "
-        "is (off); auto: on for a training run on the CPU that would take more than half an hour or so",
+        "is (off); auto: on a GPU capture where that works, on the CPU on for training that would take half an hour or so",
     )
     group.add_argument(
         "--channels_last",
@@ -33,6 +40,20 @@ def add_execution(parser: ArgumentParser) -> None:
         default="auto",
         help="keep the channels of pictures innermost in memory (auto: on a CPU)",
     )
+
+
+def execution(args: Namespace) -> "Execution":
+    """How nets are to run, by the options of `add_execution`."""
+    from caffe_compat.net.execution import Execution
+
+    return Execution(args.precision, args.compile, args.channels_last)
+
+
+def execution_words(args: Namespace) -> list[str]:
+    """The options of `add_execution` for the command line of another command: those that are not as they are anyway."""
+    usual = {"precision": "fp32", "compile": "auto", "channels_last": "auto"}
+    given = {name: getattr(args, name) for name in usual}
+    return [word for name in usual if given[name] != usual[name] for word in (f"--{name}", given[name])]
 
 
 def add_gpu(parser: ArgumentParser) -> None:
@@ -95,6 +116,7 @@ def add_model_options(parser: ArgumentParser) -> None:
 def add_running(parser: ArgumentParser, phase: bool = True) -> None:
     """What `models.build_net` reads beside the net; `phase` False: for commands that have one phase."""
     add_gpu(parser)
+    add_execution(parser)
     add_state(parser, phase)
     add_building(parser)
     add_set(parser)

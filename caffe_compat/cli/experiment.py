@@ -139,6 +139,7 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         metavar="IDS",
         help="device ids such as 0 or 0,1, or 'all': one run on each at a time",
     )
+    common.add_execution(parser)
 
 
 def _add_changes(parser: argparse.ArgumentParser) -> None:
@@ -214,7 +215,7 @@ def _changes(args: argparse.Namespace) -> Changes:
 
     given = _pairs(args.set, "--set", "FIELD=VALUE", "test_iter=80")
     setting = {name.strip(): value.strip() for name, value in given}
-    return Changes(args.scale, args.replicas, setting)
+    return Changes(args.scale, args.replicas, setting, getattr(args, "precision", "fp32"))
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -282,7 +283,7 @@ def _run(args: argparse.Namespace) -> int:
     from caffe_compat.experiments.prepare import prepare, require_data
     from caffe_compat.experiments.results import data_text
 
-    changes, slots = _changes(args), _slots(args)
+    changes, slots, options = _changes(args), _slots(args), common.execution_words(args)
     jobs: list[Job] = []
     for row in rows.values():
         replicas = changes.replicas or row.replicas
@@ -296,7 +297,7 @@ def _run(args: argparse.Namespace) -> int:
                 "id": row.id, "label": label, "seed": seed, "net": row.net, "replicas": replicas,
                 "data": data_text(row, args.data_note),
             }  # fmt: skip
-            jobs.append(runner.Job(folder, solver, net, known, replicas, row.estimate))
+            jobs.append(runner.Job(folder, solver, net, known, replicas, row.estimate, options=options))
     outcomes = runner.run_jobs(jobs, slots, _say, _room(args))
     return _conclude(outcomes, f"caffe-compat experiment report --out {args.out}")
 
@@ -390,7 +391,10 @@ def _grid(args: argparse.Namespace) -> int:
         )
     scale = args.iterations / solver.max_iter if args.iterations else 1
     name = args.name or f"grid-{Path(args.solver).stem}"
-    jobs = grid.jobs(solver, net, axes, Path(args.out), name, scale, args.replicas, args.seeds, args.root)
+    jobs = grid.jobs(
+        solver, net, axes, Path(args.out), name, scale, args.replicas, args.seeds, args.root, args.precision,
+        common.execution_words(args),
+    )  # fmt: skip
     outcomes = runner.run_jobs(jobs, _slots(args), _say, _room(args))
     print(grid.ranked(outcomes, axes))
     return _conclude(outcomes, "train the best in full")

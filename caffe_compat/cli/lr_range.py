@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="FILES", help="caffemodels to start from, separated by commas")
     parser.add_argument("--replicas", type=int, metavar="N", help="as of caffe-compat train")
     common.add_gpu(parser)
+    common.add_execution(parser)
     common.add_net(parser)
     common.add_building(parser)
     common.add_set(parser)
@@ -141,6 +142,7 @@ def _train(args: argparse.Namespace) -> str:
         value = getattr(args, option)
         if value not in ("", None):
             words += [f"--{option}", str(value)]
+    words += common.execution_words(args)
     words += ["--allow-python-layers"] * args.allow_python_layers
     words += ["--ignore-unknown-fields"] * args.ignore_unknown
     for module in args.imports:

@@ -27,7 +27,9 @@ def build_net(args: argparse.Namespace, command: str, phase: int, log: CommandLo
     param.state.level = args.level
     param.state.stage.extend(common.stages(args.stage))
     context = Context(root=args.root, ignore_unknown=args.ignore_unknown)
-    return Net(param, context=context, log=log, device=device)
+    net = Net(param, context=context, log=log, device=device)
+    net.execution = common.execution(args)
+    return net
 
 
 def outline_net(args: argparse.Namespace, log: Log) -> Outline:

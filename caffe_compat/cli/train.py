@@ -167,9 +167,8 @@ def _train(args: argparse.Namespace, group: parallel.Group | None, prepare: Call
 def _execution(args: argparse.Namespace, param: SolverParameter, net: Net) -> Execution:
     """What the options say, and what `--compile auto` comes to for this training net."""
     from caffe_compat.inspect import costs
-    from caffe_compat.net.execution import Execution
 
-    chosen = Execution(args.precision, args.compile, args.channels_last)
+    chosen = common.execution(args)
     iterations = min(param.max_iter, args.iterations or param.max_iter) * param.iter_size
     work = costs.of_net(net) * len(net.context.held) * iterations
     return chosen.for_training(work, net.device) if net.compilable else chosen

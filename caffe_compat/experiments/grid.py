@@ -26,19 +26,23 @@ def jobs(
     replicas: int,
     seeds: int,
     root: str,
+    precision: str = "fp32",
+    options: Sequence[str] = (),
 ) -> list[Job]:
     """A job for every combination of the values in `axes` and every seed.
 
     solver, net  as read from files; they are not changed
     name         of the grid: its runs are in out/name
     scale        of the number of iterations
+    precision    of products
+    options      more words for the command that trains, the precision's too
     """
     if not axes:
         raise UsageError("nothing to vary; give, say, --weight_decay 1e-3,1e-4 or --vary stepsize=100,200")
     made = []
     for values in itertools.product(*axes.values()):
         setting = dict(zip(axes, values, strict=True))
-        changes = Changes(scale, replicas, setting)
+        changes = Changes(scale, replicas, setting, precision)
         for seed in range(1, seeds + 1):
             one_solver, one_net = type(solver)(), type(net)()
             one_solver.CopyFrom(solver)
@@ -55,7 +59,9 @@ def jobs(
                 "replicas": replicas,
             }
             folder = out / name / label / f"seed-{seed}"
-            made.append(Job(folder, one_solver, one_net, known, replicas, root=os.path.abspath(root)))
+            made.append(
+                Job(folder, one_solver, one_net, known, replicas, root=os.path.abspath(root), options=options)
+            )
     return made
 
 

@@ -45,17 +45,20 @@ class Changes:
     scale     of the number of iterations and all that is counted in iterations
     replicas  instead of the row's; 0 leaves it
     set       solver fields, batch_size, dropout (the ratio) and moving_average_fraction, by name
+    precision of products
     """
 
     scale: float = 1
     replicas: int = 0
     set: Mapping[str, str] = field(default_factory=dict)
+    precision: str = "fp32"
 
     def label(self, row_replicas: int) -> str:
         """What is different, in one word that can name a folder: `full` where nothing is."""
         words = [f"x{self.scale:g}"] if self.scale != 1 else []
         if self.replicas and self.replicas != row_replicas:
             words.append(f"r{self.replicas}")
+        words += [self.precision] if self.precision != "fp32" else []
         words += [f"{name}={value}" for name, value in sorted(self.set.items())]
         return "-".join(words).replace("/", "_") or "full"
 

@@ -44,6 +44,7 @@ class Job:
     known     fields of the Result that a log does not tell
     estimate  as in a catalogue row
     root      where relative paths in the net start
+    options   more words for the command that trains
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class Job:
     replicas: int = 1
     estimate: int = 0
     root: str = ""
+    options: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -216,7 +218,7 @@ def _start(job: Job, slot: str, running: int) -> _Active | Outcome:
         return Outcome(job, problem=_ELSEWHERE.format(job.folder))
     state = next(iter(snapshots(job.folder)), None)
     words = ["estimate-lr", "--every", str(job.estimate)] if job.estimate else ["train"]
-    words += ["--solver", str(job.folder / SOLVER), "--replicas", str(job.replicas)]
+    words += ["--solver", str(job.folder / SOLVER), "--replicas", str(job.replicas), *job.options]
     if job.estimate:
         words += ["--out", str(job.folder / results.ESTIMATE)]
     if slot:

@@ -53,6 +53,16 @@ class Execution:
         ran = f"{'compiled' if self.compiles else 'not compiled'}{', captured as a CUDA graph' if captured else ''}"
         return f"precision {self.precision}, channels {'innermost' if innermost else 'outermost'} in memory, {ran}"
 
+    def faster(self, device: torch.device) -> str:
+        """What the log says of a choice that this device would run faster; "" where there is none."""
+        if (
+            self.precision != "fp32"
+            or device.type != "cuda"
+            or torch.cuda.get_device_capability(device)[0] < 8
+        ):
+            return ""
+        return "products are in whole float32; --precision tf32 is faster on this GPU, and rounds what is multiplied to 10 bits"
+
     def compiled(self, graph: Callable[..., Any]) -> Callable[..., Any]:
         """`graph`, or what torch.compile makes of it."""
         if not self.compiles:

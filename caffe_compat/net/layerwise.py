@@ -10,6 +10,7 @@ a whole forward pass that nothing watches, through a graph that returns every bl
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from caffe_compat.net import debug_info
 from caffe_compat.net.blobs import Blobs
 from caffe_compat.net.execution import Settings, laid_out
 from caffe_compat.net.fuse import fuse
-from caffe_compat.net.lower import Lowered, lower
+from caffe_compat.net.lower import lower
 from caffe_compat.net.wiring import Wiring
 from caffe_compat.proto import TRAIN
 
@@ -47,7 +48,7 @@ class Layerwise(Blobs):
         }
         self._tape: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._shaped_for: dict[int, list[tuple[int, ...]]] = {}
-        self._graph: Lowered | None = None
+        self._graph: Callable[..., Any] | None = None
         self._graph_shapes: dict[str, tuple[int, ...]] = {}
         self.before_forward: list[Hook] = []
         self.after_forward: list[Hook] = []
@@ -110,12 +111,13 @@ class Layerwise(Blobs):
             self._shaped_for.clear()
         self._tape.clear()
         if self._graph is None:
-            self._graph = fuse(lower(net, net.blob_names), gradients=False)
+            graph = fuse(lower(net, net.blob_names), gradients=False)
+            self._graph = self._settings.execution.compiled(graph)
         for name in self._data.keys() - batch.keys() - self._pinned:
             del self._data[name]  # its memory serves for the new values
-        with torch.no_grad():
+        with torch.no_grad(), self._settings.execution.casts(net.device):
             loss, values = self._graph(*laid_out(list(batch.values()), self._settings.innermost(net)))
-        self.store(values)
+        self.store({name: _whole(value) for name, value in values.items()})
         if self._weights.keys() & self._diff.keys():  # there the user may have written other weights
             loss = torch.stack([(self.data(name) * self.diff(name)).sum() for name in self._weights]).sum()
         return loss  # type: ignore[no-any-return]
@@ -140,9 +142,9 @@ class Layerwise(Blobs):
         if shapes != self._shaped_for.get(i) and not isinstance(layer, Python):
             layer.reshape(*shapes)
             self._shaped_for[i] = shapes
-        with torch.set_grad_enabled(needs):
+        with torch.set_grad_enabled(needs), self._settings.execution.casts(net.device):
             tops = layer(*bottoms)
-        tops = list(tops) if isinstance(tops, tuple) else [tops]
+        tops = [_whole(top) for top in (tops if isinstance(tops, tuple) else (tops,))]
         for index, diff in layer.leftover_diffs(*bottoms).items():
             self._store_diff(net.bottom_names[i][index], diff)
         self._tape[i] = (bottoms, tops)
@@ -221,6 +223,10 @@ class Layerwise(Blobs):
         self.backward()
         return loss, {name: self.data(name) for name in self._net.outputs}
 
+    def follow_execution(self) -> None:
+        """The settings have another Execution: what was compiled is made anew."""
+        self._graph, self._graph_shapes = None, {}
+
     def forget_graphs(self) -> None:
         """Forget what backward would go through; one that comes without a forward before it makes it anew."""
         self._tape.clear()
@@ -232,3 +238,8 @@ class Layerwise(Blobs):
             raise NetError(
                 f"layers {first} to {last} asked for, but the net has layers 0 to {len(self._net.layers) - 1}"
             )
+
+
+def _whole(value: Tensor) -> Tensor:
+    """What a layer gives as a blob holds it: float32 whatever the products are."""
+    return value.float() if value.dtype == torch.bfloat16 else value

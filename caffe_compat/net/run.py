@@ -57,6 +57,8 @@ class Runner:
         """From now on run so; what was compiled or recorded is made anew."""
         self.settings.execution = execution
         self._forget()
+        if layerwise := self.__dict__.get("layerwise"):
+            layerwise.follow_execution()
 
     # -- which way ----------------------------------------------------------------------------
 

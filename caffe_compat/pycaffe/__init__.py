@@ -25,6 +25,7 @@ from caffe_compat.pycaffe.solvers import (
 from caffe_compat.pycaffe.state import (
     has_nccl,
     set_device,
+    set_execution,
     set_mode_cpu,
     set_mode_gpu,
     set_multiprocess,
@@ -74,6 +75,7 @@ __all__ = [
     "net_spec",
     "params",
     "set_device",
+    "set_execution",
     "set_mode_cpu",
     "set_mode_gpu",
     "set_multiprocess",

@@ -61,6 +61,7 @@ def _build(param: NetParameter) -> CoreNet:
     core = CoreNet(
         param, context=Context(generator=state.generator()), log=state.log(), device=state.device()
     )
+    core.execution = state.execution()
     for layer in core.layers:
         # Its fillers, too, draw from the stream that set_random_seed sets.
         if isinstance(layer, DummyData):

@@ -34,6 +34,9 @@ class Solver:
             keep_freed_memory()
         options = {"generator": state.generator(), **options}
         self.core = CoreSolver(param, device=state.device(), log=state.log(), **options)
+        if "execution" not in options:
+            for net in (self.core.net, *self.core.test_nets):
+                net.execution = state.execution()
         self.core.rule.keep_diffs()
         self._net = Net.over(self.core.net)
         self._test_nets = [Net.over(net) for net in self.core.test_nets]

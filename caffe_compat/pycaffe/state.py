@@ -6,6 +6,7 @@ import torch
 
 from caffe_compat.errors import NetError
 from caffe_compat.log.process import log
+from caffe_compat.net.execution import Execution
 
 _gpu = False
 _device_id = 0
@@ -14,6 +15,7 @@ _solver_rank = 0
 _generator = torch.Generator()
 _generator.seed()
 _warned = False  # that there is no GPU
+_execution = Execution()
 
 
 def set_mode_cpu() -> None:
@@ -54,6 +56,22 @@ def device() -> torch.device:
         )
     torch.cuda.set_device(_device_id)
     return torch.device("cuda", _device_id)
+
+
+def set_execution(precision: str = "fp32", compile: str = "auto", channels_last: str = "auto") -> None:
+    """How nets and solvers made from now on run, in the words of `caffe-compat train`'s options of these names.
+
+    One that exists already has it as `net.core.execution`. A net runs layer by layer, so that its blobs can be read and
+    written; what `compile` says holds for whole forward passes in TEST, and for nets with `net.core.observed = False`.
+    Raises ValueError for an unknown word.
+    """
+    global _execution
+    _execution = Execution(precision, compile, channels_last)
+
+
+def execution() -> Execution:
+    """What `set_execution` said last."""
+    return _execution
 
 
 def set_random_seed(seed: int) -> None:

@@ -148,6 +148,8 @@ class Solver:
         for net in self.test_nets:  # one that may do without is not worth compiling for tests
             net.execution = replace(chosen, compile="off") if chosen.optional else chosen
         self.log.info(self.net.describe_execution())
+        if faster := chosen.faster(self.device):
+            self.log.info(faster)
 
     @property
     def test_nets(self) -> list[Net]:

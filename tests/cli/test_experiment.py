@@ -136,6 +136,21 @@ def test_the_settings_reach_the_files(stand_in, tmp_path):
     assert net.count("batch_size: 5") == 2 and f'source: "{tmp_path}/data/cifar10/cifar10_train_lmdb"' in net
 
 
+def test_the_speed_options_reach_the_runs(stand_in, tmp_path, monkeypatch):
+    """Another precision is another result."""
+    told = []
+    monkeypatch.setattr(
+        runner,
+        "command",
+        lambda words, *rest, **options: told.append(words) or logs.command(words, *rest, **options),
+    )
+    assert experiment("run", "cpu20-clr", "--compile", "off") == 0
+    assert experiment("run", "cpu20-clr", "--compile", "off", "--precision", "tf32", "--scale", 0.5) == 0
+    assert told[0][told[0].index("--compile") :][:2] == ["--compile", "off"] and "--precision" not in told[0]
+    assert "--precision tf32 --compile off" in " ".join(told[1])
+    assert {path.name for path in (tmp_path / "experiments" / "cpu20-clr").iterdir()} == {"full", "x0.5-tf32"}
+
+
 def test_adopt(capsys, tmp_path):
     log = finished(tmp_path / "my.log")
     assert (

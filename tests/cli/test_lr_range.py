@@ -139,3 +139,17 @@ def test_the_training_commands_error_is_passed_on(tmp_path, monkeypatch, capsys)
     assert (
         "the range test ended with exit code 1: gone.prototxt: " in capsys.readouterr().err.splitlines()[-1]
     )
+
+
+def test_the_speed_options_reach_the_run(folder, monkeypatch):
+    told = []
+
+    def command(words, **_):
+        told.extend(words)
+        raise OSError(0, "enough")
+
+    monkeypatch.setattr("caffe_compat.experiments.runner.command", command)
+    words = ["--max-lr", "1", "--iterations", "100", "--precision", "bf16", "--compile", "off"]
+    assert main(["lr-range", "--solver", "solver.prototxt", *words]) == 1
+    at = told.index("--precision")
+    assert told[at : at + 4] == ["--precision", "bf16", "--compile", "off"] and "--channels_last" not in told

@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from caffe_compat.cli import main
+from tests import pretended
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
 
@@ -56,3 +58,35 @@ def test_the_first_passes_are_told_as_they_go(folder, capsys):
 def test_no_iterations_are_refused(folder, capsys):
     assert main(["time", "--model", "net.prototxt", "--iterations", "0"]) == 2
     assert "--iterations 0 is below 1" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_timed_by_its_own_clock(folder, capsys, monkeypatch):
+    """The host's would tell when kernels were launched, or stop the GPU at each layer."""
+    waits = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: waits.append(device))
+    words = ["--gpu", "0", "--iterations", "2", "--compile", "capture", "--precision", "tf32"]
+    assert main(["time", "--model", "net.prototxt", *words]) == 0
+    log = capsys.readouterr().err
+    forward, both = (
+        float(re.search(rf"Average {what}: (\S+) ms", log)[1])
+        for what in ("Forward pass", "Forward-Backward")
+    )
+    assert 0 < forward < both and (pretended.real() or not waits)
+    whole = re.search(r"Average Forward-Backward as a whole \((.*)\): (\S+) ms\.", log)
+    assert (
+        whole[1] == "precision tf32, channels outermost in memory, not compiled, captured as a CUDA graph"
+        and float(whole[2]) > 0
+    )
+
+
+def test_a_whole_pass_is_timed_if_asked(folder, capsys):
+    assert main(["time", "--model", "net.prototxt", "--iterations", "2", "--compile", "off"]) == 0
+    assert "] Average Forward-Backward as a whole (precision fp32, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_precision_layer_by_layer(folder, precision, capsys):
+    words = ["--iterations", "1", "--precision", precision]
+    assert main(["time", "--model", "net.prototxt", *words]) == 0
+    assert "as a whole" not in capsys.readouterr().err

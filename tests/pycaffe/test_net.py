@@ -10,6 +10,7 @@ import torch
 
 import caffe_compat as caffe
 from caffe_compat.errors import NetError, ParseError
+from caffe_compat.net.execution import Execution
 from tests.pycaffe.nets import NET, build
 
 
@@ -291,3 +292,33 @@ def test_inputs_that_do_not_fit(net):
     ):
         net.forward(x=np.zeros((2, 4)))
     net.forward(x=np.zeros((2, 1)))  # numpy spreads it, as in pycaffe
+
+
+def test_how_nets_and_solvers_run(tmp_path):
+    """`set_execution` has the words of the command line."""
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } } layer { name: "ip" '
+        'type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 2 weight_filler { value: 0.7001 } } }'
+    )
+    (tmp_path / "solver.prototxt").write_text(
+        f'net: "{tmp_path}/net.prototxt" base_lr: 0.1 lr_policy: "fixed"'
+    )
+    found = {}
+    try:
+        for precision in ("fp32", "bf16"):
+            caffe.set_execution(precision=precision)
+            for phase in (caffe.TEST, caffe.TRAIN):
+                net = caffe.Net(str(tmp_path / "net.prototxt"), phase)
+                net.blobs["x"].data[...] = 1
+                found[precision, phase] = net.forward()["y"].copy()
+            solver = caffe.SGDSolver(str(tmp_path / "solver.prototxt"))
+            assert solver.net.core.execution.precision == precision == net.core.execution.precision
+        own = caffe.get_solver(str(tmp_path / "solver.prototxt"), execution=Execution("tf32"))
+        assert own.net.core.execution.precision == "tf32"
+    finally:
+        caffe.set_execution()
+    for phase in (caffe.TEST, caffe.TRAIN):
+        fp32, bf16 = found["fp32", phase], found["bf16", phase]
+        assert bf16.dtype == np.float32 and (fp32 != bf16).all() and np.allclose(fp32, bf16, rtol=0.01)
+    with pytest.raises(ValueError, match="'fp64' is none of fp32, tf32, bf16"):
+        caffe.set_execution("fp64")

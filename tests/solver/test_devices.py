@@ -264,3 +264,23 @@ def test_a_captured_step_is_the_step(words, replicas, net):
     torch.testing.assert_close(own_scores, scores, rtol=1e-4, atol=1e-5)
     assert len(told) > 20
     assert own_told == told or pretended.real()
+
+
+@pytest.mark.parametrize(
+    ("precision", "where", "major", "told"),
+    [
+        ("fp32", "cuda", 8, 1),
+        ("tf32", "cuda", 8, 0),
+        ("bf16", "cuda", 9, 0),
+        ("fp32", "cuda", 7, 0),
+        ("fp32", "cpu", 9, 0),
+    ],
+)
+def test_a_faster_precision_is_named_once(precision, where, major, told, monkeypatch):
+    text = io.StringIO()
+    with pretended.cuda():
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: (major, 0))
+        param = parse(SOLVER % NET, SolverParameter, "solver.prototxt")
+        Solver(param, device=where, execution=Execution(precision), log=Log(text, progress=False)).step(1)
+        monkeypatch.undo()
+    assert text.getvalue().count("--precision tf32 is faster on this GPU") == told
