@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from caffe_compat.net.rounding import rounded
 from caffe_compat.net.wiring import Wiring
 
 PRECISIONS = ("fp32", "tf32", "bf16")
@@ -96,21 +97,13 @@ class Execution:
             return self
         return replace(self, compile="on", optional=True)
 
-    @contextmanager
-    def products(self, device: torch.device) -> Iterator[None]:
-        """Within it, products on a CUDA device have the precision's bits; torch's own setting lets cuDNN round them.
+    def products(self, device: torch.device) -> AbstractContextManager[None]:
+        """Within it products have the precision's bits, whatever the program has set in torch: its own setting lets cuDNN
+        round them.
 
         What else is set in torch.backends (deterministic, benchmark ...) holds, and afterwards all is as it was found.
         """
-        if device.type != "cuda":
-            yield
-            return
-        undo = [_round(library, self.precision == "tf32") for library in (_MATMUL, torch.backends.cudnn)]
-        try:
-            yield
-        finally:
-            for restore in undo:
-                restore()
+        return rounded(device, self.precision == "tf32" and device.type == "cuda")
 
     def casts(self, device: torch.device) -> torch.autocast:
         """The context of a forward pass."""
@@ -144,44 +137,3 @@ def laid_out(batch: list[Tensor], innermost: bool) -> list[Tensor]:
     if not innermost:
         return batch
     return [top.contiguous(memory_format=torch.channels_last) if top.dim() == 4 else top for top in batch]
-
-
-_MATMUL: Any = torch.backends.cuda.matmul
-
-
-def _round(library: Any, wanted: bool) -> Callable[[], None]:
-    """Let a library of CUDA's round to 10 bits or not; what is returned undoes it, unless somebody else set it meanwhile."""
-    before = _rounds(library)
-    if before is wanted:
-        return lambda: None
-    # torch 2.9 has a setting an operator beside the old ones, and refuses to tell the old ones while both differ.
-    names = ("conv", "rnn") if library is not _MATMUL else ()
-    places: list[Any] = [getattr(library, name, None) for name in names] or [library]
-    own = [(place, place.fp32_precision) for place in places if hasattr(place, "fp32_precision")]
-    level = ""
-    if library is _MATMUL and before is not None:
-        level = torch.get_float32_matmul_precision()
-    elif library is _MATMUL:  # the old setting is the other one
-        level = "highest" if own[0][1] == "tf32" else "high"
-    library.allow_tf32 = wanted
-
-    def restore() -> None:
-        if _rounds(library) is not wanted:
-            return
-        if level:
-            torch.set_float32_matmul_precision(level)  # "high" and "medium" both round
-        elif before is not None:
-            library.allow_tf32 = before
-        for place, precision in own:
-            if place.fp32_precision != precision:
-                place.fp32_precision = precision
-
-    return restore
-
-
-def _rounds(library: Any) -> bool | None:
-    """Whether a library rounds; None where that is set operator by operator."""
-    try:
-        return bool(library.allow_tf32)
-    except RuntimeError:
-        return None

@@ -161,18 +161,22 @@ class Layerwise(Blobs):
         net = self._net
         start = len(net.layers) - 1 if start is None else start
         self._check(end, start)
+        with self._settings.execution.products(net.device):
+            self._backward_layers(start, end)
+        if self._settings.debug_info:
+            debug_info.norms(self._log, net)
+
+    def _backward_layers(self, start: int, end: int) -> None:
+        net = self._net
         for i in range(start, end - 1, -1):
             for hook in self.before_backward:
                 hook(i)
             if net.layer_need_backward[i] and not net.layers[i].is_data:
-                with self._settings.execution.products(net.device):
-                    self._backward_layer(i)
+                self._backward_layer(i)
                 if self._settings.debug_info:
                     debug_info.backward(self._log, net, i, self.diff)
             for hook in self.after_backward:
                 hook(i)
-        if self._settings.debug_info:
-            debug_info.norms(self._log, net)
 
     def _backward_layer(self, i: int) -> None:
         net, layer = self._net, self._net.layers[i]
