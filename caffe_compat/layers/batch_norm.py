@@ -102,8 +102,14 @@ class BatchNorm(Layer):
     def forward(self, bottom):
         return self.forward_scaled(bottom, None, None)
 
-    def forward_scaled(self, bottom: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
-        """The layer followed by a per-channel `gamma * top + beta` (None: 1 and 0), as one normalisation."""
+    def forward_scaled(
+        self, bottom: Tensor, gamma: Tensor | None, beta: Tensor | None, shift: Tensor | None = None
+    ) -> Tensor:
+        """The layer followed by a per-channel `gamma * top + beta` (None: 1 and 0), as one normalisation.
+
+        `shift` (C,) is what the bottom lacks of what the layer is to normalise: by the batch's own statistics it changes
+        the stored mean, and nothing else.
+        """
         if self.scaled:
             scale, bias = self.blobs[3], self.blobs[4]
             if gamma is not None:
@@ -116,21 +122,28 @@ class BatchNorm(Layer):
             return F.batch_norm(bottom, mean, variance, gamma, beta, eps=self.eps)
         if self.records:
             parts = bottom.split(self.records * self.context.virtual_replicas)
-            return torch.cat([self._by_batch(part, gamma, beta).view(part.shape) for part in parts])
-        top = self._by_batch(bottom, gamma, beta)
-        return top if top.shape == bottom.shape else top.view(bottom.shape)
+            return torch.cat([self._by_batch(part, gamma, beta, shift).view(part.shape) for part in parts])
+        top = self._by_batch(bottom, gamma, beta, shift)
+        # No view: what overwrites one costs copies of the whole gradient in backward.
+        return top if top.shape == bottom.shape else torch.ops.aten._unsafe_view(top, bottom.shape)
 
-    def _by_batch(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
+    def _by_batch(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None, shift: Tensor | None) -> Tensor:
         """`x` (records, C, ...) by its own statistics, which are added to the sums."""
         replicas = self.context.virtual_replicas
         if x.numel() == self.channels * replicas:
-            return self._single(x, gamma, beta)
-        top, mean, variance = normalize(x, gamma, beta, replicas, self.eps, self.blobs[0])
-        self._add(mean, variance)
+            return self._single(x, gamma, beta, shift)
+        top, mean, variance = normalize(x, gamma, beta, replicas, self.eps, self._zeros)
+        self._add(mean, variance, shift)
         return top
+
+    def _zeros(self, count: int) -> Tensor:
+        like, shared = self.blobs[0], self.context.statistics
+        return like.new_zeros(count) if shared is None else shared.zeros(count, like)
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """The stored mean and variance (C,): the sums over the counter, or 0 while the counter is 0."""
+        if self.context.statistics is not None:
+            self.context.statistics.settle()  # another layer of this pass may have added to them
         with torch.no_grad():
             weight = torch.nan_to_num(self.blobs[2].reciprocal(), nan=math.nan, posinf=0.0)
             return self.blobs[0] * weight, self.blobs[1] * weight
@@ -166,17 +179,23 @@ class BatchNorm(Layer):
         if flat:
             graph.node("Squeeze", [top, graph.constant([1])], tops)
 
-    def _single(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:
+    def _single(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None, shift: Tensor | None) -> Tensor:
         """A batch of one value a channel, which torch refuses: the variance is 0, and so is the top for eps above 0."""
         mean = x.detach().reshape(-1, self.channels)[0]
-        self._add(mean, torch.zeros_like(mean))
+        self._add(mean, torch.zeros_like(mean), shift)
         spread = (1, -1, *[1] * (x.dim() - 2))
         zero = x - x if self.eps > 0 else (x - x) / (x - x)
         top = zero if gamma is None else zero * gamma.view(spread)
         return top if beta is None else top + beta.view(spread)
 
-    def _add(self, mean: Tensor, variance: Tensor) -> None:
+    def _add(self, mean: Tensor, variance: Tensor, shift: Tensor | None) -> None:
+        shared = self.context.statistics
+        if shared is not None and not self.scaled:
+            shared.add(list(self.blobs), self.fraction, mean, variance, shift)
+            return
         with torch.no_grad():
+            if shift is not None:
+                mean = mean + shift
             if self.scaled:
                 # A variance of 0 in every channel means that there was no batch yet.
                 first = ~self.blobs[1].any()

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from caffe_compat.layers.common.batch_statistics import Statistics
 from caffe_compat.log import names
 
 TRAIN, TEST = 0, 1  # Caffe's Phase enum
@@ -32,6 +33,7 @@ class Context:
     grouped    whether virtual replicas run as one batch, in which layers keep them apart; False where they run in turn
     device     where blobs are made; "meta" gives them shapes and no values, for a net that is looked at and never run
     told       the layers that have warned already; the nets of a run share it
+    statistics  what the normalisations of a pass share, while one runs that adds their batches to the sums at its end
     ignore_unknown  whether a fork's fields that a layer does not act on are warned of, and no error
     """
 
@@ -45,6 +47,7 @@ class Context:
     device: str = "cpu"
     ignore_unknown: bool = False
     told: set[str] = field(default_factory=set)
+    statistics: Statistics | None = None
 
     def path(self, name: str) -> str:
         """Where the file is that a field of the net names."""

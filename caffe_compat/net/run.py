@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from caffe_compat.layers.base import Shape
+from caffe_compat.layers.common.batch_statistics import Statistics
 from caffe_compat.log.write import Log
 from caffe_compat.net.before import Before
 from caffe_compat.net.capture import CapturedPass, Result, reason
@@ -46,6 +48,7 @@ class Runner:
         net.context.grouped = self.mixing_layer is None
         self.turns = Turns(net, self.settings)
         self._batch_shapes: list[Shape] = []
+        self._statistics = Statistics()
         self._forget()
 
     def _forget(self) -> None:
@@ -184,11 +187,26 @@ class Runner:
         return self._run_graph(self._compiled, batch, backward)
 
     def _run_graph(self, graph: Callable[..., Any], batch: list[Tensor], backward: bool) -> Result:
-        with self.settings.execution.casts(self._net.device):
+        with self.settings.execution.casts(self._net.device), self._shared_statistics(graph):
             loss, outputs, *first = graph(*batch)
         if backward and loss.requires_grad:
             loss.backward()
         return loss, outputs, first[0] if first else loss
+
+    @contextmanager
+    def _shared_statistics(self, graph: Callable[..., Any]) -> Iterator[None]:
+        """Within it BatchNorm layers leave their statistics together; a compiled graph has each one's own."""
+        context = self._net.context
+        if graph is not self.graph:
+            yield
+            return
+        context.statistics, done = self._statistics, False
+        try:
+            yield
+            done = True
+        finally:
+            context.statistics = None
+            self._statistics.end(done)
 
     def _try_compiled(self, batch: list[Tensor], backward: bool) -> Result:
         """The first compiled pass; if it fails nothing of it remains, and the net runs as it is from now on."""

