@@ -163,12 +163,12 @@ class Convolving(Layer, ABC):
         return self.start > 0
 
     def forward(self, *bottom):
-        return as_tops(self._one(x) for x in bottom)
-
-    def _one(self, bottom: Tensor) -> Tensor:
-        weight = self.blobs[0]
         bias = self.blobs[1] if len(self.blobs) > 1 else None
-        window = self.window
+        return as_tops(self.products(x, bias) for x in bottom)
+
+    def products(self, bottom: Tensor, bias: Tensor | None) -> Tensor:
+        """The top of one bottom, with this bias."""
+        weight, window = self.blobs[0], self.window
         if 0 in window.dilation:
             weight, window = weight.sum(window.piled, keepdim=True), window.without_piles()
         if self.start == 1 and self.spatial:

@@ -6,12 +6,14 @@ leaves one out. The layers keep their blobs: a fused node calls the same layer o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import operator
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
+from torch.autograd import Function
 
 from caffe_compat.layers.base import Layer
 from caffe_compat.layers.batch_norm import BatchNorm
@@ -26,16 +28,76 @@ _M = TypeVar("_M", bound=nn.Module)
 
 
 class Normalisation(nn.Module):
-    """A BatchNorm layer and the Scale that alone reads its top, as one function."""
+    """A BatchNorm layer and the Scale that alone reads its top, as one function.
 
-    def __init__(self, batch_norm: BatchNorm, scale: Scale):
+    Attributes:
+        biased: a layer whose bias (blobs[1]) the bottom lacks, or None.
+    """
+
+    def __init__(self, batch_norm: BatchNorm, scale: Scale | None):
         super().__init__()
         self.batch_norm = batch_norm
         self.scale = scale
+        self.biased: Layer | None = None
+
+    def scales(self) -> list[Tensor]:
+        """Factor and summand (C,), as many as there are."""
+        return [] if self.scale is None else list(self.scale.blobs)
+
+    def forward(self, bottom: Tensor, *scales: Tensor | None) -> Tensor:
+        """`scales` are those of `scales()`, once for each replica."""
+        given = scales if scales and scales[0] is not None else self.scales()
+        gamma, beta = (*given, None, None)[:2]
+        shift = None if self.biased is None else self.biased.blobs[1].detach()
+        return self.batch_norm.forward_scaled(bottom, gamma, beta, shift)
+
+
+class Products(nn.Module):
+    """A Convolution without its bias."""
+
+    def __init__(self, layer: Convolution):
+        super().__init__()
+        self.layer = layer
 
     def forward(self, bottom: Tensor) -> Tensor:
-        bias = self.scale.blobs[1] if len(self.scale.blobs) > 1 else None
-        return self.batch_norm.forward_scaled(bottom, self.scale.blobs[0], bias)
+        return self.layer.products(bottom, None)
+
+
+class ForReplicas(nn.Module):
+    """The scales of many Normalisations, each once a replica, by one operation instead of one a blob."""
+
+    def __init__(self, nodes: Sequence[Normalisation], replicas: int):
+        super().__init__()
+        self._nodes = nodes  # a tuple: they are in the graph already
+        self._replicas = replicas
+
+    def forward(self) -> tuple[tuple[Tensor | None, ...], ...]:
+        scales = [node.scales() for node in self._nodes]
+        blobs = [blob for each in scales for blob in each]
+        if blobs[0].device.type == "cpu" or torch.compiler.is_compiling():
+            return tuple((None,) * len(each) for each in scales)
+        repeated = iter(Repeated.apply(self._replicas, *blobs))
+        return tuple(tuple(next(repeated) for _ in each) for each in scales)
+
+
+class Repeated(Function):
+    """Blobs (n,), each `replicas` times one after the other."""
+
+    @staticmethod
+    def forward(ctx, replicas, *blobs):
+        ctx.replicas, ctx.sizes = replicas, [len(blob) for blob in blobs]
+        flat = torch.cat([blob for blob in blobs for _ in range(replicas)])
+        return flat.split([replicas * size for size in ctx.sizes])
+
+    @staticmethod
+    def backward(ctx, *diffs):
+        found: list[Tensor | None] = [None] * len(diffs)
+        for size in dict.fromkeys(ctx.sizes):
+            same = [i for i, other in enumerate(ctx.sizes) if other == size]
+            sums = torch.cat([diffs[i] for i in same]).view(len(same), ctx.replicas, size).sum(1)
+            for i, diff in zip(same, sums.unbind(), strict=True):
+                found[i] = diff
+        return None, *found
 
 
 class PackedConvolution(nn.Module):
@@ -78,8 +140,10 @@ class PackedConvolution(nn.Module):
         weight, bias = blobs[0], blobs[1] if len(blobs) > 1 else None
         if self.normalisation is not None:
             mean, variance = self.normalisation.batch_norm.statistics()
-            scale = self.normalisation.scale.blobs
-            factor = scale[0] * (variance + self.normalisation.batch_norm.eps).rsqrt()
+            scale = self.normalisation.scales()
+            factor = (variance + self.normalisation.batch_norm.eps).rsqrt()
+            if scale:
+                factor = scale[0] * factor
             weight = weight * factor.view(-1, 1, 1, 1)
             bias = (-mean if bias is None else bias - mean) * factor
             if len(scale) > 1:
@@ -115,6 +179,59 @@ def normalisation(module: Lowered) -> None:
             module.graph.erase_node(producer)
 
 
+def bias(module: Lowered) -> None:
+    """The bias of a Convolution goes into the mean that a BatchNorm by the batch's own statistics stores of its top.
+
+    Nothing else depends on it: the normalisation takes it off again. Its gradient, in Caffe what rounding leaves of 0,
+    is none, which counts as 0: decay and momentum go on.
+    """
+    for node in list(module.graph.nodes):
+        batch_norm = _of(module, node, BatchNorm)
+        found = _of(module, node, Normalisation) or (batch_norm and Normalisation(batch_norm, None))
+        if not found or found.batch_norm.global_stats:
+            continue
+        producer = node.args[0]
+        layer = _of(module, producer, Convolution)
+        if layer is None or len(producer.args) != 1 or len(producer.users) != 1 or len(layer.blobs) < 2:
+            continue
+        if type(layer).forward is not Convolution.forward or layer.start != 1:
+            continue
+        found.biased = layer
+        _replace(module, producer, Products(layer), producer.args)
+        if batch_norm is not None:
+            _replace(module, node, found, node.args)
+
+
+def for_replicas(module: Lowered) -> None:
+    """With virtual replicas, the scales of all normalisations are repeated for them together."""
+    nodes = {node: _of(module, node, Normalisation) for node in module.graph.nodes}
+    found = {
+        node: normalisation
+        for node, normalisation in nodes.items()
+        if normalisation is not None
+        and normalisation.scale is not None
+        and not normalisation.batch_norm.global_stats
+        and not normalisation.batch_norm.records
+        and normalisation.batch_norm.eps > 0
+        and normalisation.batch_norm.context.virtual_replicas > 1
+    }
+    if len(found) < 2:
+        return
+    replicas = next(iter(found.values())).batch_norm.context.virtual_replicas
+    target = unique("for_replicas", lambda name: hasattr(module, name))
+    module.add_submodule(target, ForReplicas(tuple(found.values()), replicas))
+    with module.graph.inserting_before(next(iter(module.graph.nodes))):
+        all_scales = module.graph.call_module(target, ())
+    for i, (node, normalisation) in enumerate(found.items()):
+        with module.graph.inserting_before(node):
+            own = module.graph.call_function(operator.getitem, (all_scales, i))
+            scales = [
+                module.graph.call_function(operator.getitem, (own, k))
+                for k in range(len(normalisation.scales()))
+            ]
+        node.args = (*node.args, *scales)
+
+
 def in_place(module: Lowered) -> None:
     """A sum of two bottoms, and a plain ReLU, overwrite a bottom that nobody else reads or needs for backward."""
     for node in list(module.graph.nodes):
@@ -130,6 +247,8 @@ def in_place(module: Lowered) -> None:
 
 PASSES: dict[str, Callable[[Lowered], None]] = {
     "normalisation": normalisation,
+    "bias": bias,
+    "for_replicas": for_replicas,
     "packed_convolution": packed_convolution,
     "in_place": in_place,
 }
@@ -171,7 +290,9 @@ def _is_fresh(module: Lowered, node: fx.node.Argument) -> bool:
     made = _of(module, node, nn.Module)
     if isinstance(made, Convolution) and len(node.args) != 1:
         return False  # a tuple of tops
-    return isinstance(made, Normalisation | BatchNorm | Convolution | PackedConvolution | InnerProduct)
+    return isinstance(
+        made, Normalisation | BatchNorm | Convolution | Products | PackedConvolution | InnerProduct
+    )
 
 
 def _replace(

@@ -32,6 +32,17 @@ class _Group:
     decay_mult: float
 
 
+def _diffs(blobs: Tensors) -> list[Tensor]:
+    """The gradients, zeros where there is none: all of these are made at once."""
+    lacking = [blob for blob in blobs if blob.grad is None]
+    if not lacking:
+        return [blob.grad for blob in blobs]  # type: ignore[misc]
+    zeros = lacking[0].new_zeros(sum(blob.numel() for blob in lacking))
+    parts = zip(lacking, zeros.split([blob.numel() for blob in lacking]), strict=True)
+    made = {id(blob): part.view(blob.shape) for blob, part in parts}
+    return [made[id(blob)] if blob.grad is None else blob.grad for blob in blobs]
+
+
 class UpdateRule:
     """The update of a solver: `apply` once an iteration, after the gradients are in the blobs' `.grad`.
 
@@ -115,7 +126,7 @@ class UpdateRule:
 
     def _update(self, group: _Group, rates: Rates, t: int | Tensor) -> None:
         blobs = [self.blobs[i] for i in group.indices]
-        diff = [torch.zeros_like(blob) if blob.grad is None else blob.grad for blob in blobs]
+        diff = _diffs(blobs)
         local = self._local_rates(blobs, diff, rates) if self.param.larc or self.param.local_lr_auto else None
         if self._decays(group):
             decay = rates.weight_decay * group.decay_mult

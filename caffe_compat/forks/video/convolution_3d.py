@@ -128,7 +128,8 @@ class NdConvolution(Convolution):
         return [(num, outputs, *self.kept)] * len(bottom)
 
     def forward(self, *bottom: Tensor) -> Tensor | tuple[Tensor, ...]:
-        return as_tops(self._one(x).reshape(x.shape[0], self.outputs, *self.kept) for x in bottom)
+        bias = self.blobs[1] if len(self.blobs) > 1 else None
+        return as_tops(self.products(x, bias).reshape(x.shape[0], self.outputs, *self.kept) for x in bottom)
 
     def to_onnx(self, graph: OnnxGraph, bottoms: list[str], tops: list[str]) -> None:
         if len(self.kept) == self.spatial:
