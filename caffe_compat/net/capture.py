@@ -10,6 +10,7 @@ from torch import Tensor
 
 from caffe_compat.errors import NetError
 from caffe_compat.net.wiring import Wiring
+from caffe_compat.proto import TRAIN
 
 # The loss to train on, the output blobs by name, and the loss to show.
 Result = tuple[Tensor, dict[str, Tensor], Tensor]
@@ -127,6 +128,7 @@ class CapturedPass:
         self._pass, self._clear, self._backward = run, clear, backward
         self._outputs = net.outputs
         self._blobs = [blob.tensor for blob in net.learned]
+        self._changed = list(net.fixed_blobs()) if net.phase == TRAIN else []
         self._captured = Captured(self._results)
         self._gradients: list[Tensor | None] | None = None  # where the graph leaves them
 
@@ -159,6 +161,8 @@ class CapturedPass:
         if self._captured.recorded:
             if self._backward:
                 self._place_gradients()
+            for blob in self._changed:  # autograd knows nothing of what a graph writes
+                torch.autograd.graph.increment_version(blob)
             results = [value.clone() for value in results]  # the next pass overwrites them
         for blob, gradient in held.items():
             blob.grad = gradient if blob.grad is None else blob.grad.add_(gradient)

@@ -7,163 +7,23 @@ leaves one out. The layers keep their blobs: a fused node calls the same layer o
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
-from torch.autograd import Function
 
-from caffe_compat.layers.base import Layer
 from caffe_compat.layers.batch_norm import BatchNorm
-from caffe_compat.layers.convolution import Convolution, filled
+from caffe_compat.layers.convolution import Convolution
 from caffe_compat.layers.eltwise import Eltwise
 from caffe_compat.layers.inner_product import InnerProduct
 from caffe_compat.layers.relu import ReLU
 from caffe_compat.layers.scale import Scale
+from caffe_compat.net.fused_layers import ForReplicas, Normalisation, Products
 from caffe_compat.net.lower import Lowered, unique
+from caffe_compat.net.packed import PackedConvolution
 
 _M = TypeVar("_M", bound=nn.Module)
-
-
-class Normalisation(nn.Module):
-    """A BatchNorm layer and the Scale that alone reads its top, as one function.
-
-    Attributes:
-        biased: a layer whose bias (blobs[1]) the bottom lacks, or None.
-    """
-
-    def __init__(self, batch_norm: BatchNorm, scale: Scale | None):
-        super().__init__()
-        self.batch_norm = batch_norm
-        self.scale = scale
-        self.biased: Layer | None = None
-
-    def scales(self) -> list[Tensor]:
-        """Factor and summand (C,), as many as there are."""
-        return [] if self.scale is None else list(self.scale.blobs)
-
-    def forward(self, bottom: Tensor, *scales: Tensor | None) -> Tensor:
-        """`scales` are those of `scales()`, once for each replica."""
-        given = scales if scales and scales[0] is not None else self.scales()
-        gamma, beta = (*given, None, None)[:2]
-        shift = None if self.biased is None else self.biased.blobs[1].detach()
-        return self.batch_norm.forward_scaled(bottom, gamma, beta, shift)
-
-
-class Products(nn.Module):
-    """A Convolution without its bias."""
-
-    def __init__(self, layer: Convolution):
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, bottom: Tensor) -> Tensor:
-        return self.layer.products(bottom, None)
-
-
-class ForReplicas(nn.Module):
-    """The scales of many Normalisations, each once a replica, by one operation instead of one a blob."""
-
-    def __init__(self, nodes: Sequence[Normalisation], replicas: int):
-        super().__init__()
-        self._nodes = nodes  # a tuple: they are in the graph already
-        self._replicas = replicas
-
-    def forward(self) -> tuple[tuple[Tensor | None, ...], ...]:
-        scales = [node.scales() for node in self._nodes]
-        blobs = [blob for each in scales for blob in each]
-        if blobs[0].device.type == "cpu" or torch.compiler.is_compiling():
-            return tuple((None,) * len(each) for each in scales)
-        repeated = iter(Repeated.apply(self._replicas, *blobs))
-        return tuple(tuple(next(repeated) for _ in each) for each in scales)
-
-
-class Repeated(Function):
-    """Blobs (n,), each `replicas` times one after the other."""
-
-    @staticmethod
-    def forward(ctx, replicas, *blobs):
-        ctx.replicas, ctx.sizes = replicas, [len(blob) for blob in blobs]
-        flat = torch.cat([blob for blob in blobs for _ in range(replicas)])
-        return flat.split([replicas * size for size in ctx.sizes])
-
-    @staticmethod
-    def backward(ctx, *diffs):
-        found: list[Tensor | None] = [None] * len(diffs)
-        for size in dict.fromkeys(ctx.sizes):
-            same = [i for i, other in enumerate(ctx.sizes) if other == size]
-            sums = torch.cat([diffs[i] for i in same]).view(len(same), ctx.replicas, size).sum(1)
-            for i, diff in zip(same, sums.unbind(), strict=True):
-                found[i] = diff
-        return None, *found
-
-
-class PackedConvolution(nn.Module):
-    """A Convolution over two spatial axes, and the normalisation by stored statistics that alone reads its top.
-
-    One convolution without gradients, by weights that have the normalisation in them and their channels innermost.
-    They are made again when a blob has changed, and every time if one has been `shown` as an array, which may be
-    written to unseen.
-    """
-
-    def __init__(self, layer: Convolution, normalisation: Normalisation | None):
-        super().__init__()
-        self.layer = layer
-        self.normalisation = normalisation
-        parts = () if normalisation is None else (normalisation.batch_norm, normalisation.scale)
-        self._layers: tuple[Layer, ...] = (layer, *parts)  # at hand: nn.Module looks its children up by name
-        self._made_from: tuple[object, ...] = ()
-        self._packed: tuple[Tensor, Tensor | None] | None = None
-
-    def forward(self, bottom: Tensor) -> Tensor:
-        found = self._stamp()
-        if self._packed is None or found != self._made_from or None in found:
-            self._made_from, self._packed = found, self._pack()
-        weight, bias = self._packed
-        layer = self._layers[0]
-        assert isinstance(layer, Convolution)
-        _, stride, pad, dilation = layer.window
-        bottom = filled(bottom, layer.missing)
-        return F.conv2d(bottom, weight, bias, stride, pad, dilation, layer.group)
-
-    def _stamp(self) -> tuple[object, ...]:
-        return tuple(
-            None if getattr(blob, "shown", False) else (blob.data_ptr(), blob._version)
-            for layer in self._layers
-            for blob in layer.owned_blobs()
-        )
-
-    def _pack(self) -> tuple[Tensor, Tensor | None]:
-        blobs = list(self.layer.blobs)
-        weight, bias = blobs[0], blobs[1] if len(blobs) > 1 else None
-        if self.normalisation is not None:
-            mean, variance = self.normalisation.batch_norm.statistics()
-            scale = self.normalisation.scales()
-            factor = (variance + self.normalisation.batch_norm.eps).rsqrt()
-            if scale:
-                factor = scale[0] * factor
-            weight = weight * factor.view(-1, 1, 1, 1)
-            bias = (-mean if bias is None else bias - mean) * factor
-            if len(scale) > 1:
-                bias = bias + scale[1]
-        return weight.contiguous(memory_format=torch.channels_last), bias
-
-
-def packed_convolution(module: Lowered) -> None:
-    """Convolutions become ones that keep their weights ready; for graphs that run without gradients."""
-    for node in list(module.graph.nodes):
-        layer = _of(module, node, Convolution)
-        if layer is None or layer.start != 1 or layer.spatial != 2 or len(node.args) != 1:
-            continue
-        reader = next(iter(node.users))
-        found = _of(module, reader, Normalisation) if len(node.users) == 1 else None
-        if found is None or not found.batch_norm.global_stats:
-            _replace(module, node, PackedConvolution(layer, None), node.args)
-        else:
-            _replace(module, reader, PackedConvolution(layer, found), node.args)
-            module.graph.erase_node(node)
 
 
 def normalisation(module: Lowered) -> None:
@@ -232,6 +92,48 @@ def for_replicas(module: Lowered) -> None:
         node.args = (*node.args, *scales)
 
 
+def packed_convolution(module: Lowered) -> None:
+    """Convolutions become ones that keep their weights ready; for graphs that run without gradients."""
+    for node in list(module.graph.nodes):
+        layer = _of(module, node, Convolution)
+        if layer is None or layer.start != 1 or layer.spatial != 2 or len(node.args) != 1:
+            continue
+        reader = next(iter(node.users))
+        found = _of(module, reader, Normalisation) if len(node.users) == 1 else None
+        if found is None or not found.batch_norm.global_stats:
+            _replace(module, node, PackedConvolution(layer, None), node.args)
+        else:
+            _replace(module, reader, PackedConvolution(layer, found), node.args)
+            module.graph.erase_node(node)
+
+
+def packed_rectifier(module: Lowered) -> None:
+    """A plain ReLU of a packed convolution, or of its sum with something else, is done by the convolution."""
+    for node in list(module.graph.nodes):
+        if not _is_plain_relu(module, node):
+            continue
+        (source,) = node.args
+        packed = _of(module, source, PackedConvolution)
+        total = _of(module, source, Eltwise)
+        if len(source.users) != 1:
+            continue
+        if packed is not None and not packed.rectified:
+            packed.rectified = True
+            node.replace_all_uses_with(source)
+            module.graph.erase_node(node)
+        elif total is not None and total.adds_two and source.args[0] is not source.args[1]:
+            for mine, other in (source.args, source.args[::-1]):
+                packed = _of(module, mine, PackedConvolution)
+                if packed is not None and not packed.rectified and len(mine.users) == 1:
+                    packed.rectified = True
+                    with module.graph.inserting_before(node):
+                        new = module.graph.call_module(mine.target, (*mine.args, other))
+                    node.replace_all_uses_with(new)
+                    for old in (node, source, mine):
+                        module.graph.erase_node(old)
+                    break
+
+
 def in_place(module: Lowered) -> None:
     """A sum of two bottoms, and a plain ReLU, overwrite a bottom that nobody else reads or needs for backward."""
     for node in list(module.graph.nodes):
@@ -250,9 +152,10 @@ PASSES: dict[str, Callable[[Lowered], None]] = {
     "bias": bias,
     "for_replicas": for_replicas,
     "packed_convolution": packed_convolution,
+    "packed_rectifier": packed_rectifier,
     "in_place": in_place,
 }
-_WITHOUT_GRADIENTS = frozenset({"packed_convolution"})
+_WITHOUT_GRADIENTS = frozenset({"packed_convolution", "packed_rectifier"})
 
 
 def fuse(module: Lowered, off: Collection[str] = (), gradients: bool = True) -> Lowered:

@@ -24,6 +24,7 @@ from caffe_compat.net.blobs import Blobs
 from caffe_compat.net.execution import Settings, laid_out
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.lower import lower
+from caffe_compat.net.packed import Packs
 from caffe_compat.net.wiring import Wiring
 from caffe_compat.proto import TRAIN
 
@@ -112,11 +113,14 @@ class Layerwise(Blobs):
         self._tape.clear()
         if self._graph is None:
             graph = fuse(lower(net, net.blob_names), gradients=False)
+            self._packs = Packs(graph)
             self._graph = self._settings.execution.compiled(graph)
         for name in self._data.keys() - batch.keys() - self._pinned:
             del self._data[name]  # its memory serves for the new values
+        innermost = self._settings.innermost(net)
+        self._packs.refresh(innermost or net.device.type == "cpu")
         with torch.no_grad(), self._settings.execution.casts(net.device):
-            loss, values = self._graph(*laid_out(list(batch.values()), self._settings.innermost(net)))
+            loss, values = self._graph(*laid_out(list(batch.values()), innermost))
         self.store({name: _whole(value) for name, value in values.items()})
         if self._weights.keys() & self._diff.keys():  # there the user may have written other weights
             loss = torch.stack([(self.data(name) * self.diff(name)).sum() for name in self._weights]).sum()

@@ -21,6 +21,7 @@ from caffe_compat.net.execution import Execution, Settings, laid_out
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered, lower
+from caffe_compat.net.packed import Packs
 from caffe_compat.net.turns import Turns
 from caffe_compat.net.wiring import Wiring, mixing_layer
 from caffe_compat.proto import TRAIN
@@ -145,6 +146,17 @@ class Runner:
         return fuse(lower(self._net))
 
     @functools.cached_property
+    def _inference(self) -> tuple[Lowered, Packs]:
+        """The graph of a net that has no gradients, and what in it is made of blobs and follows them."""
+        graph = fuse(lower(self._net), gradients=False)
+        return graph, Packs(graph)
+
+    @property
+    def _eager(self) -> Lowered:
+        """The graph that torch runs as it is."""
+        return self.graph if self._net.phase == TRAIN else self._inference[0]
+
+    @functools.cached_property
     def layerwise(self) -> Layerwise:
         """The runner that keeps every blob; made on first use."""
         return Layerwise(self._net, self.settings, self._log)
@@ -173,16 +185,25 @@ class Runner:
             self._follow_shapes(batch)
             if backward:
                 self._clear_overwritten()
+            self.follow_blobs()
             if self._captures and batch:
                 return self._run_captured(batch, backward)
             return self.run_batch(batch, backward)
 
+    def follow_blobs(self) -> None:
+        """Make again what the graph without gradients keeps of blobs that have changed."""
+        if self._net.phase != TRAIN and not self.settings.execution.compiles and not self.in_turn:
+            innermost = self.settings.innermost(self._net) or self._net.device.type == "cpu"
+            self._inference[1].refresh(innermost)
+
     def run_batch(self, batch: list[Tensor], backward: bool) -> Result:
+        """(loss to train on, outputs, loss to show) of a batch that lies in memory as the graph wants it."""
         if self.in_turn:
             return self.turns.run(self.graph, batch, backward)
         if self._compiled is None:
-            self._compiled = self.settings.execution.compiled(self.graph)
-            if self.settings.execution.compiles and self.settings.execution.optional:
+            compiles = self.settings.execution.compiles
+            self._compiled = self.settings.execution.compiled(self.graph) if compiles else self._eager
+            if compiles and self.settings.execution.optional:
                 return self._try_compiled(batch, backward)
         return self._run_graph(self._compiled, batch, backward)
 
@@ -197,7 +218,7 @@ class Runner:
     def _shared_statistics(self, graph: Callable[..., Any]) -> Iterator[None]:
         """Within it BatchNorm layers leave their statistics together; a compiled graph has each one's own."""
         context = self._net.context
-        if graph is not self.graph:
+        if graph is not self._eager:
             yield
             return
         context.statistics, done = self._statistics, False
@@ -219,7 +240,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - a compiler may raise anything; what is the net's own comes again below
             self._log.warning(f"the net cannot be compiled and runs as it is: {reason(error)}")
             self.set_execution(replace(self.settings.execution, compile="off"))
-            self._compiled = self.graph
+            self._compiled = self._eager
             before.restore()
             return self._run_graph(self._compiled, batch, backward)
         self._log.info(f"compiled in {time.perf_counter() - began:.0f} s")

@@ -38,6 +38,32 @@ from tools.bench import training
 from tools.bench.run import Setup, make_data
 
 CUDA = torch.device("cuda", 0)
+# Operations of cuDNN's that have no rule for tensors without values: convolution, sum and ReLU in one.
+_LIBRARY = torch.library.Library("aten", "IMPL")
+
+
+def _top_of(x: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    return torch.convolution(x, weight, None, stride, padding, dilation, False, [0] * len(stride), groups)
+
+
+def _convolution_relu(
+    x: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    return _top_of(x, weight, stride, padding, dilation, groups)
+
+
+def _convolution_add_relu(
+    x: Tensor, weight: Tensor, z: Tensor, alpha: Any, bias: Any, *window: Any
+) -> Tensor:
+    return _top_of(x, weight, *window)
+
+
+for _operation, _rule in (
+    ("cudnn_convolution_relu", _convolution_relu),
+    ("cudnn_convolution_add_relu", _convolution_add_relu),
+):
+    _LIBRARY.impl(_operation, _rule, "Meta")
+
 BYTES_PER_SECOND = 4e12  # of an H200, about: what its memory gives to plain kernels
 FLOPS = {"fp32": 67e12, "tf32": 494e12, "bf16": 989e12}  # an H200's peaks, dense
 EFFICIENCY = 0.5  # of these peaks that convolutions of 16 to 64 channels may reach; a guess, no measurement
@@ -86,6 +112,8 @@ class Count(TorchDispatchMode):
             return 3 * args[0].nbytes
         if name in ("native_batch_norm_backward", "cudnn_batch_norm_backward", "batch_norm_backward"):
             return 5 * args[1].nbytes
+        if name in ("cudnn_convolution_relu", "cudnn_convolution_add_relu"):
+            self.flop += 2 * outputs[0].numel() * inputs[1][0].numel()
         if name in ("mm", "addmm", "bmm"):
             *_, left, right = inputs
             self.flop += 2 * left.numel() * right.shape[-1]
@@ -144,6 +172,7 @@ def fake_tensors() -> Iterator[None]:
         FakeTensorMode(allow_non_fake_inputs=True),
         mock.patch.object(torch.cuda, "is_available", lambda: True),
         mock.patch.object(torch.cuda, "is_bf16_supported", lambda: True),
+        mock.patch.object(torch.backends.cudnn, "is_available", lambda: True),
     ):
         yield
 
@@ -186,6 +215,8 @@ def ours(setup: Setup, replicas: int = 0, innermost: str = "auto", test: bool = 
         runner = net._runner
         batch = laid_out(batch, runner.settings.innermost(net.wiring))
         with torch.set_grad_enabled(not test):
+            if test:
+                runner.follow_blobs()
             runner.run_batch(batch, not test)  # the first one makes what the others share
             runner.clear_gradients()
             with counts[0]:

@@ -1,0 +1,139 @@
+"""Convolutions of graphs without gradients: with what follows them in their weights, and with a ReLU and a sum."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from caffe_compat.layers.base import Layer
+from caffe_compat.layers.convolution import Convolution, filled
+from caffe_compat.net.fused_layers import Normalisation
+from caffe_compat.net.lower import Lowered
+
+
+class PackedConvolution(nn.Module):
+    """A Convolution over two spatial axes, and the normalisation by stored statistics that alone reads its top.
+
+    One convolution, by weights that have the normalisation in them and lie in memory as it wants them. They are made
+    again, in their place, when a blob has changed, and every time if one has been `shown` as an array, which may be
+    written to unseen.
+
+    Attributes:
+        rectified: a plain ReLU follows, after the sum with a second bottom if there is one.
+    """
+
+    rectifies = True  # whether cuDNN has one operation for all this
+
+    def __init__(self, layer: Convolution, normalisation: Normalisation | None):
+        super().__init__()
+        self.layer = layer
+        self.normalisation = normalisation
+        self.rectified = False
+        parts = () if normalisation is None else (normalisation.batch_norm, normalisation.scale)
+        self._layers: tuple[Layer, ...] = (layer, *(part for part in parts if part is not None))
+        self._made_from: tuple[object, ...] = ()
+        self._packed: tuple[Tensor, Tensor | None] | None = None
+
+    def forward(self, bottom: Tensor, other: Tensor | None = None) -> Tensor:
+        if self._packed is None:
+            self.refresh(bottom.device.type == "cpu")
+        assert self._packed is not None
+        weight, bias = self._packed
+        layer = self._layers[0]  # at hand: nn.Module looks its children up by name
+        assert isinstance(layer, Convolution)
+        _, stride, pad, dilation = layer.window
+        bottom = filled(bottom, layer.missing)
+        if self.rectified and self._fits(bottom):
+            try:
+                return self._rectified(bottom, other)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError:  # this cuDNN, or this shape, has no such operation
+                PackedConvolution.rectifies = False
+        top = F.conv2d(bottom, weight, bias, stride, pad, dilation, layer.group)
+        if other is not None:
+            top.add_(other)
+        return top.relu_() if self.rectified else top
+
+    @staticmethod
+    def _fits(bottom: Tensor) -> bool:
+        return (
+            PackedConvolution.rectifies
+            and bottom.device.type == "cuda"
+            and bottom.dtype in (torch.float32, torch.float16)
+            and torch.backends.cudnn.is_available()
+            and torch.backends.cudnn.enabled
+            and not torch.is_autocast_enabled("cuda")
+        )
+
+    def _rectified(self, bottom: Tensor, other: Tensor | None) -> Tensor:
+        assert self._packed is not None
+        (weight, bias), layer = self._packed, self.layer
+        _, *window = layer.window
+        if other is None:
+            return torch.ops.aten.cudnn_convolution_relu(bottom, weight, bias, *window, layer.group)  # type: ignore[no-any-return]
+        return torch.ops.aten.cudnn_convolution_add_relu(  # type: ignore[no-any-return]
+            bottom, weight, other, 1.0, bias, *window, layer.group
+        )
+
+    def refresh(self, innermost: bool) -> None:
+        """Make the weights again if a blob has changed, for pictures whose channels lie innermost or not."""
+        found = (innermost, *self._stamp())
+        if self._packed is not None and found == self._made_from and None not in found:
+            return
+        weight, bias = self._pack()
+        layout = torch.channels_last if innermost else torch.contiguous_format
+        old = self._packed
+        self._made_from, self._packed = found, (weight.contiguous(memory_format=layout), bias)
+        if old is not None and all(map(_alike, old, self._packed)):
+            for mine, new in zip(old, self._packed, strict=True):
+                if mine is not None and new is not None:
+                    mine.copy_(new)  # a CUDA graph may have it
+            self._packed = old
+
+    def _stamp(self) -> tuple[object, ...]:
+        return tuple(
+            None if getattr(blob, "shown", False) else (blob.data_ptr(), blob._version)
+            for layer in self._layers
+            for blob in layer.owned_blobs()
+        )
+
+    def _pack(self) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias in memory of their own."""
+        blobs = list(self.layer.blobs)
+        weight, bias = blobs[0].detach(), blobs[1].detach() if len(blobs) > 1 else None
+        if self.normalisation is None:
+            return weight.clone(), bias if bias is None else bias.clone()
+        mean, variance = self.normalisation.batch_norm.statistics()
+        scale = [blob.detach() for blob in self.normalisation.scales()]
+        factor = (variance + self.normalisation.batch_norm.eps).rsqrt()
+        if scale:
+            factor = scale[0] * factor
+        bias = (-mean if bias is None else bias - mean) * factor
+        if len(scale) > 1:
+            bias = bias + scale[1]
+        return weight * factor.view(-1, 1, 1, 1), bias
+
+
+def _alike(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (one.shape, one.stride(), one.dtype, one.device) == (
+        other.shape,
+        other.stride(),
+        other.dtype,
+        other.device,
+    )
+
+
+class Packs:
+    """The packed convolutions of a graph."""
+
+    def __init__(self, graph: Lowered):
+        self._all = [module for module in graph.modules() if isinstance(module, PackedConvolution)]
+
+    def refresh(self, innermost: bool) -> None:
+        """Before a pass: follow what has changed in the blobs."""
+        for packed in self._all:
+            packed.refresh(innermost)
