@@ -130,6 +130,11 @@ class Device(TorchDispatchMode):
             result = self._write_down(func, plain_args, plain, theirs)
         else:
             result = func(*plain_args, **plain)
+        if name.startswith("_foreach") and name.endswith("_"):
+            for changed in args[0]:
+                torch.autograd.graph.increment_version(
+                    changed
+                )  # which here, as on CUDA, the operation has to do itself
         if pin:
             for made in tree_iter(result):
                 self.pinned.add(made.untyped_storage().data_ptr())
