@@ -65,7 +65,7 @@ def guarded(run: Callable[[], int]) -> int:
         _close_output()
         return CaffeError.exit_code
     except (MemoryError, RuntimeError) as error:  # torch's are RuntimeErrors
-        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+        if not lacks_memory(error):
             raise
         what = str(error).partition("\n")[0] or "there is no more"
         _complain(
@@ -73,6 +73,11 @@ def guarded(run: Callable[[], int]) -> int:
             "latter in training"
         )
         return CaffeError.exit_code
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether there was not enough memory, of the host or of a GPU."""
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
 
 
 def _complain(what: str) -> None:

@@ -27,14 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from caffe_compat.cli.devices import existing
+    from caffe_compat.cli.devices import count_devices, existing
     from caffe_compat.log.commands import CommandLog
 
     log = CommandLog()
     log.querying(args.gpu)
-    if args.gpu == "all" and not torch.cuda.device_count():
-        log.info("No cuda device present.")
-        return 0
+    if args.gpu == "all":
+        count, why = count_devices()
+        if not count:
+            log.info(f"No cuda device present{why}.")
+            return 0
     for device in existing(args.gpu):
         known = torch.cuda.get_device_properties(device)
         # An older torch, or one for other GPUs, does not tell all of them.

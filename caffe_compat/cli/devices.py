@@ -1,5 +1,8 @@
 """Which device a command runs on, and how many processes it takes."""
 
+import os
+import warnings
+
 import torch
 
 from caffe_compat.cli import common
@@ -34,15 +37,16 @@ def choose_device(
         and param.HasField("solver_mode")
         and param.solver_mode == SolverParameter.GPU
     ):
-        if not torch.cuda.device_count():
-            log.warning("solver_mode is GPU and there is no CUDA device here: using the CPU")
+        count, why = count_devices()
+        if not count:
+            log.warning(f"solver_mode is GPU and there is no CUDA device here{why}: using the CPU")
         elif parallel.world_size() > 1:
             ids = existing("all")
         else:
             ids = existing(str(param.device_id))
     if param is not None and ids:
         param.device_id = ids[0]
-    log.device([(i, torch.cuda.get_device_name(i)) for i in ids], command)
+    log.device(_named(ids), command)
     if not ids:
         return torch.device("cpu")
     if local >= len(ids):
@@ -56,12 +60,42 @@ def choose_device(
 
 def existing(gpu: str) -> list[int]:
     """The devices that `--gpu` names. Raises UsageError for one that does not exist."""
-    count = torch.cuda.device_count()
+    count, why = count_devices()
     ids = common.gpu_ids(gpu, lambda: count)
     if gpu and (not count or max(ids) >= count):
-        what = f"--gpu {gpu}: there {'is' if count == 1 else 'are'} {count} CUDA device(s) here; "
+        what = f"--gpu {gpu}: there {'is' if count == 1 else 'are'} {count} CUDA device(s) here{why}; "
         if len(ids) < 2:
             raise UsageError(what + "leave --gpu out to use the CPU")
         here = "--gpu 0" if count else "no --gpu (the CPU)"
         raise UsageError(what + f"{here} with --replicas {len(ids)} gives the same numbers")
     return ids
+
+
+def count_devices() -> tuple[int, str]:
+    """How many CUDA devices a program sees, and why there may be less than the user expects, in parentheses."""
+    with warnings.catch_warnings(record=True) as told:  # torch warns of a driver that it cannot use
+        warnings.simplefilter("always")
+        count = torch.cuda.device_count()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if told:
+        return count, f" ({_sentence(told[0].message)})"
+    if chosen is not None:
+        return count, f" (CUDA_VISIBLE_DEVICES={chosen})"
+    return count, "" if count or torch.backends.cuda.is_built() else " (this torch is built without CUDA)"
+
+
+def _named(ids: list[int]) -> list[tuple[int, str]]:
+    """The devices with their names, which only a driver tells that torch can use."""
+    try:
+        return [(i, torch.cuda.get_device_name(i)) for i in ids]
+    except (AssertionError, RuntimeError) as error:
+        raise UsageError(
+            f"the GPU cannot be used: {_sentence(error)}; see what nvidia-smi says, or leave --gpu and solver_mode: GPU out "
+            "to use the CPU"
+        ) from error
+
+
+def _sentence(message: object) -> str:
+    """The first sentence of what torch says, on one line."""
+    text = " ".join(str(message).removeprefix("CUDA initialization: ").split())
+    return text.partition(". ")[0].removesuffix(".")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from caffe_compat.cli import common
-from caffe_compat.errors import ParseError, UsageError, from_where
+from caffe_compat.errors import CaffeError, ParseError, UsageError, from_where
 
 if TYPE_CHECKING:
     from caffe_compat.log.write import Log
@@ -159,9 +160,36 @@ def _train(args: argparse.Namespace, group: parallel.Group | None, prepare: Call
             solver.restore(args.snapshot)
         prepare(solver)
         log.starting()
-        solver.solve(iterations=args.iterations)
+        with _naming_what_to_lower(solver):
+            solver.solve(iterations=args.iterations)
     log.command_done()
     return 141 if log.reader_gone else 0  # as of any command
+
+
+@contextlib.contextmanager
+def _naming_what_to_lower(solver: Solver) -> Iterator[None]:
+    """Within it an error for lack of memory names batch_size and replicas, and what of the run is kept."""
+    from caffe_compat.cli import lacks_memory
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        net, what = solver.net, str(error).partition("\n")[0] or "there is no more"
+        batch = max(
+            (shape[0] for layer in net.data_layers() for shape in layer.reshape()[:1] if shape), default=0
+        )
+        replicas = len(net.context.held)
+        lower = f"batch_size {batch}" + (f" and {replicas} replicas in this process" if replicas > 1 else "")
+        kept = (
+            f"go on with --snapshot {solver.snapshots.last}"
+            if solver.snapshots.last
+            else "no snapshot was made yet"
+        )
+        raise CaffeError(
+            f"out of memory in iteration {solver.iter}: {what}; lower {lower}, which iter_size makes up for; {kept}"
+        ) from error
 
 
 def _execution(args: argparse.Namespace, param: SolverParameter, net: Net) -> Execution:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MOST = 4  # runs on one GPU
 BUSY = 75  # percent of the time; above it another run would only slow the others down
@@ -24,7 +25,8 @@ class Use(NamedTuple):
 
 
 def uses() -> dict[str, Use]:
-    """The use of each GPU by its index; empty where the driver does not tell, or nvidia-ml-py is not installed."""
+    """The use of each GPU by the index that --gpu takes; empty where the driver does not tell, or nvidia-ml-py is not
+    installed."""
     try:
         import pynvml as nvml
     except ImportError:
@@ -32,8 +34,7 @@ def uses() -> dict[str, Use]:
     try:
         nvml.nvmlInit()
         found = {}
-        for index in range(nvml.nvmlDeviceGetCount()):
-            gpu = nvml.nvmlDeviceGetHandleByIndex(index)
+        for index, gpu in enumerate(_visible(nvml)):
             memory = nvml.nvmlDeviceGetMemoryInfo(
                 gpu, nvml.nvmlMemory_v2
             )  # "used" is without what is reserved
@@ -43,6 +44,35 @@ def uses() -> dict[str, Use]:
         return found
     except nvml.NVMLError:
         return {}
+
+
+def _visible(nvml: Any) -> list[Any]:
+    """The driver's handles of the GPUs that CUDA_VISIBLE_DEVICES leaves to a program, in the order it gives them.
+
+    None of them if CUDA may number them otherwise: without CUDA_DEVICE_ORDER=PCI_BUS_ID it begins with the fastest.
+    """
+    gpus = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+    same = len({_text(nvml.nvmlDeviceGetName(gpu)) for gpu in gpus}) < 2
+    if not same and os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        return []
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return gpus
+    uuids = [_text(nvml.nvmlDeviceGetUUID(gpu)) for gpu in gpus]
+    found: list[Any] = []
+    for word in map(str.strip, chosen.split(",")):
+        if word.isdecimal():
+            matching = [int(word)] if int(word) < len(gpus) else []
+        else:  # the beginning of a UUID is enough, if only one begins so
+            matching = [i for i, uuid in enumerate(uuids) if word and uuid.lower().startswith(word.lower())]
+        if len(matching) != 1:  # CUDA, too, stops at the first that is not there
+            break
+        found.append(gpus[matching[0]])
+    return found
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 class Sharing:

@@ -19,6 +19,7 @@ from caffe_compat.pycaffe.solvers import Solver
 from caffe_compat.solver.reducer import Reducer
 
 _JOIN = timedelta(minutes=5)  # for all processes to come
+_FOREVER = timedelta(days=20)  # of a collective: one process may test, or do what its script wants, for hours
 
 
 class NCCL:
@@ -44,7 +45,7 @@ class NCCL:
         try:
             store = dist.TCPStore(host, int(port), self.size, is_master=rank == 0, timeout=_JOIN)
             backend = "nccl" if self._core.device.type == "cuda" else "gloo"
-            dist.init_process_group(backend, store=store, rank=rank, world_size=self.size)
+            dist.init_process_group(backend, store=store, rank=rank, world_size=self.size, timeout=_FOREVER)
         except (RuntimeError, ValueError) as error:
             raise ParallelError(f"NCCL: {self.size} processes cannot meet at {text}: {error}") from error
         blobs = [blob.tensor for blob in self._core.net.learned]

@@ -54,7 +54,13 @@ def device() -> torch.device:
             f"set_mode_gpu with device {_device_id}: there {'is' if count == 1 else 'are'} {count} CUDA device(s) here; "
             f"call set_device with 0 to {count - 1}"
         )
-    torch.cuda.set_device(_device_id)
+    try:
+        torch.cuda.set_device(_device_id)
+    except (AssertionError, RuntimeError) as error:
+        what = " ".join(str(error).split())
+        raise NetError(
+            f"set_mode_gpu: the GPU cannot be used: {what}; see what nvidia-smi says, or call set_mode_cpu"
+        ) from error
     return torch.device("cuda", _device_id)
 
 

@@ -61,6 +61,7 @@ class Snapshots:
         self._resume = resume
         self._group = group
         self._log = log
+        self.last = ""  # the solverstate that was written or read last
 
     def write(self, iter: int) -> tuple[str, str]:
         """Write <prefix>_iter_<iter>.caffemodel and .solverstate; returns their paths as logged."""
@@ -80,6 +81,7 @@ class Snapshots:
         log.snapshot_state(state, hdf5)
         history = [blob.detach().cpu().numpy() for blob in self._rule.history]
         write_state(_path(self._root, state), SolverStateFile(iter, model, current_step, history, resume))
+        self.last = state
         return model, state
 
     def read(self, state_file: str) -> SolverStateFile:
@@ -103,6 +105,7 @@ class Snapshots:
         if not state_file.endswith(".h5"):
             self._log.restoring_history()
         self._rule.load_history(state.history)
+        self.last = state_file
         return state
 
     def resume(self, state: SolverStateFile, state_file: str) -> None:

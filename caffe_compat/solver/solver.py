@@ -62,6 +62,7 @@ class Solver:
         net, test_nets: the training net and the test nets, which share its blobs by layer name.
         iter: updates done so far.
         rule: the update rule; `rule.history` is what a solverstate keeps.
+        snapshots: writes and reads solverstates, and knows the last one.
         callbacks: pairs of what is called before an iteration's first forward, and before its update.
     """
 
@@ -140,7 +141,7 @@ class Solver:
         self._resume = Resume(
             param, self.net, self.testing, self.schedule, self._losses, generator, group, log
         )
-        self._snapshots = Snapshots(param, root, self.net, self.rule, self._resume, group, log)
+        self.snapshots = Snapshots(param, root, self.net, self.rule, self._resume, group, log)
         log.scaffolding_done()
 
     def _execute(self, chosen: Execution) -> None:
@@ -315,7 +316,7 @@ class Solver:
         Raises:
             SnapshotError: a file cannot be written (full disk ...); the last snapshot is untouched.
         """
-        return self._snapshots.write(self.iter)
+        return self.snapshots.write(self.iter)
 
     def restore(self, state_file: str) -> None:
         """Go on where a .solverstate (or .solverstate.h5) stands, written by Caffe or by this package.
@@ -325,10 +326,10 @@ class Solver:
         Raises:
             SnapshotError: the file is broken, of another net or solver type, or its caffemodel is gone.
         """
-        state = self._snapshots.read(state_file)
+        state = self.snapshots.read(state_file)
         self.iter = state.iter
         self._display.resume(self.iter)
         self.schedule.current_step = state.current_step
         self._losses.forget(self.iter)
         if self.resume_data != "restart":
-            self._snapshots.resume(state, state_file)
+            self.snapshots.resume(state, state_file)

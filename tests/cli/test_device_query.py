@@ -52,5 +52,7 @@ def test_a_gpu_that_is_not_there(gpus, capsys):
 
 def test_none(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert main(["device_query"]) == 0
     assert told(capsys) == ["Querying GPUs all", "No cuda device present."]

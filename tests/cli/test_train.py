@@ -13,6 +13,7 @@ import pytest
 import caffe_compat
 from caffe_compat.cli import main
 from caffe_compat.net.execution import Execution
+from caffe_compat.net.net import Net
 from caffe_compat.proto import SolverState, binary
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
@@ -232,7 +233,7 @@ def test_signals_stop_or_snapshot(start_long_run, number, left_over, said):
         (("--set", "layer[ip].inner_product_param.num_output=3"), 1, "is outside 0 to 2 (there are 3 classes)"),
         (("--set", "max_lrr=3"), 2, "did you mean 'max_lr'"),
         (("--set", "lr_policy=triangle"), 1, "unknown lr_policy 'triangle'; did you mean 'triangular'"),
-        (("--gpu", "0"), 2, "CUDA device(s) here; leave --gpu out to use the CPU"),
+        (("--gpu", "0"), 2, "there are 0 CUDA device(s) here"),
         (("--phase", "TEST"), 2, "train runs the TRAIN phase"),
         (("--iterations", "-3"), 2, "--iterations -3 is below 0"),
         (("--snapshot", "a", "--weights", "b"), 2, "not allowed with argument"),
@@ -282,4 +283,31 @@ def test_gpu_solver_mode_without_a_gpu_warns_and_trains(folder, capsys, monkeypa
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert train("--set", "solver_mode=GPU", "--set", "max_iter=1") == 0
-    assert "solver_mode is GPU and there is no CUDA device here: using the CPU" in capsys.readouterr().err
+    assert re.search(
+        r"solver_mode is GPU and there is no CUDA device here( \(.*\))?: using the CPU",
+        capsys.readouterr().err,
+    )
+
+
+@pytest.mark.parametrize(
+    ("replicas", "lower"), [(1, "batch_size 7"), (2, "batch_size 7 and 2 replicas in this process")]
+)
+def test_out_of_memory_says_what_to_lower_and_what_is_kept(folder, capsys, monkeypatch, replicas, lower):
+    import torch
+
+    passes, run = [], Net.forward_backward
+
+    def lacks(net):
+        passes.append(1)
+        if len(passes) == 8:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore")
+        return run(net)
+
+    monkeypatch.setattr(Net, "forward_backward", lacks)
+    assert train("--replicas", str(replicas)) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "caffe-compat: error: out of memory in iteration 7: CUDA out of memory. Tried to allocate 2 GiB.; lower "
+        f"{lower}, which iter_size makes up for; go on with --snapshot out/run_iter_6.solverstate"
+    )
+    monkeypatch.setattr(Net, "forward_backward", run)
+    assert train("--replicas", str(replicas), "--snapshot", "out/run_iter_6.solverstate") == 0

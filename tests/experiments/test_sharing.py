@@ -75,6 +75,7 @@ class Driver:
     nvmlMemory_v2 = 0x02000028
     fails = ""
     gpus = ((37, 1204, 142567), (100, 80, 143691))
+    names = ("Alpha", "Alpha")
 
     def __getattr__(self, name):
         return lambda *args: self.answer(name, *args)
@@ -86,6 +87,8 @@ class Driver:
         return {
             "nvmlDeviceGetCount": 2,
             "nvmlDeviceGetHandleByIndex": gpu,
+            "nvmlDeviceGetName": self.names[gpu or 0],
+            "nvmlDeviceGetUUID": (b"GPU-aa10", "GPU-ab20")[gpu or 0],
             "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=self.gpus[gpu or 0][0]),
             "nvmlDeviceGetMemoryInfo": version
             and SimpleNamespace(used=self.gpus[gpu][1] * mib, free=self.gpus[gpu][2] * mib + 5),
@@ -93,11 +96,47 @@ class Driver:
 
 
 def test_what_the_driver_tells(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     driver = Driver()
     monkeypatch.setitem(sys.modules, "pynvml", driver)
     assert sharing.uses() == {"0": Use(37, 1204, 142567), "1": Use(100, 80, 143691)}
     for driver.fails in ("nvmlInit", "nvmlDeviceGetUtilizationRates"):
         assert sharing.uses() == {}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "percents"),
+    [
+        ("0,1", [37, 100]),
+        ("1", [100]),
+        ("1,0", [100, 37]),
+        (" 1 , 0 ", [100, 37]),
+        ("GPU-ab20", [100]),
+        ("gpu-ab,GPU-aa10", [100, 37]),
+        ("GPU-a", []),  # which of both
+        ("GPU-ff", []),
+        ("1,7,0", [100]),  # what comes after one that is not there is not seen
+        ("", []),
+        ("-1", []),
+        ("MIG-aa10", []),
+    ],
+)
+def test_a_gpu_has_the_number_that_a_program_sees(chosen, percents, monkeypatch):
+    """The driver counts all GPUs, and --gpu those of CUDA_VISIBLE_DEVICES."""
+    monkeypatch.setitem(sys.modules, "pynvml", Driver())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert [use.percent for use in sharing.uses().values()] == percents
+    assert list(sharing.uses()) == [str(i) for i in range(len(percents))]
+
+
+def test_unlike_gpus_are_told_only_in_the_order_of_the_driver(monkeypatch):
+    driver = Driver()
+    driver.names = ("Alpha", "Beta")
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    assert sharing.uses() == {}
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    assert len(sharing.uses()) == 2
 
 
 def test_without_the_package_or_a_driver_nothing_is_told(monkeypatch):

@@ -74,3 +74,15 @@ def test_the_timer_waits_for_the_device_in_use(gpu_mode, monkeypatch):
     timer = caffe.Timer()
     timer.start()
     assert told == [("current", 2), ("waited", torch.device("cuda", 2))]
+
+
+def test_a_driver_that_cannot_be_used(file, gpu_mode, monkeypatch):
+    def refuse(device):
+        raise RuntimeError("The NVIDIA driver on your system is too old\n  (found version 11040).")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_device", refuse)
+    with pytest.raises(
+        NetError, match=r"cannot be used: The NVIDIA .* too old \(found version 11040\).; see what"
+    ):
+        caffe.Net(file, caffe.TEST)

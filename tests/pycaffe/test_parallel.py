@@ -49,6 +49,20 @@ def solve(path, uid, rank, count, results):
     results.put((rank, weights(solver), passed))
 
 
+def test_processes_may_wait_for_one_another_for_hours(tmp_path, monkeypatch):
+    """As for one that tests; torch's own limit for NCCL is 10 minutes."""
+    told = {}
+    monkeypatch.setattr(caffe.pycaffe.parallel.dist, "TCPStore", lambda *_, **__: None)
+    monkeypatch.setattr(
+        caffe.pycaffe.parallel.dist, "init_process_group", lambda *_, **given: told.update(given)
+    )
+    path = tmp_path / "solver.prototxt"
+    path.write_text(SOLVER.format(folder=tmp_path, iter_size=1, seed=5))
+    lmdb.write(str(tmp_path / "lmdb"), iter([(b"0", records.serialize(np.zeros((2, 6, 5), np.uint8), 0))]))
+    caffe.NCCL(caffe.SGDSolver(str(path)), b"127.0.0.1:1")
+    assert told["timeout"].days >= 1
+
+
 @pytest.mark.parametrize("iter_size", [1, 2])
 def test_two_processes_do_what_two_virtual_replicas_do(tmp_path, iter_size):
     random = np.random.default_rng(3)
