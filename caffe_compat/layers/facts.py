@@ -90,6 +90,10 @@ class Facts:
         """
         return False
 
+    def averages_replicas(self) -> bool:
+        """Of a loss, whether its one top for the records of all virtual replicas is the mean of the replicas' own."""
+        return False
+
     def multiply_adds(self, bottom: Sequence[Shape], top: Sequence[Shape]) -> int:
         """Multiplications by learned or normalising factors, with the additions that take their results; whole batch.
 

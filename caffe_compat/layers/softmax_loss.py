@@ -84,7 +84,8 @@ class SoftmaxWithLoss(Labelled, Loss):
     def reshape(self, *bottom):
         tops = super().reshape(*bottom)
         scores, labels = bottom
-        self.fold(scores, labels, self.axis(self.param.softmax_param.axis, scores))
+        self.class_axis = self.axis(self.param.softmax_param.axis, scores)
+        self.fold(scores, labels, self.class_axis)
         if self.weights is not None and len(self.weights) != self.classes:
             what = (
                 "weights in softmaxloss_param.weight_source" if self.weighs_normalizer else "class_weighting"
@@ -99,8 +100,9 @@ class SoftmaxWithLoss(Labelled, Loss):
         index, counted, nan = self.read_labels(label, self.ignore)
         # Without ignore_label every position is valid, whatever a bad label does to `counted`.
         valid = None if self.ignore is None else counted
-        divisor = self.normalizer(self.normalization, self.outer, self.outer * self.inner, valid)
-        folded = scores.reshape(self.outer, self.classes, self.inner)
+        outer = index.shape[0]  # of several replicas at once, it may be
+        divisor = self.normalizer(self.normalization, outer, outer * self.inner, valid)
+        folded = scores.reshape(outer, self.classes, self.inner)
         folded = folded.to(torch.promote_types(folded.dtype, torch.float32))
         weights = None if self.weights is None else self.weights.to(folded.dtype)[index]
         if self.weighs_normalizer and weights is not None:
@@ -111,6 +113,16 @@ class SoftmaxWithLoss(Labelled, Loss):
             return loss
         tops = loss, probability.view(scores.shape)
         return tops if self.tops == 2 else (*tops, _terms(probability, index, counted).view(label.shape))
+
+    def averages_replicas(self):
+        by_count = (LossParameter.VALID, LossParameter.FULL, LossParameter.BATCH_SIZE)
+        return (
+            self.tops == 1
+            and self.ignore is None
+            and not self.weighs_normalizer
+            and self.normalization in by_count
+            and self.class_axis > 0
+        )
 
     def prediction(self, bottom):
         return torch.softmax(bottom, self.axis(self.param.softmax_param.axis, bottom.shape))

@@ -118,6 +118,9 @@ class _Lowering:
         """Layer i on the rows of every replica that counts: all where there is a loss, else only replica 0."""
         weights = self._loss_weights(i)
         bottoms = self._bottoms(i)
+        if any(weights) and self.net.layers[i].averages_replicas():
+            self._all_replicas(i, target, bottoms)
+            return
         for replica in range(self.replicas if any(weights) else 1):
             results = self._call(i, target, [self._rows_of(bottom, replica) for bottom in bottoms])
             if replica == 0:
@@ -129,6 +132,17 @@ class _Lowering:
                     self.losses.append(self._weighted(result, weight / self.replicas))
                     if replica == 0:
                         self.first_losses.append(self._weighted(result, weight))
+
+    def _all_replicas(self, i: int, target: str, bottoms: list[fx.Node]) -> None:
+        """The loss of layer i on the rows of all replicas, and replica 0's to show."""
+        (name,), (weight,) = self.net.top_names[i], self._loss_weights(i)
+        (result,) = self._call(i, target, bottoms)
+        result = self._node("detach", result) if self._is_overwritten(i, name) else result
+        self.losses.append(self._weighted(result, weight))
+        (own,) = self._call(i, target, [self._rows_of(self._node("detach", b), 0) for b in bottoms])
+        self.values[name] = own
+        self.first_only.add(name)
+        self.first_losses.append(self._weighted(own, weight))
 
     def _loss_weights(self, i: int) -> list[float]:
         """What each top of layer i counts in the loss; tops that are one blob, in place, have one weight."""

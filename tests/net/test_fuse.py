@@ -341,3 +341,29 @@ def test_a_pass_that_breaks_off_adds_nothing_to_the_sums(monkeypatch):
         assert torch.equal(a, b)
     net.forward()
     assert net.layer("bn1").blobs[2].item() == pytest.approx(1 + 0.9)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["", "loss_param { normalization: BATCH_SIZE }", "loss_param { ignore_label: 3 }", "loss_weight: 0.5"],
+)
+def test_the_loss_of_all_replicas_at_once_is_the_mean_of_each_ones(loss):
+    """Where nothing is ignored; else each replica has a normalizer of its own."""
+    found = []
+    for together in (True, False):
+        param = text.parse(NET.replace('top: "loss" }', f'top: "loss" {loss} }}'), NetParameter)
+        param.state.phase = TRAIN
+        context = Context(torch.Generator().manual_seed(3), replicas=3, rank=None, dtype=torch.float64)
+        net = Net(param, context=context)
+        layer = net.layer("loss")
+        assert layer.averages_replicas() == ("ignore" not in loss)
+        if not together:
+            layer.averages_replicas = lambda: False
+        x, label = batch(3)
+        total, outputs, shown = net.graph(x, label.roll(1))
+        calls = [node for node in net.graph.graph.nodes if node.target == "loss"]
+        assert len(calls) == (2 if together and "ignore" not in loss else 3)
+        total.backward()
+        found.append([total, outputs["loss"], shown, *gradients(net)])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)

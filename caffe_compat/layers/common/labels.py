@@ -41,7 +41,7 @@ class Labelled(Indexed):
 
         Labels are truncated to integers. None means that all of them count, and that all of them are classes.
         """
-        index = label.detach().long().reshape(self.outer, 1, self.inner)
+        index = label.detach().long().reshape(-1, 1, self.inner)
         counted = None if ignore is None else index != ignore
         bad = (index < 0) | (index >= self.classes)
         if counted is not None:
