@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,9 +49,10 @@ class Execution:
             if value not in known:
                 raise ValueError(f"{value!r} is none of {', '.join(known)}")
 
-    def describe(self, innermost: bool, captured: bool = False) -> str:
+    def describe(self, innermost: bool, captured: bool = False, why_not: str = "") -> str:
         """One line for the log; `innermost` is what `channels_last` came to, and `captured` what `captures` did."""
-        ran = f"{'compiled' if self.compiles else 'not compiled'}{', captured as a CUDA graph' if captured else ''}"
+        ran = "compiled" if self.compiles else "not compiled"
+        ran += ", captured as a CUDA graph" if captured else f", not captured: {why_not}" if why_not else ""
         return f"precision {self.precision}, channels {'innermost' if innermost else 'outermost'} in memory, {ran}"
 
     def faster(self, device: torch.device) -> str:
@@ -137,3 +138,20 @@ def laid_out(batch: list[Tensor], innermost: bool) -> list[Tensor]:
     if not innermost:
         return batch
     return [top.contiguous(memory_format=torch.channels_last) if top.dim() == 4 else top for top in batch]
+
+
+@contextmanager
+def chosen_by_trial(device: torch.device, wanted: bool) -> Iterator[None]:
+    """Within it cuDNN tries its ways to convolve, once a shape, and takes the fastest; torch's own setting looks it up.
+
+    Not where the program wants the same way every time (torch.backends.cudnn.deterministic).
+    """
+    cudnn = torch.backends.cudnn
+    if not wanted or device.type != "cuda" or cudnn.benchmark or cudnn.deterministic:
+        yield
+        return
+    cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        cudnn.benchmark = False

@@ -17,7 +17,7 @@ from caffe_compat.layers.common.batch_statistics import Statistics
 from caffe_compat.log.write import Log
 from caffe_compat.net.before import Before
 from caffe_compat.net.capture import CapturedPass, Result, reason
-from caffe_compat.net.execution import Execution, Settings, laid_out
+from caffe_compat.net.execution import Execution, Settings, chosen_by_trial, laid_out
 from caffe_compat.net.fuse import fuse
 from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered, lower
@@ -87,18 +87,26 @@ class Runner:
     def _captures(self) -> bool:
         """Whether passes may be recorded as CUDA graphs."""
         if self._recordable is None:
-            net = self._net
-            self._recordable = (
-                self.settings.execution.captures
-                and not (self.settings.execution.compile == "auto" and self._surprising)
-                and net.device.type == "cuda"
-                and not net.dynamic
-                and not (
-                    self.in_turn and self.turns.is_random
-                )  # a graph cannot exchange their random numbers
-                and not any(layer.on_host for layer in net.layers)
-            )
+            wanted = self.settings.execution.captures and self._net.device.type == "cuda"
+            self._recordable = wanted and not self._obstacle
         return self._recordable
+
+    @property
+    def _obstacle(self) -> str:
+        """Why passes cannot be recorded, or ""."""
+        net = self._net
+        if net.dynamic:
+            return "shapes are known only as the net runs"
+        if self.in_turn and self.turns.is_random:
+            return "replicas that run in turn have random numbers of their own"
+        if self.settings.execution.compile == "auto" and self._surprising:
+            return "code that is not this package's runs in a pass"
+        hosted = (
+            f"layer '{name}' ({layer.type}) runs on the host"
+            for name, layer in zip(net.layer_names, net.layers, strict=True)
+            if layer.on_host
+        )
+        return next(hosted, "")
 
     @property
     def _surprising(self) -> bool:
@@ -118,8 +126,13 @@ class Runner:
 
     def describe(self) -> str:
         """One line that says how the graph is run."""
-        innermost = self.settings.innermost(self._net)
-        return self.settings.execution.describe(innermost, self._captures and not self._awaited)
+        net, execution = self._net, self.settings.execution
+        innermost, why_not = self.settings.innermost(net), ""
+        if execution.captures and net.device.type == "cuda":
+            why_not = self._obstacle
+            if self._awaited:
+                why_not = why_not or "gradients go to other processes while backward runs"
+        return execution.describe(innermost, self._captures and not self._awaited, why_not)
 
     # -- passes -------------------------------------------------------------------------------
 
@@ -182,13 +195,14 @@ class Runner:
             self.settings.execution.products(self._net.device),
         ):
             batch = self.load()
-            self._follow_shapes(batch)
+            stands = self._follow_shapes(batch)
             if backward:
                 self._clear_overwritten()
             self.follow_blobs()
-            if self._captures and batch:
-                return self._run_captured(batch, backward)
-            return self.run_batch(batch, backward)
+            with chosen_by_trial(self._net.device, stands and not self._net.dynamic):
+                if self._captures and batch:
+                    return self._run_captured(batch, backward)
+                return self.run_batch(batch, backward)
 
     def follow_blobs(self) -> None:
         """Make again what the graph without gradients keeps of blobs that have changed."""
@@ -294,11 +308,14 @@ class Runner:
             for index in layer.overwritten_diffs():
                 layer.owned_blobs()[index].grad = None
 
-    def _follow_shapes(self, batch: list[Tensor]) -> None:
-        """Reshape the net if its data came in other shapes than last time, as Caffe does at every forward."""
+    def _follow_shapes(self, batch: list[Tensor]) -> bool:
+        """Reshape the net if its data came in other shapes than last time, as Caffe does at every forward.
+
+        Returns whether they are the same.
+        """
         shapes = [tuple(top.shape) for top in batch]
         if shapes == self._batch_shapes:
-            return
+            return True
         net = self._net
         replicas = len(net.context.held)
         layers = zip(net.layers, net.top_names, strict=True)
@@ -308,3 +325,4 @@ class Runner:
             net.blob_shapes.update(zip(names, one, strict=True))
             net.reshape()
         self._batch_shapes = shapes
+        return False

@@ -173,7 +173,7 @@ def test_what_is_set_in_torch_backends_survives_a_pass(setting, precision, as_be
             text.parse(NET, NetParameter), context=Context(torch.Generator().manual_seed(3)), device="cuda"
         )
         net.execution = Execution(precision=precision)
-        net.layer("c").register_forward_hook(lambda *_: within.append(backends()))
+        net.layer("ip").register_forward_hook(lambda *_: within.append(backends()))
         net.forward_backward()
         net.layerwise.forward()
         net.layerwise.backward()
@@ -196,6 +196,21 @@ def test_what_is_set_within_a_pass_stays(as_before):
         net.layerwise.forward()
     now = backends()
     assert now["deterministic"] and now["benchmark"] and now["matmul"] and now["cudnn"]
+
+
+def test_cudnn_tries_its_ways_while_shapes_stand(as_before):
+    cudnn = torch.backends.cudnn
+    cudnn.benchmark = cudnn.deterministic = False
+    seen = []
+    with pretended.cuda():
+        net = Net(text.parse(NET, NetParameter), device="cuda")
+        net.layer("ip").register_forward_hook(lambda *_: seen.append(cudnn.benchmark))
+        net.forward()
+        net.forward()
+        cudnn.deterministic = True
+        net.forward()
+        assert not cudnn.benchmark
+    assert seen == [False, True, False]
 
 
 def test_auto_compiles_long_training_on_a_cpu(monkeypatch):
