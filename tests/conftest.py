@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -90,13 +91,37 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by -m
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that may use a device by the names in their modules, so that `-m gpu` has them all."""
+    for item in items:
+        module = getattr(item, "module", None)
+        if module is not None and item.get_closest_marker("gpu") is None and _may_use_a_gpu(module):
+            item.add_marker(pytest.mark.gpu(entered=True))
+
+
+def _may_use_a_gpu(module: Any) -> bool:
+    values = vars(module).values()
+    helpers = [value for value in values if isinstance(value, FunctionType) and value.__name__ in _HELPERS]
+    return any(
+        isinstance(value, ModuleType) and value.__name__ == "tests.pretended" for value in values
+    ) or any(helper.__module__.startswith("tests.layers.") for helper in helpers)
+
+
+_HELPERS = ("run", "check", "golden")  # of tests.layers: they have a device compute the same
+
+
 @pytest.fixture(autouse=True)
 def gpu(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tests marked `gpu` run on a pretended CUDA device where there is none."""
-    if request.node.get_closest_marker("gpu") is None:
+    """Tests marked `gpu` run on a pretended CUDA device where there is none, unless they say that they enter it themselves."""
+    mark, pretended = request.node.get_closest_marker("gpu"), sys.modules.get("tests.pretended")
+    if pretended is not None:
+        pretended.allowed = mark is not None  # type: ignore[attr-defined]
+    if mark is None or mark.kwargs.get("entered"):
         yield
         return
     from tests import pretended  # only where a test asks for it: collecting the others stays quick
 
+    pretended.allowed = True
     with pretended.cuda():
         yield

@@ -80,9 +80,15 @@ class Generator(torch.Generator):
         return super().__new__(cls)
 
 
+allowed = True  # whether the test that runs is marked `gpu`; conftest says so
+
+
 @contextmanager
 def cuda() -> Iterator[Any]:
     """Torch has a CUDA device within it: one that is there (`real`), else a pretended one."""
+    assert allowed, (
+        "a test that uses a device carries the marker gpu, with entered=True if it enters it itself"
+    )
     if real():
         yield RealDevice()
         return

@@ -1,5 +1,7 @@
 """The device that is not there keeps a GPU's rules: without that, tests on it would show nothing."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -147,3 +149,23 @@ def test_what_a_graph_cannot_hold(device, wait):
         torch.cuda.graph(torch.cuda.CUDAGraph()),
     ):
         wait()
+
+
+def test_a_test_that_uses_a_device_is_marked(monkeypatch, request):
+    """So that `-m gpu` is the check of a GPU; conftest marks by the names in a module."""
+    assert request.node.get_closest_marker("gpu").kwargs == {"entered": True}
+    monkeypatch.setattr(pretended, "allowed", False)
+    with pytest.raises(AssertionError, match="carries the marker gpu"), pretended.cuda():
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TensorFloat32 tensor cores for float32 matrix multiplication available but not enabled. Consider setting",
+        "Synchronization debug mode is a prototype feature and does not yet detect all synchronizing operations",
+        "Not enough SMs to use max_autotune_gemm mode",
+    ],
+)
+def test_what_a_real_device_warns_of_is_no_failure(text):
+    warnings.warn(text, stacklevel=1)

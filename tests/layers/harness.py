@@ -57,6 +57,7 @@ def cases(table: Sequence[Case]) -> Callable[[Case], None]:
 
     @pytest.mark.parametrize("case", table, ids=[case.name for case in table])
     @compiling
+    @pytest.mark.gpu(entered=True)
     def test_case(case: Case) -> None:
         check(case)
         if case is first[_kind(case.layer)]:

@@ -10,6 +10,8 @@ from caffe_compat.errors import LayerError
 from tests.forks.ssd.test_detection_output import CLASSES, inputs, output, text
 from tests.layers.harness import make
 
+pytestmark = pytest.mark.gpu(entered=True)
+
 
 @pytest.fixture
 def saving(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 from tests.forks.rcnn.bbox_reg import REG, best_of, denormalised, outputs
 from tests.layers.harness import Error, draws, errors
 
+pytestmark = pytest.mark.gpu(entered=True)
+
 
 def field_box(offset, size, x, y, stride, whr, xyr):
     move = np.clip(offset[:2], -1 / xyr, 1 / xyr)

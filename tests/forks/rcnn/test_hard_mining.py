@@ -7,6 +7,8 @@ from caffe_compat.errors import LayerError
 from tests.forks.rcnn.bbox_reg import outputs
 from tests.layers.harness import Error, draws, errors
 
+pytestmark = pytest.mark.gpu(entered=True)
+
 
 def boxes_of(*sizes):
     """Regions of these widths and heights, both ends included."""
