@@ -56,7 +56,7 @@ def net_text(setup: Setup) -> str:
     return document("benchmark", made)
 
 
-def our_solver(setup: Setup, test: bool = False, replicas: int = 0) -> Any:
+def our_solver(setup: Setup, test: bool = False, replicas: int = 0, seed: int = -1) -> Any:
     """A Solver of clr_solver.prototxt on the net; `test`: with its test net too."""
     from caffe_compat.log.write import Log
     from caffe_compat.net.execution import Execution
@@ -67,7 +67,7 @@ def our_solver(setup: Setup, test: bool = False, replicas: int = 0) -> Any:
     param.ClearField("net")
     param.net_param.CopyFrom(text.parse(net_text(setup), NetParameter))
     param.ClearField("snapshot")
-    param.snapshot_after_train = False
+    param.snapshot_after_train, param.random_seed = False, seed
     if not test:
         param.ClearField("test_iter")
         param.ClearField("test_interval")
