@@ -32,7 +32,7 @@ DEVICE = os.environ.get("DEVICE", "cuda")
 TINY = bool(os.environ.get("TINY"))
 OUT = Path(os.environ.get("OUT", "gpu_check"))
 CUDA = DEVICE == "cuda"
-NET, BATCH = ("resnet20", 4) if TINY else ("resnet56", 125)
+NET, BATCH = ("resnet8", 4) if TINY else ("resnet56", 125)
 REPLICAS = 2 if TINY else 8
 TABLE = "steps.json"
 ITERATIONS = 10_000  # of fig1a-clr
@@ -88,7 +88,6 @@ def our_solver(setup: Setup, replicas: int = 0, test: bool = False, **execution:
     solver = training.our_solver(setup, test=test, replicas=replicas, seed=1)
     for net in (solver.net, *solver.test_nets):
         net.execution = Execution(**execution)
-    solver.param.ClearField("display")
     return solver
 
 
@@ -139,7 +138,7 @@ def parity() -> bool:
     """Gradients, and six steps, of the CPU in fp32 and of the device in every precision."""
     passed = []
     for replicas in (0, REPLICAS):
-        with setup_of(batch=4 if TINY else 16, records=256, net="resnet20" if TINY else NET) as setup:
+        with setup_of(batch=4 if TINY else 16, records=256, net=NET) as setup:
             base = our_solver(replace(setup, device="cpu"), replicas, compile="off", channels_last="off")
             start = [blob.tensor.detach().clone() for blob in base.net.learned]
             wanted, losses = _gradients(base), _losses(base)
@@ -162,6 +161,7 @@ def _gradients(solver: Any) -> list[Tensor]:
 
 
 def _losses(solver: Any) -> list[float]:
+    solver.param.display = 1  # or the loss would not be kept
     found = []
     for _ in range(6):
         solver.step(1)
@@ -214,6 +214,7 @@ def milliseconds(call: Callable[[], object], warm: int = 3, seconds: float = 1.5
 
 def ours(setup: Setup, replicas: int, **execution: Any) -> Callable[[], object]:
     solver = our_solver(setup, replicas, **execution)
+    solver.param.ClearField("display")
     return lambda: solver.step(1)
 
 
@@ -271,11 +272,12 @@ def compiled_rows() -> Plan:
     return plan
 
 
-def measure(plan: Plan) -> bool:
+def measure(plan: Plan, count: int) -> bool:
+    """Time each row; the first `count` of them in a trial."""
     table = OUT / TABLE
     rows = json.loads(table.read_text()) if table.exists() else {}
     with setup_of() as setup:
-        for name, make in list(plan.items())[: 5 if TINY else None]:
+        for name, make in list(plan.items())[: count if TINY else None]:
             try:
                 began = time.perf_counter()
                 call = make(setup)
@@ -343,21 +345,20 @@ def run() -> bool:
 
 def _net(folder: str) -> str:
     """The paper's net on CIFAR-10, or on drawn shapes where that is not at hand; its path."""
-    cifar = Path(os.environ.get("CIFAR", "data/cifar10"))
-    text = (ROOT / "prototxt" / f"{NET}.prototxt").read_text()
-    if not (cifar / "cifar10_train_lmdb").exists():
-        shapes = Path(folder, "shapes")
-        count = ["--subset", "500"] if TINY else []
-        command = [sys.executable, "-m", "caffe_compat", "data", "shapes", str(shapes), *count]
+    from tools import make_prototxt
+    from tools.prototxt_text import document
+
+    cifar = Path(os.environ.get("CIFAR", "data/cifar10")).resolve()
+    if (cifar / "cifar10_train_lmdb").exists():
+        paths = make_prototxt.cifar(str(cifar))
+    else:
+        shapes, count = f"{folder}/shapes", ["--train", "500", "--test", "100"] if TINY else []
+        command = [sys.executable, "-m", "caffe_compat", "data", "shapes", shapes, *count]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         print(f"no CIFAR-10 in {cifar}: drawn shapes, whose accuracy is no result of the paper's")
-        text = text.replace("data/cifar10/cifar10_", f"{shapes}/").replace("data/cifar10", str(shapes))
-    else:
-        text = text.replace("data/cifar10", str(cifar.resolve()))
-    if TINY:
-        text = text.replace("batch_size: 125", f"batch_size: {BATCH}").replace("dim: 125", f"dim: {BATCH}")
+        paths = make_prototxt.cifar(shapes, prefix="")
     path = Path(folder, "net.prototxt")
-    path.write_text(text)
+    path.write_text(document(NET, make_prototxt.resnet(int(NET.removeprefix("resnet")), BATCH, paths)))
     return str(path)
 
 
@@ -382,8 +383,8 @@ def summary() -> bool:
 STEPS: dict[str, Callable[[], bool]] = {
     "versions": versions,
     "parity": parity,
-    "steps": lambda: measure(eager_rows()),
-    "compiled": lambda: measure(compiled_rows()),
+    "steps": lambda: measure(eager_rows(), 5),
+    "compiled": lambda: measure(compiled_rows(), 1),
     "run": run,
     "summary": summary,
 }
