@@ -64,10 +64,9 @@ for _operation, _rule in (
 ):
     _LIBRARY.impl(_operation, _rule, "Meta")
 
-BYTES_PER_SECOND = 4e12  # of an H200, about: what its memory gives to plain kernels
-FLOPS = {"fp32": 67e12, "tf32": 494e12, "bf16": 989e12}  # an H200's peaks, dense
-EFFICIENCY = 0.5  # of these peaks that convolutions of 16 to 64 channels may reach; a guess, no measurement
-LAUNCH = 2.5e-6  # seconds between two small kernels inside a CUDA graph; a guess, no measurement
+# For predictions, of an H200: what its memory gives to plain kernels, about, and the peaks of its dense products.
+BYTES_PER_SECOND = 4e12
+FLOPS = {"fp32": 67e12, "tf32": 494e12, "bf16": 989e12}
 
 _NO_KERNEL = frozenset(
     """alias as_strided detach diagonal empty empty_like empty_strided expand flatten lift_fresh narrow new_empty
@@ -268,10 +267,14 @@ def steps(setup: Setup) -> Iterator[tuple[str, Callable[[], list[Count]]]]:
             )
 
 
-def predicted(count: dict[str, float], precision: str) -> float:
-    """Seconds of a step on an H200 by these rules: bytes and products one after the other, and a launch a kernel."""
-    products = count["GFLOP"] * 1e9 / (FLOPS[precision] * EFFICIENCY)
-    return count["GB"] * 1e9 / BYTES_PER_SECOND + products + count["kernels"] * LAUNCH
+def predicted(parts: list[dict[str, float]], precision: str) -> float:
+    """Milliseconds of a step on an H200 if its bytes and its products take their time one after the other.
+
+    A prediction, no measurement: the products at the peak rate, which small convolutions do not reach, nothing from the
+    cache, and no time between kernels, as if a CUDA graph had none.
+    """
+    moved, products = (sum(part[unit] for part in parts) * 1e9 for unit in ("GB", "GFLOP"))
+    return (moved / BYTES_PER_SECOND + products / FLOPS[precision]) * 1e3
 
 
 def main(words: list[str]) -> None:
@@ -285,7 +288,7 @@ def main(words: list[str]) -> None:
         setup = Setup(net=args.net, records=64, folder=folder)
         make_data(setup)
         if not args.json:
-            print("| step | kernels | GB moved | GFLOP |\n|---|---|---|---|")
+            print("| step | kernels | GB moved | GFLOP | predicted, ms |\n|---|---|---|---|---|")
         for title, step in steps(setup):
             if args.only not in title:
                 continue
@@ -295,11 +298,10 @@ def main(words: list[str]) -> None:
                 print(json.dumps({"step": title, "parts": numbers}), flush=True)
             else:
                 kernels = " + ".join(str(part["kernels"]) for part in numbers)
-                total = sum(part["GB"] for part in numbers)
-                print(
-                    f"| {title} | {kernels} | {total:.2f} | {sum(p['GFLOP'] for p in numbers):.0f} |",
-                    flush=True,
-                )
+                moved, products = (sum(part[unit] for part in numbers) for unit in ("GB", "GFLOP"))
+                at = {name: predicted(numbers, name) for name in FLOPS}
+                fast = f"{at['bf16']:.2f}" if "bf16" in title else f"{at['fp32']:.2f}; tf32 {at['tf32']:.2f}"
+                print(f"| {title} | {kernels} | {moved:.2f} | {products:.0f} | {fast} |", flush=True)
             if args.operations:
                 for name, number in counts[0].kernels.most_common():
                     print(f"    {name:40} {number:5} {counts[0].bytes[name] / 1e6:12.1f} MB")
