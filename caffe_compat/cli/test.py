@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     loss = 0.0
     totals: dict[str, list[float]] = {}
-    with torch.no_grad():
+    with torch.no_grad(), net.steady():
         for batch in range(args.iterations):
             batch_loss, outputs = net.forward()
             loss += batch_loss.item()

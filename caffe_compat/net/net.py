@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -149,6 +150,10 @@ class Net:
         self.wiring.reshape()
 
     # -- running (net/run.py) -----------------------------------------------------------------
+
+    def steady(self) -> AbstractContextManager[None]:
+        """Within it no blob changes, so that many forward passes in TEST prepare their weights once."""
+        return self._runner.inference.steady()
 
     def forward(self) -> tuple[Tensor, dict[str, Tensor]]:
         """One batch through the net: the total loss (0-dim) and the output blobs by name.

@@ -77,10 +77,13 @@ class PackedConvolution(nn.Module):
             bottom, weight, other, 1.0, bias, *window, layer.group
         )
 
-    def refresh(self, innermost: bool) -> None:
-        """Make the weights again if a blob has changed, for pictures whose channels lie innermost or not."""
+    def refresh(self, innermost: bool, anew: bool = False) -> None:
+        """Make the weights for pictures whose channels lie innermost or not; if not `anew`, only if a blob has changed.
+
+        What a program writes to a blob's `.data` changes no version, and is not seen.
+        """
         found = (innermost, *self._stamp())
-        if self._packed is not None and found == self._made_from and None not in found:
+        if not anew and self._packed is not None and found == self._made_from and None not in found:
             return
         weight, bias = self._pack()
         layout = torch.channels_last if innermost else torch.contiguous_format
@@ -133,7 +136,7 @@ class Packs:
     def __init__(self, graph: Lowered):
         self._all = [module for module in graph.modules() if isinstance(module, PackedConvolution)]
 
-    def refresh(self, innermost: bool) -> None:
-        """Before a pass: follow what has changed in the blobs."""
+    def refresh(self, innermost: bool, anew: bool = False) -> None:
+        """Before a pass: follow what has changed in the blobs, or make all weights anew."""
         for packed in self._all:
-            packed.refresh(innermost)
+            packed.refresh(innermost, anew)

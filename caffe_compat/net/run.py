@@ -19,9 +19,9 @@ from caffe_compat.net.before import Before
 from caffe_compat.net.capture import CapturedPass, Result, reason
 from caffe_compat.net.execution import Execution, Settings, chosen_by_trial, laid_out
 from caffe_compat.net.fuse import fuse
+from caffe_compat.net.inference import Inference
 from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered, lower
-from caffe_compat.net.packed import Packs
 from caffe_compat.net.turns import Turns
 from caffe_compat.net.wiring import Wiring, mixing_layer
 from caffe_compat.proto import TRAIN
@@ -48,6 +48,7 @@ class Runner:
         self.mixing_layer = mixing_layer(net) if net.context.replicas > 1 else None
         net.context.grouped = self.mixing_layer is None
         self.turns = Turns(net, self.settings)
+        self.inference = Inference(net, self.settings)
         self._batch_shapes: list[Shape] = []
         self._statistics = Statistics()
         self._forget()
@@ -158,16 +159,10 @@ class Runner:
         """The fused graph, made on first use; it takes the blobs from the layers at every run."""
         return fuse(lower(self._net))
 
-    @functools.cached_property
-    def _inference(self) -> tuple[Lowered, Packs]:
-        """The graph of a net that has no gradients, and what in it is made of blobs and follows them."""
-        graph = fuse(lower(self._net), gradients=False)
-        return graph, Packs(graph)
-
     @property
     def _eager(self) -> Lowered:
         """The graph that torch runs as it is."""
-        return self.graph if self._net.phase == TRAIN else self._inference[0]
+        return self.graph if self._net.phase == TRAIN else self.inference.graph
 
     @functools.cached_property
     def layerwise(self) -> Layerwise:
@@ -205,10 +200,9 @@ class Runner:
                 return self.run_batch(batch, backward)
 
     def follow_blobs(self) -> None:
-        """Make again what the graph without gradients keeps of blobs that have changed."""
+        """Before a pass: make what the graph without gradients keeps of blobs."""
         if self._net.phase != TRAIN and not self.settings.execution.compiles and not self.in_turn:
-            innermost = self.settings.innermost(self._net) or self._net.device.type == "cpu"
-            self._inference[1].refresh(innermost)
+            self.inference.follow()
 
     def run_batch(self, batch: list[Tensor], backward: bool) -> Result:
         """(loss to train on, outputs, loss to show) of a batch that lies in memory as the graph wants it."""

@@ -97,23 +97,23 @@ class Testing:
         detecting = self._param.eval_type == "detection"
         found = {name: Detections() for name in net.outputs if detecting}
         averaged = [name for name in net.outputs if not detecting]
-        for batch in range(batches):
-            if interrupted():
-                self._log.test_interrupted()
-                return
-            with torch.no_grad():
+        with torch.no_grad(), net.steady():
+            for batch in range(batches):
+                if interrupted():
+                    self._log.test_interrupted()
+                    return
                 loss, outputs = net.forward()
-            for name, detections in found.items():
-                detections.add(name, outputs[name])
-            flat = torch.cat([loss.reshape(1)] + [outputs[name].reshape(-1) for name in averaged])
-            if total is not None and len(flat) != len(total):
-                raise SolverError(
-                    f"test net (#{index}): batch {batch} has {len(flat) - 1} output values and the one before "
-                    f'{len(total) - 1}, which have no mean; for DetectionEvaluate set eval_type: "detection"'
-                )
-            total = flat if total is None else total + flat
-            shapes = {name: outputs[name].numel() for name in averaged}
-            display.progress(iter, f"testing {batch + 1}/{batches}")
+                for name, detections in found.items():
+                    detections.add(name, outputs[name])
+                flat = torch.cat([loss.reshape(1)] + [outputs[name].reshape(-1) for name in averaged])
+                if total is not None and len(flat) != len(total):
+                    raise SolverError(
+                        f"test net (#{index}): batch {batch} has {len(flat) - 1} output values and the one before "
+                        f'{len(total) - 1}, which have no mean; for DetectionEvaluate set eval_type: "detection"'
+                    )
+                total = flat if total is None else total + flat
+                shapes = {name: outputs[name].numel() for name in averaged}
+                display.progress(iter, f"testing {batch + 1}/{batches}")
         if total is None:
             return
         net.verify()

@@ -367,3 +367,21 @@ def test_the_loss_of_all_replicas_at_once_is_the_mean_of_each_ones(loss):
         found.append([total, outputs["loss"], shown, *gradients(net)])
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)
+
+
+def test_what_a_program_writes_to_a_blobs_data_is_seen():
+    net = deploy()
+    net.layer("in").load = lambda device: list(batch()[:1])
+    first = net.forward()[1]["y"]
+    net.layer("c1").blobs[0].data.mul_(1.5)
+    net.layer("bn1").blobs[0].data.add_(0.5)
+    second = net.forward()[1]["y"]
+    torch.testing.assert_close(
+        second, fuse(lower(net.wiring), off=PASSES)(batch()[0])[1]["y"], rtol=1e-9, atol=0
+    )
+    assert not torch.allclose(first, second)
+    with net.steady():
+        net.forward()
+        net.layer("c1").blobs[0].data.zero_()
+        assert torch.equal(net.forward()[1]["y"], second)
+    assert not torch.allclose(net.forward()[1]["y"], second)
