@@ -51,10 +51,8 @@ def bias(module: Lowered) -> None:
         if not found or found.batch_norm.global_stats:
             continue
         producer = node.args[0]
-        layer = _of(module, producer, Convolution)
-        if layer is None or len(producer.args) != 1 or len(producer.users) != 1 or len(layer.blobs) < 2:
-            continue
-        if type(layer).forward is not Convolution.forward or layer.start != 1:
+        layer = _convolution(module, producer)
+        if layer is None or len(producer.users) != 1 or len(layer.blobs) < 2:
             continue
         found.biased = layer
         _replace(module, producer, Products(layer), producer.args)
@@ -95,8 +93,8 @@ def for_replicas(module: Lowered) -> None:
 def packed_convolution(module: Lowered) -> None:
     """Convolutions become ones that keep their weights ready; for graphs that run without gradients."""
     for node in list(module.graph.nodes):
-        layer = _of(module, node, Convolution)
-        if layer is None or layer.start != 1 or layer.spatial != 2 or len(node.args) != 1:
+        layer = _convolution(module, node)
+        if layer is None or layer.spatial != 2 or 0 in layer.window.dilation:
             continue
         reader = next(iter(node.users))
         found = _of(module, reader, Normalisation) if len(node.users) == 1 else None
@@ -177,6 +175,18 @@ def _of(module: Lowered, node: fx.node.Argument, kind: type[_M]) -> _M | None:
         found = module.get_submodule(str(node.target))
         return found if isinstance(found, kind) else None
     return None
+
+
+def _convolution(module: Lowered, node: fx.node.Argument) -> Convolution | None:
+    """The Convolution of one bottom along axis 1 that a node calls; no subclass that makes more of it."""
+    layer = _of(module, node, Convolution)
+    if layer is None or layer.start != 1 or len(node.args) != 1:  # type: ignore[union-attr]
+        return None
+    own = all(
+        getattr(type(layer), name) is getattr(Convolution, name)
+        for name in ("forward", "products", "compute")
+    )
+    return layer if own else None
 
 
 def _is_plain_relu(module: Lowered, node: fx.Node) -> bool:
