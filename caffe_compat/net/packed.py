@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,8 +25,6 @@ class PackedConvolution(nn.Module):
         rectified: a plain ReLU follows, after the sum with a second bottom if there is one.
     """
 
-    rectifies = True  # whether cuDNN has one operation for all this
-
     def __init__(self, layer: Convolution, normalisation: Normalisation | None):
         super().__init__()
         self.layer = layer
@@ -44,38 +44,12 @@ class PackedConvolution(nn.Module):
         assert isinstance(layer, Convolution)
         _, stride, pad, dilation = layer.window
         bottom = filled(bottom, layer.missing)
-        if self.rectified and self._fits(bottom):
-            try:
-                return self._rectified(bottom, other)
-            except torch.OutOfMemoryError:
-                raise
-            except RuntimeError:  # this cuDNN, or this shape, has no such operation
-                PackedConvolution.rectifies = False
+        if self.rectified and _fits(bottom):
+            return _rectified(bottom, weight, bias, other, (stride, pad, dilation), layer.group)
         top = F.conv2d(bottom, weight, bias, stride, pad, dilation, layer.group)
         if other is not None:
             top.add_(other)
         return top.relu_() if self.rectified else top
-
-    @staticmethod
-    def _fits(bottom: Tensor) -> bool:
-        return (
-            PackedConvolution.rectifies
-            and bottom.device.type == "cuda"
-            and bottom.dtype in (torch.float32, torch.float16)
-            and torch.backends.cudnn.is_available()
-            and torch.backends.cudnn.enabled
-            and not torch.is_autocast_enabled("cuda")
-        )
-
-    def _rectified(self, bottom: Tensor, other: Tensor | None) -> Tensor:
-        assert self._packed is not None
-        (weight, bias), layer = self._packed, self.layer
-        _, *window = layer.window
-        if other is None:
-            return torch.ops.aten.cudnn_convolution_relu(bottom, weight, bias, *window, layer.group)  # type: ignore[no-any-return]
-        return torch.ops.aten.cudnn_convolution_add_relu(  # type: ignore[no-any-return]
-            bottom, weight, other, 1.0, bias, *window, layer.group
-        )
 
     def refresh(self, innermost: bool, anew: bool = False) -> None:
         """Make the weights for pictures whose channels lie innermost or not; if not `anew`, only if a blob has changed.
@@ -117,6 +91,59 @@ class PackedConvolution(nn.Module):
         if len(scale) > 1:
             bias = bias + scale[1]
         return weight * factor.view(-1, 1, 1, 1), bias
+
+
+def _fits(bottom: Tensor) -> bool:
+    """Whether cuDNN's convolution with bias, sum and ReLU in one does for this bottom."""
+    return (
+        bottom.device.type == "cuda"
+        and bottom.dtype in (torch.float32, torch.float16)
+        and torch.backends.cudnn.is_available()
+        and torch.backends.cudnn.enabled
+        and not torch.is_autocast_enabled("cuda")
+        and rectifies(bottom.device, bottom.dtype)
+    )
+
+
+def _rectified(
+    bottom: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    other: Tensor | None,
+    window: tuple[tuple[int, ...], ...],
+    group: int,
+) -> Tensor:
+    if other is None:
+        return torch.ops.aten.cudnn_convolution_relu(bottom, weight, bias, *window, group)  # type: ignore[no-any-return]
+    return torch.ops.aten.cudnn_convolution_add_relu(  # type: ignore[no-any-return]
+        bottom, weight, other, 1.0, bias, *window, group
+    )
+
+
+@functools.cache
+def rectifies(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether that operation gives on this device what convolution, sum and ReLU give, NaN where they give NaN.
+
+    It is tried once: some versions of cuDNN have it for some types only, and a ReLU may take NaN for 0.
+    """
+    draw = torch.Generator().manual_seed(1)
+    shapes = ((2, 8, 6, 6), (8, 8, 3, 3), (8,), (2, 8, 6, 6))
+    values = (torch.randn(shape, generator=draw).to(device, dtype) for shape in shapes)
+    bottom, weight, bias, other = values
+    bottom[0, 0, 2, 3] = torch.nan
+    window = ((1, 1), (1, 1), (1, 1))
+    try:
+        for added in (None, other):
+            wanted = F.conv2d(bottom, weight, bias, *window)
+            wanted = (wanted if added is None else wanted + added).relu()
+            found = _rectified(bottom, weight, bias, added, window, 1)
+            if not torch.allclose(found, wanted, rtol=2e-2, atol=2e-2, equal_nan=True):
+                return False
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        return False
+    return True
 
 
 def _alike(one: Tensor | None, other: Tensor | None) -> bool:

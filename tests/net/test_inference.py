@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from caffe_compat.layers.base import Context
+from caffe_compat.net import packed
 from caffe_compat.net.fuse import PASSES, fuse
 from caffe_compat.net.lower import lower
 from caffe_compat.net.net import Net
 from caffe_compat.proto import TEST, NetParameter, text
-from tests.net.block import NET, batch
+from tests.net.block import NET, batch, make
 
 DEPLOY = "\n".join(line for line in NET.splitlines() if '"acc"' not in line and '"loss"' not in line).replace(
     'top: "x" top: "label"', 'top: "x"'
@@ -93,3 +94,43 @@ def test_what_a_program_writes_to_a_blobs_data_is_seen():
         net.layer("c1").blobs[0].data.zero_()
         assert torch.equal(net.forward()[1]["y"], second)
     assert not torch.allclose(net.forward()[1]["y"], second)
+
+
+def rectified(bottom, weight, bias, other, window, group):
+    """cuDNN's operation, on the CPU."""
+    top = torch.nn.functional.conv2d(bottom, weight, bias, *window, group)
+    return (top if other is None else top + other).relu()
+
+
+def of_no_such_type(*_):
+    raise RuntimeError("CUDNN_STATUS_NOT_SUPPORTED")
+
+
+@pytest.mark.parametrize(
+    ("operation", "trusted"),
+    [
+        (rectified, True),
+        (of_no_such_type, False),
+        (lambda *args: rectified(*args).nan_to_num(0), False),
+        (lambda bottom, weight, bias, other, *rest: rectified(bottom, weight, bias, None, *rest), False),
+    ],
+    ids=["right", "missing", "without NaN", "without the sum"],
+)
+def test_one_operation_for_convolution_sum_and_relu_is_tried_before_it_is_trusted(
+    operation, trusted, monkeypatch
+):
+    monkeypatch.setattr(packed, "_rectified", operation)
+    packed.rectifies.cache_clear()
+    assert packed.rectifies(torch.device("cpu"), torch.float32) is trusted
+    packed.rectifies.cache_clear()
+
+
+def test_with_that_operation_the_numbers_are_the_same(monkeypatch):
+    net, calls = make(TEST), []
+    net.layer("in").load = lambda device: list(batch())
+    wanted = net.forward()
+    monkeypatch.setattr(packed, "_fits", lambda bottom: True)
+    monkeypatch.setattr(packed, "_rectified", lambda *args: calls.append(args[3]) or rectified(*args))
+    found = net.forward()
+    assert [other is None for other in calls] == [True, False]
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=0)

@@ -172,6 +172,7 @@ def fake_tensors() -> Iterator[None]:
         mock.patch.object(torch.cuda, "is_available", lambda: True),
         mock.patch.object(torch.cuda, "is_bf16_supported", lambda: True),
         mock.patch.object(torch.backends.cudnn, "is_available", lambda: True),
+        mock.patch("caffe_compat.net.packed.rectifies", lambda device, dtype: True),
     ):
         yield
 
