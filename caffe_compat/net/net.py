@@ -151,6 +151,11 @@ class Net:
 
     # -- running (net/run.py) -----------------------------------------------------------------
 
+    @property
+    def recorded(self) -> bool:
+        """Whether forward_backward is recorded as a CUDA graph; gradients then stay at one place."""
+        return self._runner.recorded
+
     def steady(self) -> AbstractContextManager[None]:
         """Within it no blob changes, so that many forward passes in TEST prepare their weights once."""
         return self._runner.inference.steady()

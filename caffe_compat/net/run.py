@@ -110,6 +110,11 @@ class Runner:
         return next(hosted, "")
 
     @property
+    def recorded(self) -> bool:
+        """Whether the passes that train are recorded, so that gradients stay where they are."""
+        return any(kept.recorded for (backward, *_), kept in self._captured.items() if backward)
+
+    @property
     def _surprising(self) -> bool:
         """Whether somebody else's code runs in a pass: it may count passes or look at values, and a graph calls nobody."""
         layers = self._net.layers

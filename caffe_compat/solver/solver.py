@@ -22,6 +22,7 @@ from caffe_compat.solver import fields
 from caffe_compat.solver.display import Display, SmoothedLoss
 from caffe_compat.solver.nets import Builder, say_replicas, seeded
 from caffe_compat.solver.parallel import Group
+from caffe_compat.solver.recorded_update import RecordedUpdate
 from caffe_compat.solver.reducer import Reducer
 from caffe_compat.solver.resume import Resume
 from caffe_compat.solver.schedule import Schedule
@@ -126,6 +127,7 @@ class Solver:
             [blob.decay_mult for blob in self.net.learned],
             keep_diff=param.snapshot_diff,
         )
+        self._update = RecordedUpdate(self.rule, self.net, log)
         self._reducer: Reducer | None = None
         if group:
             group.broadcast(blobs)
@@ -136,11 +138,9 @@ class Solver:
             self._execute(execution(self.net) if callable(execution) else execution)
         if replicas > 1:
             say_replicas(self.net, param, group, log)
-        self._losses = SmoothedLoss(param.average_loss, log)
+        losses = self._losses = SmoothedLoss(param.average_loss, log)
         self._display = Display(param, self.net, self._losses, log, self.is_root)
-        self._resume = Resume(
-            param, self.net, self.testing, self.schedule, self._losses, generator, group, log
-        )
+        self._resume = Resume(param, self.net, self.testing, self.schedule, losses, generator, group, log)
         self.snapshots = Snapshots(param, root, self.net, self.rule, self._resume, group, log)
         log.scaffolding_done()
 
@@ -264,7 +264,7 @@ class Solver:
             self.log.multistep(self.iter, self.schedule.current_step)
         if self._display.due(self.iter):
             self._display.rates(self.iter, rates, self.schedule)
-        self.rule.apply(rates, self.iter)
+        self._update.apply(rates, self.iter)
         self._display.clipping(self.iter, self.rule, self.device)
         if not self._counted:
             self.iter += 1

@@ -49,6 +49,7 @@ class UpdateRule:
     Attributes:
         history: Caffe's history blobs in Caffe's order: one for each blob, then (Adam, AdaDelta) a second one
             for each. Zeroed at birth; shaped like the blobs.
+        moving: the groups of blobs that can change.
         keep_diff: leave the subtracted values in `.grad`, where Caffe's diff has them after an update
             (snapshot_diff). Without it `.grad` is used up: its values mean nothing after `apply`.
         clip_norm: the gradients' L2 norm of the last update as a 0-dim tensor, None without clip_gradients.
@@ -108,7 +109,7 @@ class UpdateRule:
             self._clip(grads)
         if grads and self.param.iter_size != 1:
             torch._foreach_mul_(grads, 1 / self.param.iter_size)
-        for group in self._moving:
+        for group in self.moving:
             self._update(group, rates, iter + 1)
 
     def load_history(self, history: Sequence[Any]) -> None:
@@ -170,7 +171,7 @@ class UpdateRule:
         return self.param.weight_decay * group.decay_mult != 0
 
     def _find_moving(self) -> None:
-        self._moving = [group for group in self._groups if self._moves(group)]
+        self.moving = [group for group in self._groups if self._moves(group)]
 
     def _moves(self, group: _Group) -> bool:
         """Whether the group's blobs, histories or diffs can change.

@@ -14,6 +14,7 @@ from caffe_compat.proto import SolverParameter
 from caffe_compat.proto.text import parse
 from caffe_compat.solver.reducer import Reducer
 from caffe_compat.solver.solver import Solver
+from caffe_compat.solver.update import UpdateRule
 from tests import pretended
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "solvers"
@@ -259,11 +260,43 @@ def test_a_captured_step_is_the_step(words, replicas, net):
             ]
             captured = [kept.recorded for kept in passes]
             assert captured == ([] if compile == "off" else [True, True])
+            update = solver._update._captured
+            assert (update is not None and update.recorded) == (
+                compile != "off" and not solver.rule.keep_diff
+            )
     (plain, scores, told), (ours, own_scores, own_told) = results
     torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(own_scores, scores, rtol=1e-4, atol=1e-5)
     assert len(told) > 20
     assert own_told == told or pretended.real()
+
+
+def test_an_update_that_cannot_be_recorded_runs_as_it_is(monkeypatch):
+    results = []
+    with pretended.cuda():
+        for broken in (False, True):
+            text = io.StringIO()
+            solver = make(
+                'type: "Adam" momentum: 0.9', "cuda", compile="capture", log=Log(text, progress=False)
+            )
+            solver.step(5)
+            if broken:
+                monkeypatch.setattr(UpdateRule, "_update", waiting(UpdateRule._update))
+            solver.step(6)
+            results.append(numbers(solver))
+            assert (
+                "the update cannot be recorded as a CUDA graph and runs as it is" in text.getvalue()
+            ) == broken
+    torch.testing.assert_close(*results, rtol=1e-5, atol=1e-6)
+
+
+def waiting(update):
+    def waits(self, group, rates, t):
+        if isinstance(t, torch.Tensor):
+            t.item()
+        update(self, group, rates, t)
+
+    return waits
 
 
 @pytest.mark.parametrize(
