@@ -12,6 +12,7 @@ from caffe_compat.layers.base import Layer
 from caffe_compat.layers.batch_norm import BatchNorm
 from caffe_compat.layers.convolution import Convolution
 from caffe_compat.layers.scale import Scale
+from caffe_compat.net.wiring import Wiring
 
 
 class Normalisation(nn.Module):
@@ -85,3 +86,11 @@ class Repeated(Function):
             for i, diff in zip(same, sums.unbind(), strict=True):
                 found[i] = diff
         return None, *found
+
+
+def without_gradient(graph: nn.Module, net: Wiring) -> list[Tensor]:
+    """The biases that get no gradient in this graph, whatever they are; one that another layer shares gets its."""
+    joined = [module.biased for module in graph.modules() if isinstance(module, Normalisation)]
+    blobs = [layer.owned_blobs()[1] for layer in joined if layer is not None]
+    owned = [id(blob) for layer in net.layers for blob in layer.owned_blobs()]
+    return [blob for blob in blobs if owned.count(id(blob)) == 1]

@@ -13,6 +13,7 @@ from caffe_compat.layers.registry import create_layer
 from caffe_compat.log.write import INFO, NULL, Log
 from caffe_compat.net.build import build
 from caffe_compat.net.execution import Execution
+from caffe_compat.net.fused_layers import without_gradient
 from caffe_compat.net.layerwise import Layerwise
 from caffe_compat.net.lower import Lowered
 from caffe_compat.net.random_state import Streams
@@ -155,6 +156,12 @@ class Net:
     def recorded(self) -> bool:
         """Whether forward_backward is recorded as a CUDA graph; gradients then stay at one place."""
         return self._runner.recorded
+
+    @property
+    def without_gradient(self) -> list[Tensor]:
+        """Learned blobs whose gradient is 0 whatever they are, and which forward_backward leaves without one."""
+        runner = self._runner
+        return [] if runner.by_layer else without_gradient(runner.graph, self.wiring)
 
     def steady(self) -> AbstractContextManager[None]:
         """Within it no blob changes, so that many forward passes in TEST prepare their weights once."""

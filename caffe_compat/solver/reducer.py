@@ -28,13 +28,17 @@ class Reducer:
     Args:
         blobs: the learned blobs, the same on all ranks. Their gradients are expected last blob first.
         backwards: how many backward passes an iteration has; a gradient is complete after that many.
+        without: those of the blobs that nobody waits for, because their gradient is 0 and need not come.
 
     Once an iteration: `begin` before its first backward, `finish` after its last.
     """
 
-    def __init__(self, group: Summing, blobs: Sequence[Tensor], backwards: int):
+    def __init__(
+        self, group: Summing, blobs: Sequence[Tensor], backwards: int, without: Sequence[Tensor] = ()
+    ):
         self._group = group
         self._backwards = backwards
+        self._without = {id(blob) for blob in without}
         self._buckets: list[_Bucket] = []
         self._launched = 0
         self._active = False
@@ -49,14 +53,15 @@ class Reducer:
 
     def _add(self, bucket: _Bucket) -> None:
         self._buckets.append(bucket)
-        for blob in bucket.blobs:
+        bucket.awaited = [blob for blob in bucket.blobs if id(blob) not in self._without]
+        for blob in bucket.awaited:
             blob.register_post_accumulate_grad_hook(lambda _, bucket=bucket: self._arrived(bucket))
 
     def begin(self) -> None:
         """The gradients of a new iteration are about to be computed."""
         self._launched, self._active = 0, True
         for bucket in self._buckets:
-            bucket.missing = len(bucket.blobs) * self._backwards
+            bucket.missing = len(bucket.awaited) * self._backwards
 
     def _arrived(self, bucket: _Bucket) -> None:
         bucket.missing -= 1
@@ -89,6 +94,7 @@ class _Bucket:
 
     def __init__(self, blobs: Sequence[Tensor]):
         self.blobs = list(blobs)
+        self.awaited = self.blobs
         self.flat = torch.zeros(
             sum(blob.numel() for blob in blobs), dtype=blobs[0].dtype, device=blobs[0].device
         )

@@ -132,7 +132,7 @@ class Solver:
         if group:
             group.broadcast(blobs)
             turns = len(self.net.context.held) if self.net.in_turn else 1
-            self._reducer = Reducer(group, blobs, param.iter_size * turns)
+            self._reducer = Reducer(group, blobs, param.iter_size * turns, self.net.without_gradient)
         self._snapshot_asked = False
         if execution:
             self._execute(execution(self.net) if callable(execution) else execution)

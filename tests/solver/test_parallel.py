@@ -15,7 +15,8 @@ import torch
 from caffe_compat.cli import main
 from caffe_compat.errors import ParallelError, UsageError
 from caffe_compat.proto import SolverState, binary
-from caffe_compat.solver import launch, parallel, watch
+from caffe_compat.solver import launch, parallel, reducer, watch
+from tests.net import block
 from tests.solver import ranks
 
 ROOT = Path(__file__).parents[2]
@@ -304,3 +305,41 @@ def test_new_processes_take_no_module_from_the_working_folder(tmp_path, monkeypa
         with launch._own_modules_first():
             subprocess.run([sys.executable, "-c", "import random"], cwd=tmp_path, check=True)
         assert os.environ.get("PYTHONSAFEPATH") == before
+
+
+class Noted:
+    """Another rank that has the same gradients; notes which blobs had theirs when a bucket left."""
+
+    size = 2
+
+    def __init__(self, blobs):
+        self.blobs, self.there = blobs, []
+
+    def reduce(self, values):
+        self.there.append([blob.grad is not None for blob in self.blobs])
+        return values.mul_(2)
+
+    def wait(self, work):
+        pass
+
+
+def test_buckets_leave_while_backward_runs_also_where_biases_get_no_gradient(monkeypatch):
+    monkeypatch.setattr(reducer, "BUCKET_BYTES", 100)
+    net = block.make()
+    net.layer("in").load = lambda device: list(block.batch())
+    blobs = [blob.tensor for blob in net.learned if blob.tensor.requires_grad]
+    assert [id(blob) for blob in net.without_gradient] == [
+        id(net.layer(name).blobs[1]) for name in ("c1", "c2")
+    ]
+    group = Noted(blobs)
+    averaged = reducer.Reducer(group, blobs, 1, net.without_gradient)
+    for _ in range(2):
+        net.clear_param_diffs()
+        group.there.clear()
+        averaged.begin()
+        net.forward_backward()
+        done = len(group.there)
+        averaged.finish()
+        assert done >= len(group.there) - 1 and not all(group.there[0])
+        assert all(blob.grad is not None for blob in blobs)  # the mean of none is 0
+        assert not any(blob.grad.any() for blob in net.without_gradient)
